@@ -1,0 +1,5 @@
+"""The table of architectures: one row and one file each."""
+
+from ..core.registry import Registry
+
+TABLE = Registry("architectures", {})

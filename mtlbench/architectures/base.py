@@ -1,0 +1,48 @@
+"""What an architecture is: who owns which parameters, and how inputs become one output per task."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from ..core.config import Config
+from ..core.task import Outline, TaskSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    Inputs = Tensor | Mapping[str, Tensor]
+
+# seeded("trunk") is a context in which modules draw their initial weights from the stream of that name. Parts of the
+# same name start equal in every trial of a seed: that pairs a method with its single-task baseline.
+Seeded = Callable[..., AbstractContextManager[None]]
+
+
+class Architecture(Config):
+    """Inputs to one output per task. ``engine.model.Model`` holds the modules that ``shared`` and ``task`` build, so
+    each parameter is shared or belongs to exactly one task by construction.
+
+    Outputs: [B, classes] logits for cross_entropy, [B] logits for bce_with_logits, [B, outputs] values otherwise.
+    """
+
+    def check(self, outline: Outline) -> list[str]:
+        """What makes this architecture impossible for a problem, each in one sentence; empty if nothing."""
+        return []
+
+    @abstractmethod
+    def shared(self, outline: Outline, seeded: Seeded) -> nn.Module:
+        """The modules that all tasks use (an empty nn.Module where there are none)."""
+
+    @abstractmethod
+    def task(self, outline: Outline, task: TaskSpec, seeded: Seeded) -> nn.Module:
+        """The modules that belong to one task."""
+
+    @abstractmethod
+    def represent(self, shared: nn.Module, inputs: Inputs) -> Any:
+        """The shared representation: whatever ``predict`` needs of the shared modules."""
+
+    @abstractmethod
+    def predict(self, representation: Any, tasks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+        """One output per task from the shared representation."""

@@ -1,0 +1,68 @@
+"""Facts that a trial leaves behind, and the result that carries them.
+
+Vocabulary of records (``split, task, metric, step``; ``task`` is "" for facts of the whole trial):
+
+- train, t, "loss", epoch          mean training loss of task t over the epoch
+- train, t, "weight", epoch        lambda_t, mean over the epoch's steps
+- validation, t, "loss" | metric   after each epoch; step 0 is before training
+- test, t, "loss" | metric, best   once, at the end; step is the epoch whose weights were kept
+- train, "", "epoch_seconds"       training time of that epoch, synchronised, evaluation excluded
+- train, "", "samples_per_second"  once: median over the epochs after warm-up (rows seen by the model per second)
+- train, "", "step_seconds"        once: median over the epochs after warm-up
+- "", "", "train_seconds" | "total_seconds" | "peak_memory" (bytes) | "parameters" | "epochs" | "steps"
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """One fact of one trial."""
+
+    metric: str
+    value: float
+    split: str = ""
+    task: str = ""
+    unit: str = ""
+    higher_is_better: bool | None = None
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one attempt at a trial ended.
+
+    ``status`` is "ok" or "failed"; ``error`` holds the reason in one line and ``traceback`` the whole of it.
+    ``shared`` says that other work ran on the trial's CPUs or GPU, so that its times are not to be compared.
+    """
+
+    status: str
+    attempt: int = 1
+    records: tuple[Record, ...] = ()
+    error: str = ""
+    traceback: str = ""
+    seconds: float = 0.0
+    shared: bool = True
+    notes: tuple[str, ...] = ()
+    environment: dict[str, Any] = field(default_factory=dict)
+    version: int = VERSION
+
+    @property
+    def ok(self) -> bool:
+        """Whether the trial finished."""
+        return self.status == "ok"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types; ``from_json`` gives the same result back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Result:
+        """The result that ``to_json`` described."""
+        records = tuple(Record(**record) for record in value.get("records", ()))
+        return cls(**{**value, "records": records, "notes": tuple(value.get("notes", ()))})

@@ -1,0 +1,69 @@
+"""Tables of names: each room keeps one, and third parties add to it by entry point or ``module:attribute``."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from importlib.metadata import entry_points
+from typing import Any
+
+from .config import Config
+from .errors import MtlbenchError, did_you_mean
+
+
+class UnknownName(MtlbenchError):
+    """A name that no table row, entry point or ``module:attribute`` carries."""
+
+
+class Registry(Mapping[str, str]):
+    """A table ``name -> "module:Class"``; a row's module is imported only when the row is used.
+
+    Rows come from the room's own table and from the entry-point group ``mtlbench.<room>``. A name of the form
+    ``package.module:attribute`` needs no row at all.
+    """
+
+    def __init__(self, room: str, rows: Mapping[str, str]) -> None:
+        self.room = room
+        self._own = dict(rows)
+
+    @property
+    def noun(self) -> str:
+        """The singular of the room's name, for messages."""
+        return {"architectures": "architecture", "optimizers": "optimizer"}.get(self.room, self.room.removesuffix("s"))
+
+    @cached_property
+    def _rows(self) -> dict[str, str]:
+        third_party = {entry.name: entry.value for entry in entry_points(group=f"mtlbench.{self.room}")}
+        return {**third_party, **self._own}
+
+    def __getitem__(self, name: str) -> str:
+        return self._rows[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def load(self, name: str) -> type[Config]:
+        """The class behind a name. Raises UnknownName with the nearest known name."""
+        target = self._rows.get(name, name if ":" in name else "")
+        if not target:
+            raise UnknownName(f"unknown {self.noun} '{name}', {did_you_mean(name, self)}")
+        module, _, attribute = target.partition(":")
+        try:
+            found = getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise UnknownName(
+                f"{self.noun} '{name}': cannot import '{target}' ({error}); expected package.module:attribute, "
+                "importable from where mtlbench runs"
+            ) from error
+        if not (isinstance(found, type) and issubclass(found, Config)):
+            raise UnknownName(f"{self.noun} '{name}': expected a subclass of mtlbench's Config, got {found!r}")
+        return found
+
+    def build(self, spec: Mapping[str, Any]) -> Any:
+        """The object that ``{"name": …, **parameters}`` describes. Raises UnknownName or pydantic.ValidationError."""
+        parameters = {key: value for key, value in spec.items() if key != "name"}
+        return self.load(spec["name"]).model_validate(parameters)

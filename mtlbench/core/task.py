@@ -1,0 +1,149 @@
+"""What a task is, and what a problem hands to a learner. Arrays are NumPy; the learner moves them to its device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from .metrics import METRICS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+    Inputs = Array | Mapping[str, Array]
+    Shape = tuple[int, ...]
+
+# Loss kinds, by the names of torch.nn.functional: target type and the metrics reported unless a task says otherwise.
+LOSS_KINDS: dict[str, tuple[str, ...]] = {
+    "cross_entropy": ("accuracy", "balanced_accuracy", "macro_f1"),
+    "bce_with_logits": ("accuracy", "balanced_accuracy", "auc"),
+    "mse": ("rmse", "mae", "r2"),
+    "l1": ("mae", "rmse", "r2"),
+    "smooth_l1": ("rmse", "mae", "r2"),
+}
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """One task: its name, the size of its output, its loss, and its metrics (the first one ranks methods).
+
+    ``outputs`` is the number of classes for ``cross_entropy``, 1 for ``bce_with_logits`` (one logit, positive class
+    1), and the number of regressed values otherwise. ``scale`` and ``offset`` turn a regression output back into
+    ``unit``: value = output * scale + offset (metrics are reported in that unit; losses are not).
+    """
+
+    name: str
+    outputs: int
+    loss: str
+    metrics: tuple[str, ...] = ()
+    unit: str = ""
+    classes: tuple[str, ...] = ()
+    scale: float = 1.0
+    offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.loss not in LOSS_KINDS:
+            raise ValueError(f"task {self.name!r}: expected a loss among {sorted(LOSS_KINDS)}, got {self.loss!r}")
+        if not self.metrics:
+            object.__setattr__(self, "metrics", LOSS_KINDS[self.loss])
+        unknown = set(self.metrics) - set(METRICS)
+        if unknown:
+            raise ValueError(f"task {self.name!r}: expected metrics among {sorted(METRICS)}, got {sorted(unknown)}")
+
+    @property
+    def main_metric(self) -> str:
+        """The metric that ranks methods and enters Delta m."""
+        return self.metrics[0]
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What is known of a problem before any trial: its tasks, the shape of one input, and the number of rows.
+
+    ``input_shape`` is one shape where all tasks share the inputs, or ``{task: shape}`` where each has its own.
+    ``notes`` are choices made for the user (inferred task types, imputed columns) that the report must show.
+    """
+
+    tasks: tuple[TaskSpec, ...]
+    input_shape: Shape | Mapping[str, Shape]
+    rows: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Task names in their fixed order, which is the order of losses and weights everywhere."""
+        return tuple(task.name for task in self.tasks)
+
+    def only(self, names: tuple[str, ...]) -> Outline:
+        """The same problem restricted to some tasks."""
+        shape = self.input_shape
+        if isinstance(shape, Mapping):
+            shape = {name: shape[name] for name in names}
+        return replace(self, tasks=tuple(t for t in self.tasks if t.name in names), input_shape=shape)
+
+
+@dataclass(frozen=True)
+class Split:
+    """In-memory rows of one split.
+
+    inputs   float32 [N, ...] shared by all tasks, or {task: float32 [N_t, ...]}, one set per task.
+    targets  {task: int64 [N] for cross_entropy, float32 [N] for bce_with_logits, float32 [N, outputs] otherwise}.
+    masks    {task: bool [N]}, True where the label is known; a task without an entry is fully labelled. Hidden
+             targets hold 0, never NaN.
+    """
+
+    inputs: Inputs
+    targets: Mapping[str, Array]
+    masks: Mapping[str, Array] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Rows of the split; with one input set per task, of the largest task."""
+        if isinstance(self.inputs, Mapping):
+            return max(len(rows) for rows in self.inputs.values())
+        return len(self.inputs)
+
+    def only(self, names: tuple[str, ...]) -> Split:
+        """The rows that carry a label of at least one of these tasks, without the other tasks' labels."""
+        targets = {name: self.targets[name] for name in names}
+        if isinstance(self.inputs, Mapping):
+            return Split({name: self.inputs[name] for name in names}, targets, {})
+        masks = {name: self.masks[name] for name in names if name in self.masks}
+        if len(masks) < len(names) or not masks:
+            return Split(self.inputs, targets, masks)
+        rows = sum(mask.astype("int64") for mask in masks.values()) > 0
+        kept = {name: mask[rows] for name, mask in masks.items() if not mask[rows].all()}
+        return Split(self.inputs[rows], {name: rows_t[rows] for name, rows_t in targets.items()}, kept)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A split too large for memory: ``batches(batch_size, seed)`` yields it as Splits of at most that many rows.
+
+    ``seed`` is None for the fixed order of evaluation; the same seed must give the same order.
+    """
+
+    size: int
+    batches: Callable[[int, int | None], Iterator[Split]]
+
+    def only(self, names: tuple[str, ...]) -> Stream:
+        """The same stream, every batch restricted to these tasks."""
+        return Stream(self.size, lambda size, seed: (batch.only(names) for batch in self.batches(size, seed)))
+
+
+@dataclass(frozen=True)
+class Data:
+    """A loaded problem for one seed: what ``Problem.load`` returns."""
+
+    outline: Outline
+    train: Split | Stream
+    validation: Split | Stream
+    test: Split | Stream
+
+    def only(self, names: tuple[str, ...]) -> Data:
+        """The same splits restricted to some tasks: what a single-task run sees."""
+        return Data(
+            self.outline.only(names), self.train.only(names), self.validation.only(names), self.test.only(names)
+        )

@@ -1,0 +1,29 @@
+"""What a problem is: tasks and their splits, pure in the seed."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+
+from ..core.config import Config
+from ..core.task import Data, Outline
+
+
+class Problem(Config):
+    """Tasks with training, validation and test splits.
+
+    The fields are the keys of the suite file. ``root`` is the folder of the suite file; relative paths start there.
+    ``load`` is pure: the same seed gives the same bytes, on every machine.
+    """
+
+    def files(self, root: Path) -> tuple[Path, ...]:
+        """The files whose content decides the data; a change in one makes the trials run again."""
+        return ()
+
+    @abstractmethod
+    def outline(self, root: Path) -> Outline:
+        """Tasks, input shape and rows, cheaply. Raises DataError for anything wrong that can be seen now."""
+
+    @abstractmethod
+    def load(self, seed: int, root: Path) -> Data:
+        """The splits of one seed. Raises DataError."""
