@@ -31,6 +31,7 @@ class Record:
     unit: str = ""
     higher_is_better: bool | None = None
     step: int = 0
+    main: bool = False  # the metric that ranks methods on this task
 
 
 @dataclass(frozen=True)

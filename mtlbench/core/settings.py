@@ -1,0 +1,60 @@
+"""Settings of a run that belong to no table: how long to train, and with what."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from .config import Config
+
+_UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
+
+
+def _seconds(value: object) -> object:
+    """``"90s"``, ``"10min"``, ``"1.5h"`` or a number of seconds."""
+    if not isinstance(value, str):
+        return value
+    for unit, factor in sorted(_UNITS.items(), key=lambda item: -len(item[0])):
+        number = value.strip().removesuffix(unit)
+        if number != value.strip():
+            try:
+                return float(number) * factor
+            except ValueError:
+                break
+    raise ValueError(f"expected a duration such as 90s, 10min or 1h, got '{value}'")
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
+
+
+class EarlyStopping(Config):
+    """Stop when the validation score has not improved for ``patience`` epochs, and keep the best epoch's weights.
+
+    The score is the mean over tasks of L_t(epoch) / L_t(0) on the validation split, where L_t(0) is the loss at the
+    initial weights: free of the losses' units, and with the same denominators for all methods of a seed.
+    """
+
+    patience: int = Field(5, ge=1, description="epochs without improvement before stopping")
+    min_delta: float = Field(0.0, ge=0, description="smallest decrease of the score that counts as improvement")
+
+
+class Train(Config):
+    """How a trial trains. One epoch is one pass over the training split."""
+
+    epochs: int = Field(10, ge=1, description="passes over the training split, at most")
+    batch_size: int = Field(128, ge=1, description="rows per step")
+    evaluation_batch_size: int = Field(4096, ge=1, description="rows per forward pass when evaluating")
+    early_stopping: EarlyStopping | None = Field(None, description="stop on the validation split; best epoch is kept")
+    warmup_epochs: int = Field(1, ge=0, description="first epochs left out of step times and throughput")
+
+
+class Resources(Config):
+    """What one trial needs. ``cpus`` is also its number of threads."""
+
+    cpus: int = Field(1, ge=1, description="CPU cores and threads of one trial")
+    gpus: int = Field(0, ge=0, le=1, description="GPUs of one trial; 1 trains on CUDA")
+    timeout: Seconds = Field(3600.0, description="a trial that takes longer is stopped and recorded as failed")
+    exclusive: Literal["first_seed", "all", "none"] = Field(
+        "first_seed", description="which trials run alone on their node, so that their throughput counts"
+    )
