@@ -1,0 +1,49 @@
+# make demo: from a clean machine to a report.  make test: the same environment, then the whole test suite.
+# Needs Python >= 3.11, make and a C++ compiler; everything else goes into $(VENV).
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+SOURCES := $(wildcard setup.py csrc/*/*.cpp csrc/*/*.h csrc/*/*/*.h csrc/*/*.cu csrc/*/*.cuh)
+
+.PHONY: demo test lint format clean
+demo: $(VENV)/.built
+	$(BIN)/mtlbench run bench/suites/quickstart.yaml
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	@files="$$(git ls-files 'csrc/*.cpp' 'csrc/*.h' 'csrc/*.cu' 'csrc/*.cuh')"; \
+	  [ -z "$$files" ] || $(BIN)/clang-format --dry-run -Werror $$files
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	@files="$$(git ls-files 'csrc/*.cpp' 'csrc/*.h' 'csrc/*.cu' 'csrc/*.cuh')"; \
+	  [ -z "$$files" ] || $(BIN)/clang-format -i $$files
+
+# Each stamp stands for one finished step, so that a second `make` starts at once.
+$(VENV)/.made: ; @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "mtlbench needs Python >= 3.11, found $$($(PYTHON) --version); try make PYTHON=python3.12 …"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# torch first: building mtlbench needs it, and an isolated build environment would fetch another one.
+$(VENV)/.torch: $(VENV)/.made constraints.txt
+	$(PIP) install -q -c constraints.txt setuptools torch ninja pybind11
+	@touch $@
+
+$(VENV)/.built: $(VENV)/.torch pyproject.toml $(SOURCES)
+	$(PIP) install -q -c constraints.txt --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.built
+	$(PIP) install -q -c constraints.txt --no-build-isolation -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf build $(VENV) mtlbench.egg-info

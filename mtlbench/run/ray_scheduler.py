@@ -1,0 +1,206 @@
+"""Trials as Ray Core tasks, on this machine or on a cluster. The only file that knows Ray.
+
+Trials whose throughput counts run first, one at a time on each node; the others then share the CPUs. Ray's own retries
+are off: a lost worker is retried here, so that every attempt is on record. A bounded window of tasks is in flight.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import GetTimeoutError, RayError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from ..core.errors import UnavailableError
+from ..core.record import Result
+from ..core.trial import Trial
+from .events import Event, Finished, Started
+
+RETRIES = 2  # further attempts after a worker or its node is lost
+GRACE = 60.0  # seconds past its timeout before a trial that does not stop by itself is killed
+_STORE_BYTES = 128 * 1024**2  # results are small; Ray's default is 30 % of the machine's memory
+
+
+@dataclass(frozen=True)
+class Node:
+    """What one machine of the cluster offers."""
+
+    id: str
+    cpus: int
+    gpus: int
+
+    def fits(self, trial: Trial) -> bool:
+        """Whether the trial could run on this node at all."""
+        return trial.resources["cpus"] <= self.cpus and trial.resources["gpus"] <= self.gpus
+
+
+@dataclass(frozen=True)
+class Flight:
+    """A task that was handed to Ray."""
+
+    trial: Trial
+    attempt: int
+    node: Node | None  # the node it has to itself
+    since: float
+
+    @property
+    def overdue(self) -> bool:
+        """Whether it should have stopped by itself."""
+        return time.monotonic() - self.since > self.trial.resources["timeout"] + GRACE
+
+
+@contextlib.contextmanager
+def cluster(address: str | None) -> Iterator[list[Node]]:
+    """Join the cluster at ``address``, or start a local Ray on loopback, and list its nodes. Leaves or stops it."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    common: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "configure_logging": False}
+    try:
+        if address:
+            ray.init(address=address, **common)
+        else:
+            ray.init(
+                address="local",
+                num_cpus=os.cpu_count(),
+                object_store_memory=_STORE_BYTES,
+                include_dashboard=False,
+                _node_ip_address="127.0.0.1",
+                **common,
+            )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise UnavailableError(
+            f"cannot start or join Ray{f' at {address}' if address else ''}: {error}; "
+            "check --address, or use --executor serial"
+        ) from error
+    try:
+        yield [
+            Node(node["NodeID"], int(node["Resources"].get("CPU", 0)), int(node["Resources"].get("GPU", 0)))
+            for node in ray.nodes()
+            if node["Alive"]
+        ]
+    finally:
+        ray.shutdown()
+
+
+def run_on_ray(
+    trials: Sequence[Trial], root: Path, attempts: Mapping[str, int], address: str | None, max_parallel: int | None
+) -> Iterator[Event]:
+    """Run trials on Ray. ``attempts`` counts the attempts made before, by trial id.
+
+    Raises UnavailableError if no node can hold some trial, before anything starts.
+    """
+    with cluster(address) as nodes:
+        _check_fit(trials, nodes)
+        pool = _Pool(root, attempts, nodes, max_parallel)
+        yield from pool.run([trial for trial in trials if trial.exclusive], alone=True)
+        yield from pool.run([trial for trial in trials if not trial.exclusive], alone=False)
+
+
+def _check_fit(trials: Sequence[Trial], nodes: Sequence[Node]) -> None:
+    for trial in trials:
+        if not any(node.fits(trial) for node in nodes):
+            have = ", ".join(f"{node.cpus} CPUs and {node.gpus} GPUs" for node in nodes)
+            raise UnavailableError(
+                f"{trial.title} needs {trial.resources['cpus']} CPUs and {trial.resources['gpus']} GPUs on one node; "
+                f"Ray has {have or 'no node'}. Lower resources.cpus or resources.gpus, or join a larger cluster"
+            )
+
+
+class _Pool:
+    """A bounded window of trials in flight."""
+
+    def __init__(
+        self, root: Path, attempts: Mapping[str, int], nodes: Sequence[Node], max_parallel: int | None
+    ) -> None:
+        self.root = root
+        self.attempts = attempts
+        self.nodes = nodes
+        self.max_parallel = max_parallel or sum(node.cpus for node in nodes)
+        self.flying: dict[Any, Flight] = {}
+
+    def run(self, trials: Sequence[Trial], alone: bool) -> Iterator[Event]:
+        """Run these trials; cancels what is in flight when the consumer stops listening."""
+        waiting = deque((trial, self.attempts.get(trial.id, 0) + 1) for trial in trials)
+        try:
+            while waiting or self.flying:
+                while waiting and self._has_room(waiting[0][0], alone):
+                    trial, attempt = waiting.popleft()
+                    self._submit(trial, attempt, alone)
+                    yield Started(trial)
+                for flight, result, lost in self._landed():
+                    tries = flight.attempt - self.attempts.get(flight.trial.id, 0)
+                    retried = lost and tries <= RETRIES
+                    if retried:
+                        waiting.append((flight.trial, flight.attempt + 1))
+                    yield Finished(flight.trial, result, retried)
+        finally:
+            for reference in self.flying:
+                with contextlib.suppress(RayError):
+                    ray.cancel(reference, force=True)
+
+    def _free_node(self, trial: Trial) -> Node | None:
+        taken = {flight.node for flight in self.flying.values()}
+        return next((node for node in self.nodes if node.fits(trial) and node not in taken), None)
+
+    def _has_room(self, trial: Trial, alone: bool) -> bool:
+        if len(self.flying) >= self.max_parallel:
+            return False
+        if alone:
+            return self._free_node(trial) is not None
+        used = sum(flight.trial.resources["cpus"] for flight in self.flying.values())
+        return used + trial.resources["cpus"] <= sum(node.cpus for node in self.nodes)
+
+    def _submit(self, trial: Trial, attempt: int, alone: bool) -> None:
+        node = self._free_node(trial) if alone else None
+        options: dict[str, Any] = {
+            "num_cpus": node.cpus if node else trial.resources["cpus"],
+            "num_gpus": trial.resources["gpus"],
+            "max_retries": 0,
+        }
+        if node:
+            options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(node.id, soft=False)
+        if not trial.resources["gpus"] and any(node.gpus for node in self.nodes):
+            # Ray leaves every GPU visible to a task that asked for none.
+            options["runtime_env"] = {"env_vars": {"CUDA_VISIBLE_DEVICES": ""}}
+        reference = _execute.options(**options).remote(trial.to_json(), str(self.root), attempt, alone)
+        self.flying[reference] = Flight(trial, attempt, node, time.monotonic())
+
+    def _landed(self) -> Iterator[tuple[Flight, Result, bool]]:
+        """Ended flights: (flight, result, whether the worker was lost rather than the trial wrong)."""
+        ready, _ = ray.wait(list(self.flying), num_returns=1, timeout=1.0)
+        for reference in ready:
+            flight = self.flying.pop(reference)
+            yield flight, *_collect(reference, flight)
+        for reference in [reference for reference, flight in self.flying.items() if flight.overdue]:
+            flight = self.flying.pop(reference)
+            ray.cancel(reference, force=True)
+            error = f"timeout: still running {GRACE:.0f} s after its limit of {flight.trial.resources['timeout']:.0f} s"
+            yield flight, Result("failed", flight.attempt, error=error), False
+
+
+def _collect(reference: Any, flight: Flight) -> tuple[Result, bool]:
+    try:
+        return Result.from_json(ray.get(reference, timeout=GRACE)), False
+    except (RayTaskError, RayError, GetTimeoutError) as error:
+        seconds = time.monotonic() - flight.since
+        first = str(error).strip().split("\n", 1)[0]
+        result = Result(
+            "failed", flight.attempt, error=f"{type(error).__name__}: {first}", traceback=str(error), seconds=seconds
+        )
+        return result, not isinstance(error, RayTaskError)
+
+
+@ray.remote
+def _execute(trial: dict[str, Any], root: str, attempt: int, alone: bool) -> dict[str, Any]:
+    """Runs in a worker: plain JSON in, plain JSON out."""
+    from .trial import execute  # imports torch, which the driver does without
+
+    parsed = Trial.from_json(trial)
+    return execute(parsed, Path(root), attempt, parsed.resources.get("timeout"), alone=alone).to_json()

@@ -1,0 +1,18 @@
+"""One trial after another in this process: for debugging, and for machines where Ray cannot run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from ..core.trial import Trial
+from .events import Event, Finished, Started
+from .trial import execute
+
+
+def run_serially(trials: Sequence[Trial], root: Path, attempts: Mapping[str, int]) -> Iterator[Event]:
+    """Run trials in order. ``attempts`` counts the attempts made before, by trial id."""
+    for trial in trials:
+        yield Started(trial)
+        timeout = trial.resources.get("timeout")
+        yield Finished(trial, execute(trial, root, attempts.get(trial.id, 0) + 1, timeout, alone=True))

@@ -1,0 +1,196 @@
+"""The durable truth of a run: one atomic JSON file a trial, and the data frames made from them."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .core.errors import MtlbenchError
+from .core.record import Result
+from .core.trial import Trial
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_COLUMNS_OF_TRIAL = ("suite", "problem", "method", "baseline", "architecture", "weighting", "engine", "optimizer")
+_COLUMNS_OF_RECORD = ("split", "task", "metric", "value", "unit", "higher_is_better", "step", "main")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A trial as it is on disk: its last result, and the failed attempts before it."""
+
+    trial: Trial
+    result: Result
+    failures: tuple[Result, ...] = ()
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a whole file or nothing: temporary file in the same folder, fsync, rename, fsync of the folder."""
+    data = content.encode() if isinstance(content, str) else content
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes files that only their owner may read
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+class Store:
+    """The folder ``results/<suite>``. Any prefix of a run, killed anywhere, is readable and resumable."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, trial_id: str) -> Path:
+        """The file of one trial."""
+        return self.folder / "trials" / f"{trial_id}.json"
+
+    def write(self, trial: Trial, result: Result) -> None:
+        """Keep a result durably; a failed attempt is remembered when a later one replaces it."""
+        path = self.path(trial.id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        before = self.find(trial.id)
+        failures = [*before.failures, before.result] if before and not before.result.ok else []
+        if before and before.result.ok:
+            failures = list(before.failures)
+        content = {
+            "trial": trial.to_json(),
+            "result": result.to_json(),
+            "failures": [failure.to_json() for failure in failures],
+        }
+        write_atomically(path, json.dumps(content, indent=1, allow_nan=True) + "\n")
+
+    def find(self, trial_id: str) -> Stored | None:
+        """What is kept of a trial; None where there is nothing readable, so that it runs again."""
+        return self._read(self.path(trial_id))
+
+    def all(self) -> Iterator[Stored]:
+        """Every readable trial in the folder, whether or not today's suite still asks for it."""
+        for path in sorted((self.folder / "trials").glob("*.json")):
+            stored = self._read(path)
+            if stored:
+                yield stored
+
+    def _read(self, path: Path) -> Stored | None:
+        try:
+            content = json.loads(path.read_text())
+            return Stored(
+                Trial.from_json(content["trial"]),
+                Result.from_json(content["result"]),
+                tuple(Result.from_json(failure) for failure in content["failures"]),
+            )
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError):
+            return None  # not ours, cut short by a full disk, or of another version: the trial runs again
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder for one run at a time; a second run is refused instead of mixing with the first."""
+        import fcntl
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise MtlbenchError(
+                    f"{self.folder}: another mtlbench run is writing here; wait for it, or choose another --out"
+                ) from error
+            yield
+
+    def frames(self, trials: Iterable[Trial]) -> Frames:
+        """Data frames of these trials, labelled as the suite labels them today."""
+        import pandas as pd
+
+        facts: list[dict[str, Any]] = []
+        rows: list[dict[str, Any]] = []
+        environments: dict[str, dict[str, Any]] = {}
+        for trial in trials:
+            stored = self.find(trial.id)
+            result = stored.result if stored else Result("missing", attempt=0)
+            environment = environment_id(result.environment)
+            if result.environment:
+                environments[environment] = result.environment
+            labels = trial_labels(trial, result.attempt, environment)
+            rows.append(_trial_row(labels, trial, result))
+            facts += [{**labels, **asdict(record)} for record in result.records if result.ok]
+        columns = [*trial_labels(None, 0, ""), *_COLUMNS_OF_RECORD]
+        records = pd.DataFrame(facts, columns=columns).astype({"value": "float64", "higher_is_better": "boolean"})
+        return Frames(records, pd.DataFrame(rows), environments)
+
+
+@dataclass(frozen=True)
+class Frames:
+    """All that a report may see: facts, trials and the environments they ran in."""
+
+    records: pd.DataFrame
+    trials: pd.DataFrame
+    environments: dict[str, dict[str, Any]]
+
+    def write(self, folder: Path) -> None:
+        """Write ``records.parquet``, one row a fact."""
+        import io
+
+        buffer = io.BytesIO()
+        self.records.to_parquet(buffer, index=False)
+        write_atomically(folder / "records.parquet", buffer.getvalue())
+
+
+def environment_id(environment: dict[str, Any]) -> str:
+    """A short name for an environment: equal environments, equal names."""
+    if not environment:
+        return ""
+    return hashlib.sha256(json.dumps(environment, sort_keys=True, default=str).encode()).hexdigest()[:8]
+
+
+def trial_labels(trial: Trial | None, attempt: int, environment: str) -> dict[str, Any]:
+    """The columns that say which trial a row belongs to (``trial=None`` gives their names alone)."""
+    if trial is None:
+        names = ("trial", "kind", *_COLUMNS_OF_TRIAL, "seed", "attempt", "environment")
+        return dict.fromkeys(names)
+    values = {name: getattr(trial, name) for name in _COLUMNS_OF_TRIAL}
+    values = {name: value["name"] if isinstance(value, dict) else value for name, value in values.items()}
+    return {
+        "trial": trial.id,
+        "kind": trial.kind,
+        **values,
+        "seed": trial.seed,
+        "attempt": attempt,
+        "environment": environment,
+    }
+
+
+def _trial_row(labels: dict[str, Any], trial: Trial, result: Result) -> dict[str, Any]:
+    return {
+        **labels,
+        "tasks": ",".join(trial.tasks),
+        "status": result.status,
+        "error": result.error,
+        "traceback": result.traceback,
+        "shared": result.shared,
+        "exclusive": trial.exclusive,
+        "seconds": result.seconds,
+        "notes": "\n".join(result.notes),
+    }
