@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .core.errors import MtlbenchError
 from .core.record import Result
 from .core.trial import Trial
+from .core.yaml_reader import to_yaml
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,6 +105,24 @@ class Store:
             return None
         except (ValueError, KeyError, TypeError):
             return None  # not ours, cut short by a full disk, or of another version: the trial runs again
+
+    def write_index(self, trials: Iterable[Trial], suite: dict[str, Any]) -> None:
+        """Keep the suite as it was resolved (for people: suite.yaml) and its trials in order (for reports)."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.folder / "suite.yaml", to_yaml(suite))
+        content = {"suite": suite, "trials": [trial.to_json() for trial in trials]}
+        write_atomically(self.folder / "index.json", json.dumps(content) + "\n")
+
+    def index(self) -> tuple[tuple[Trial, ...], dict[str, Any]]:
+        """The trials and the resolved suite of the last run. Raises MtlbenchError where there was none."""
+        path = self.folder / "index.json"
+        try:
+            content = json.loads(path.read_text())
+            return tuple(map(Trial.from_json, content["trials"])), content["suite"]
+        except (OSError, ValueError, KeyError) as error:
+            raise MtlbenchError(
+                f"{self.folder}: expected a results folder written by `mtlbench run`, got no readable index.json"
+            ) from error
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:

@@ -2,4 +2,10 @@
 
 from ..core.registry import Registry
 
-TABLE = Registry("architectures", {})
+TABLE = Registry(
+    "architectures",
+    {
+        "shared": "mtlbench.architectures.shared:Shared",
+        "single": "mtlbench.architectures.single:Single",
+    },
+)

@@ -48,13 +48,14 @@ class Registry(Mapping[str, str]):
 
     def load(self, name: str) -> type[Config]:
         """The class behind a name. Raises UnknownName with the nearest known name."""
-        target = self._rows.get(name, name if ":" in name else "")
+        # Own rows first: the scan of all installed packages for entry points is slow.
+        target = self._own.get(name) or self._rows.get(name, name if ":" in name else "")
         if not target:
             raise UnknownName(f"unknown {self.noun} '{name}', {did_you_mean(name, self)}")
         module, _, attribute = target.partition(":")
         try:
             found = getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
+        except Exception as error:  # the module is the user's own: importing it may raise anything
             raise UnknownName(
                 f"{self.noun} '{name}': cannot import '{target}' ({error}); expected package.module:attribute, "
                 "importable from where mtlbench runs"
@@ -66,4 +67,4 @@ class Registry(Mapping[str, str]):
     def build(self, spec: Mapping[str, Any]) -> Any:
         """The object that ``{"name": …, **parameters}`` describes. Raises UnknownName or pydantic.ValidationError."""
         parameters = {key: value for key, value in spec.items() if key != "name"}
-        return self.load(spec["name"]).model_validate(parameters)
+        return self.load(spec["name"]).from_plain(parameters)

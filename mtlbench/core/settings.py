@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from .config import Config
 
@@ -25,7 +25,10 @@ def _seconds(value: object) -> object:
     raise ValueError(f"expected a duration such as 90s, 10min or 1h, got '{value}'")
 
 
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
+_SCHEMA = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": r"^[0-9.]+ *(s|min|h)$"}]}
+Seconds = Annotated[
+    float, BeforeValidator(_seconds), Field(gt=0, allow_inf_nan=False), WithJsonSchema(_SCHEMA, mode="validation")
+]
 
 
 class EarlyStopping(Config):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 Spec = Mapping[str, Any]  # {"name": …, **parameters}: one entry of a table with its parameters
-LABELS = ("suite", "method", "baseline", "resources", "exclusive")
+LABELS = ("suite", "problem_label", "method", "baseline", "resources", "exclusive")
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,13 @@ class Trial:
     data: str = ""  # SHA-256 of the problem's files, so that changed data is a changed trial
     kind: str = "train"
     suite: str = ""
+    problem_label: str = ""  # the user's own name for the problem, which two tables read by one entry need
     method: str = ""
     baseline: bool = False  # a single-task run that methods are compared with
     resources: Spec = field(default_factory=dict)  # cpus, gpus, timeout in seconds
     exclusive: bool = False  # has its CPUs or GPU to itself, so that its throughput counts
 
-    @property
+    @cached_property
     def id(self) -> str:
         """16 hexadecimal digits of the SHA-256 of the coordinates in canonical JSON."""
         text = json.dumps(self.coordinates(), sort_keys=True, separators=(",", ":"))
@@ -52,7 +54,7 @@ class Trial:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; ``from_json`` gives the same trial back."""
-        return json.loads(json.dumps(asdict(self)))
+        return json.loads(json.dumps({f.name: getattr(self, f.name) for f in fields(self)}))
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Trial:
@@ -63,7 +65,12 @@ class Trial:
         return cls(**{**value, "tasks": tuple(value["tasks"])})
 
     @property
+    def problem_name(self) -> str:
+        """What the problem is called in tables, unique within one suite."""
+        return self.problem_label or str(self.problem["name"])
+
+    @property
     def title(self) -> str:
         """A short human name, unique within one suite."""
         task = f"[{self.tasks[0]}]" if self.baseline else ""
-        return f"{self.problem['name']}/{self.method}{task}/{self.engine}/seed{self.seed}"
+        return f"{self.problem_name}/{self.method}{task}/{self.engine}/seed{self.seed}"

@@ -2,4 +2,15 @@
 
 from ..core.registry import Registry
 
-TABLE = Registry("problems", {})
+TABLE = Registry(
+    "problems",
+    {
+        "diabetes": "mtlbench.problems.diabetes:Diabetes",
+        "digits": "mtlbench.problems.digits:Digits",
+        "idx": "mtlbench.problems.idx:Idx",
+        "linnerud": "mtlbench.problems.linnerud:Linnerud",
+        "multidigits": "mtlbench.problems.multidigits:MultiDigits",
+        "synthetic": "mtlbench.problems.synthetic:Synthetic",
+        "tabular": "mtlbench.problems.tabular:Tabular",
+    },
+)

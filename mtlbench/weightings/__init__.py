@@ -1,5 +1,18 @@
-"""The table of weightings: one row and one file each."""
+"""The table of weightings: one row each; methods of one family share a file."""
 
 from ..core.registry import Registry
 
-TABLE = Registry("weightings", {})
+TABLE = Registry(
+    "weightings",
+    {
+        "equal": "mtlbench.weightings.losses:Equal",
+        "fixed": "mtlbench.weightings.losses:Fixed",
+        "random": "mtlbench.weightings.jd:Random",
+        "uncertainty": "mtlbench.weightings.jd:Uncertainty",
+        "dwa": "mtlbench.weightings.jd:DWA",
+        "geometric": "mtlbench.weightings.jd:Geometric",
+        "imtl_l": "mtlbench.weightings.jd:IMTLL",
+        "stch": "mtlbench.weightings.jd:STCH",
+        "famo": "mtlbench.weightings.jd:FAMO",
+    },
+)

@@ -1,0 +1,47 @@
+"""No sharing: the baseline that multi-task learning has to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..core.task import Outline, TaskSpec
+from .base import Seeded
+from .trunks import Trunked, head, of_task
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from .base import Inputs
+
+
+class Single(Trunked):
+    """A network of its own for every task: no parameter is shared.
+
+    output_t = W_t trunk_t(x) + b_t. Every trunk_t starts from the weights that the shared trunk starts from, and every
+    head from those of the shared architecture's head, so that methods and baseline are paired.
+    """
+
+    def shared(self, outline: Outline, seeded: Seeded) -> nn.Module:
+        """Nothing."""
+        from torch import nn
+
+        return nn.Module()
+
+    def task(self, outline: Outline, task: TaskSpec, seeded: Seeded) -> nn.Module:
+        """Trunk and head of one task."""
+        from torch import nn
+
+        shape = of_task(outline.input_shape, task.name)
+        with seeded("trunk"):
+            trunk = self.build_trunk(shape)
+        with seeded("head", task.name):
+            return nn.Sequential(trunk, head(self.width(shape), task))
+
+    def represent(self, shared: nn.Module, inputs: Inputs) -> Any:
+        """The inputs as they are."""
+        return inputs
+
+    def predict(self, representation: Any, tasks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+        """Every network on its task's inputs."""
+        return {name: module(of_task(representation, name)) for name, module in tasks.items()}

@@ -1,0 +1,164 @@
+"""The command line. No logic lives here; heavy rooms are imported by the command that needs them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .core.errors import MtlbenchError
+
+if TYPE_CHECKING:
+    from .run.plan import Plan
+
+INTERRUPTED = 130
+_suite = click.argument("suite", type=click.Path(path_type=Path))
+_choice = [
+    click.option("--profile", help="Use this profile of the suite."),
+    click.option("--seeds", type=click.IntRange(min=1), help="Number of seeds, instead of the suite's."),
+    click.option("--only", metavar="PATTERN", help="Only trials whose title matches (problem/method/engine/seed0)."),
+    click.option("--out", type=click.Path(path_type=Path), help="Results folder, instead of results/<suite>."),
+]
+
+
+def _with(options: list[Callable[..., Any]]) -> Callable[..., Any]:
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mtlbench")
+def cli() -> None:
+    """Compare multi-task training methods and fused training steps, with numbers that survive a referee."""
+
+
+@cli.command()
+@_suite
+@_with(_choice)
+@click.option("--executor", type=click.Choice(["ray", "serial"]), default="ray", show_default=True)
+@click.option("--address", help="Join this Ray cluster ('auto' for the one this machine belongs to).")
+@click.option("--max-parallel", type=click.IntRange(min=1), help="Most trials at once.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and start nothing.")
+def run(
+    suite: Path, executor: Any, address: str | None, max_parallel: int | None, dry_run: bool, **choice: Any
+) -> None:
+    """Run SUITE: only what is missing; then write tables and report."""
+    if dry_run:
+        _show_plan(suite, as_json=False, **choice)
+        return
+    from .run.screen import show_result
+    from .run.session import run as run_suite
+
+    result = run_suite(suite, executor=executor, address=address, max_parallel=max_parallel, display=_display, **choice)
+    show_result(result, _console())
+    sys.exit(0 if result.ok else 1)
+
+
+@contextlib.contextmanager
+def _display(plan: Plan) -> Iterator[Any]:
+    from .run.progress import Tally, make_progress
+    from .run.screen import show_todo
+
+    console = _console()
+    show_todo(plan, console)
+    with make_progress(Tally(len(plan.todo), len(plan.trials) - len(plan.todo)), console) as progress:
+        yield progress.show
+
+
+@cli.command()
+@_suite
+@_with(_choice)
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def plan(suite: Path, as_json: bool, **choice: Any) -> None:
+    """Show what SUITE would run, on what, for how long, and what it could prove. Starts nothing."""
+    _show_plan(suite, as_json, **choice)
+
+
+def _show_plan(suite: Path, as_json: bool, **choice: Any) -> None:
+    from .run.plan import make_plan
+    from .run.screen import show_plan
+
+    made = make_plan(suite, **choice)
+    if as_json:
+        click.echo(json.dumps(made.to_json(), indent=1))
+    else:
+        show_plan(made, _console())
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def report(folder: Path) -> None:
+    """Write tables, figures and report.html of a results FOLDER again, from its records."""
+    from .run.screen import show_result
+    from .run.session import report_again
+
+    show_result(report_again(folder), _console())
+
+
+@cli.command("list")
+@click.argument("room", required=False)
+def list_entries(room: str | None) -> None:
+    """List every problem, architecture, weighting, learner, engine, optimizer and schedule (or one ROOM of them)."""
+    from .run.catalogue import catalogue
+    from .run.screen import show_catalogue
+
+    show_catalogue(list(catalogue(room)), _console())
+
+
+@cli.command()
+def doctor() -> None:
+    """Show versions, CPU, GPUs and kernels; what is missing; and the command that mends it."""
+    from .run.doctor import examine
+    from .run.screen import show_checks
+
+    checks = examine()
+    show_checks(checks, _console())
+    sys.exit(0 if all(check.ok for check in checks) else 1)
+
+
+@cli.command()
+@click.argument("path", type=click.Path(path_type=Path), default=Path("suite.yaml"))
+def init(path: Path) -> None:
+    """Write a commented suite that runs as it is to PATH (suite.yaml)."""
+    from .run.starter import write_starter
+
+    written = write_starter(path)
+    click.echo(f"wrote {written}; next: mtlbench run {written}")
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON Schema of suite files, for editors."""
+    from .run.schema import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=1))
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console()
+
+
+def main() -> None:
+    """Entry point: faults the user can mend become their message and exit code 2, Ctrl-C exit code 130."""
+    try:
+        cli(standalone_mode=False)
+    except MtlbenchError as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("stopped: finished trials are kept; the same command goes on from here", err=True)
+        sys.exit(INTERRUPTED)

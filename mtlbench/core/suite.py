@@ -1,0 +1,185 @@
+"""The suite: the frozen picture of one suite file, every default filled in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from .config import Config
+from .entries import Entry, Tables
+from .errors import SuiteError
+from .explain import shown
+from .tree import Place
+
+# Every key of a suite file, and what an editor or an error says about it.
+KEYS: dict[str, str] = {
+    "suite": "name of the suite and of its results folder; the file's name unless given",
+    "description": "what the suite asks, for the report",
+    "problem": "one problem or a list of them, each a name or a mapping with a name, its parameters and a label",
+    "architecture": "an architecture: a name, or a mapping with a name and its parameters",
+    "methods": "a mapping from each method's label to what it changes of the suite",
+    "engines": "a list of engines; every method runs on each of them",
+    "optimizer": "an optimizer: a name, or a mapping with a name and its parameters",
+    "schedule": "a learning-rate schedule: a name, or a mapping with a name and its parameters",
+    "weighting": "a weighting: a name, or a mapping with a name and its parameters",
+    "learner": "a learner: a name, or a mapping with a name and its parameters",
+    "train": "how long to train, and in what batches",
+    "resources": "what one trial needs",
+    "seeds": "a number n of seeds (0 to n-1), or a list of seeds",
+    "single_task": "what the single-task baseline changes of the suite, and its label; it runs by itself",
+    "profiles": "named overrides of the whole suite, chosen with --profile",
+}
+# What a method may change, in the order in which resolved suites show it.
+CHOICES = (
+    "problem", "learner", "architecture", "weighting", "engines", "optimizer", "schedule", "train", "resources",
+)  # fmt: skip
+REQUIRED = ("problem", "architecture", "optimizer")
+DEFAULTS: dict[str, Any] = {
+    "learner": {"name": "gradient"},
+    "weighting": {"name": "equal"},
+    "engines": ["eager"],
+    "schedule": {"name": "constant"},
+    "train": {},
+    "resources": {},
+}
+BASELINE = "single-task"
+SLUG = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+MAX_SEEDS = 1000
+MAX_TRIALS = 100_000
+
+
+def _slug(value: object) -> object:
+    if isinstance(value, str) and re.fullmatch(SLUG, value):
+        return value
+    raise ValueError(f"expected up to 64 letters, digits, '.', '_' and '-', got {shown(value)}")
+
+
+def _seeds(value: Any) -> tuple[int, ...]:
+    if type(value) is int and 1 <= value <= MAX_SEEDS:
+        return tuple(range(value))
+    if isinstance(value, list) and all(type(seed) is int and seed >= 0 for seed in value):
+        distinct = tuple(dict.fromkeys(value))
+        if 1 <= len(distinct) == len(value) <= MAX_SEEDS:
+            return distinct
+    raise ValueError(
+        f"expected a number of seeds from 1 to {MAX_SEEDS}, or a list of distinct integers >= 0, got {shown(value)}"
+    )
+
+
+_SEEDS_SCHEMA = {
+    "anyOf": [
+        {"type": "integer", "minimum": 1, "maximum": MAX_SEEDS},
+        {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1, "uniqueItems": True},
+    ]
+}
+
+
+class Header(Config):
+    """The keys of a suite that no method can change."""
+
+    suite: Annotated[str, BeforeValidator(_slug), WithJsonSchema({"type": "string", "pattern": f"^{SLUG}$"})] = "suite"
+    description: str = ""
+    seeds: Annotated[tuple[int, ...], BeforeValidator(_seeds), WithJsonSchema(_SEEDS_SCHEMA)] = Field(
+        default=(0, 1, 2, 3, 4)
+    )
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A method, or the single-task baseline, with everything that it does not change taken from the suite."""
+
+    label: str
+    place: Place
+    problems: tuple[Entry, ...]
+    learner: Entry
+    architecture: Entry
+    weighting: Entry
+    engines: tuple[Entry, ...]
+    optimizer: Entry
+    schedule: Entry
+    train: Entry
+    resources: Entry
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All that it is made of."""
+        single = (self.learner, self.architecture, self.weighting, self.optimizer, self.schedule, self.train)
+        return (*self.problems, *self.engines, *single, self.resources)
+
+    @property
+    def device(self) -> str:
+        """Where its trials train."""
+        return "cuda" if self.resources.spec.get("gpus") else "cpu"
+
+    def resolved(self) -> dict[str, Any]:
+        """Every choice as it would be written in full."""
+        return {
+            "problem": [{**entry.spec, **({"label": entry.label} if entry.label else {})} for entry in self.problems],
+            "engines": [entry.name for entry in self.engines],
+            **{
+                key: dict(getattr(self, key).spec)
+                for key in ("learner", "architecture", "weighting", "optimizer", "schedule", "train", "resources")
+            },
+        }
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite file, read and checked. ``expand`` gives its trials."""
+
+    path: Path
+    name: str
+    description: str
+    methods: tuple[Variant, ...]
+    baseline: Variant
+    seeds: tuple[int, ...]
+
+    @classmethod
+    def read(cls, path: Path, *, tables: Tables, profile: str | None = None, seeds: int | None = None) -> Suite:
+        """The suite in a file, under a profile or with another number of seeds.
+
+        Raises SuiteError with every fault of the file.
+        """
+        from .suite_reader import read_suite  # which builds Suites, so it imports this file
+
+        suite, issues = read_suite(path, tables=tables, profile=profile, seeds=seeds)
+        if issues:
+            raise SuiteError(issues)
+        return suite
+
+    @property
+    def root(self) -> Path:
+        """The folder that relative paths of the suite start from."""
+        return self.path.parent
+
+    @property
+    def problems(self) -> tuple[Entry, ...]:
+        """Every problem of the suite, once."""
+        return self.baseline.problems
+
+    def resolved(self) -> dict[str, Any]:
+        """The suite as it would be written without any default; reading it again gives the same trials."""
+        methods = {method.label: method.resolved() for method in self.methods}
+        first = next(iter(methods.values()))
+        common = {key: first[key] for key in CHOICES if all(choices[key] == first[key] for choices in methods.values())}
+        baseline = self.baseline.resolved()
+        return {
+            "suite": self.name,
+            "description": self.description,
+            **common,
+            "methods": {label: _beyond(choices, common) for label, choices in methods.items()},
+            "single_task": {
+                "label": self.baseline.label,
+                **_beyond(baseline, {**common, "problem": baseline["problem"]}),
+            },
+            "seeds": list(self.seeds),
+        }
+
+
+def _beyond(choices: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: choices[key] for key in CHOICES if key not in common or choices[key] != common[key]}

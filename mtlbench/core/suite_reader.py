@@ -1,0 +1,240 @@
+"""From the text of a suite file to a Suite, with every fault of the file on the way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from .clashes import distinct_problems, note_repetitions
+from .entries import Checker, Entry, Tables
+from .errors import Issue, SuiteError, did_you_mean
+from .explain import explain, shown
+from .registry import UnknownName
+from .settings import Resources, Train
+from .suite import BASELINE, CHOICES, DEFAULTS, KEYS, MAX_TRIALS, REQUIRED, SLUG, Header, Suite, Variant
+from .tree import Node, Place, merge, tree
+from .yaml_reader import read_yaml
+
+_BASELINE_KEYS = ("label", *(key for key in CHOICES if key != "problem"))
+_ENTRIES = ("learner", "architecture", "weighting", "optimizer", "schedule")
+
+
+def read_suite(
+    path: Path, *, tables: Tables, profile: str | None = None, seeds: int | None = None
+) -> tuple[Suite, list[Issue]]:
+    """The suite in a file as far as it can be understood, and its issues.
+
+    Raises SuiteError where nothing can be understood at all.
+    """
+    root, issues = read_yaml(path)
+    checker = Checker(str(path), tables, issues)
+    if not root.is_mapping:
+        checker.add(root.place, f"expected keys such as problem, methods and seeds, got {shown(root.plain())}")
+        raise SuiteError(issues)
+    root = _longhand(root)
+    base = root.without("profiles")
+    overrides = dict(_profiles(root, checker))
+    layers = {name: merge(base, override) for name, override in overrides.items()}
+    for layer in (base, *layers.values()):  # every profile is checked, chosen or not
+        _Draft(path, layer, checker).suite()
+    if profile is not None and profile not in layers:
+        place = root["profiles"].key if "profiles" in root else root.place
+        checker.add(place, f"unknown profile '{profile}', {did_you_mean(profile, layers)}")
+    chosen = layers.get(profile or "", base)
+    if seeds is not None:
+        chosen = chosen.plus(seeds=tree(seeds))
+    suite = _Draft(path, chosen, checker).suite()
+    if profile in overrides and "suite" not in overrides[profile]:
+        # A profile has its own results folder: a quick look never stands among the results of the whole suite.
+        suite = replace(suite, name=f"{suite.name}-{profile}")
+    return suite, issues
+
+
+def _longhand(node: Node) -> Node:
+    """The same suite, profile or method with every entry written as a mapping, and engines as a list."""
+    if not node.is_mapping:
+        return node
+    changed: dict[str, Node] = {}
+    for key, child in node.items():
+        if key in _ENTRIES:
+            changed[key] = _named(child)
+        elif key == "problem":
+            changed[key] = replace(child, value=tuple(map(_named, child.value))) if child.is_list else _named(child)
+        elif key == "engines" and isinstance(child.value, str):
+            changed[key] = replace(child, value=(child,))
+        elif key == "single_task":
+            changed[key] = _longhand(child)
+        elif key in ("methods", "profiles") and child.is_mapping:
+            changed[key] = replace(child, value={label: _longhand(inner) for label, inner in child.items()})
+    return node.plus(**changed)
+
+
+def _named(node: Node) -> Node:
+    return replace(node, value={"name": node}) if isinstance(node.value, str) else node
+
+
+def _profiles(root: Node, checker: Checker) -> Iterator[tuple[str, Node]]:
+    if "profiles" not in root or not checker.mapping(root["profiles"], "profiles"):
+        return
+    for name, override in root["profiles"].items():
+        if not re.fullmatch(SLUG, name):
+            checker.add(override.key, f"profiles: expected a name of letters, digits, '.', '_' and '-', got '{name}'")
+        elif checker.mapping(override, f"profile '{name}'"):
+            if "profiles" in override:
+                checker.add(override["profiles"].key, f"profile '{name}': expected no profiles inside a profile")
+            yield name, override.without("profiles")
+
+
+class _Draft:
+    """One reading of a suite: the file as it is, or with a profile laid over it."""
+
+    def __init__(self, path: Path, root: Node, checker: Checker) -> None:
+        self.path = path
+        self.root = root
+        self.checker = checker
+        written = {key: child for key, child in root.items() if key in CHOICES}
+        self.defaults = merge(tree(DEFAULTS), replace(root, value=written))
+
+    def suite(self) -> Suite:
+        """The suite, with stand-ins for what is faulty."""
+        self.checker.keys(self.root, KEYS, "the suite")
+        header = self._header()
+        self._variant("", self.root.place, self.defaults, partial=True)
+        overrides = self._overrides()
+        self._require(overrides)
+        methods = tuple(
+            self._variant(label, override.key, merge(self.defaults, override)) for label, override in overrides.items()
+        )
+        problems = distinct_problems(methods, self.checker)
+        baseline = replace(self._baseline(), problems=problems)
+        note_repetitions(methods, baseline, self.checker)
+        trials = len(header.seeds) * sum(len(method.problems) * len(method.engines) for method in methods)
+        if trials > MAX_TRIALS:
+            self.checker.add(
+                self.root.place, f"expected at most {MAX_TRIALS:,} trials, got {trials:,}: split the suite"
+            )
+        return Suite(self.path, header.suite, header.description, methods, baseline, header.seeds)
+
+    def _header(self) -> Header:
+        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", self.path.stem).strip("-._")[:64] or "suite"
+        node = replace(self.root, value={key: self.root[key] for key in Header.model_fields if key in self.root})
+        try:
+            return Header.from_plain({"suite": stem, **node.plain()})
+        except ValidationError as error:
+            for fault in explain(error, Header, node, "the suite", ""):
+                self.checker.add(fault.place, fault.message)
+            return Header(suite=stem)
+
+    def _overrides(self) -> dict[str, Node]:
+        """Each method's overrides, without what is not known."""
+        if "methods" not in self.root:
+            self.checker.add(self.root.place, f"missing key 'methods' of the suite; expected {KEYS['methods']}")
+            return {}
+        methods = self.root["methods"]
+        if not self.checker.mapping(methods, "methods"):
+            return {}
+        if not methods.value:
+            self.checker.add(methods.place, "methods: expected at least one method, got an empty mapping")
+        return {
+            self.checker.label(label, override.key, "methods"): self._known(override, CHOICES, f"method '{label}'")
+            for label, override in methods.items()
+            if self.checker.mapping(override, f"method '{label}'")
+        }
+
+    def _known(self, node: Node, keys: Sequence[str], owner: str) -> Node:
+        self.checker.keys(node, keys, owner)
+        return replace(node, value={key: child for key, child in node.items() if key in keys})
+
+    def _require(self, overrides: dict[str, Node]) -> None:
+        """Note what neither the suite nor a method gives."""
+        for key in REQUIRED:
+            lacking = [label for label, override in overrides.items() if key not in override]
+            if key in self.defaults:
+                continue
+            if len(lacking) == len(overrides):  # also where there are no methods
+                self.checker.add(self.root.place, f"missing key '{key}' of the suite; expected {KEYS[key]}")
+                continue
+            for label in lacking:
+                message = f"method '{label}': missing key '{key}', given neither here nor for the whole suite"
+                self.checker.add(overrides[label].key, message)
+
+    def _variant(self, label: str, place: Place, node: Node, partial: bool = False) -> Variant:
+        def entry(key: str) -> Entry:
+            return self.checker.entry(key, node[key], partial) if key in node else Entry(key, {}, None, node)
+
+        problems: tuple[Entry, ...] = ()
+        if "problem" in node:
+            listed = node["problem"].value if node["problem"].is_list else (node["problem"],)
+            problems = tuple(self.checker.labelled("problem", problem, partial) for problem in listed)
+            if not listed:
+                self.checker.add(node["problem"].place, "problem: expected at least one problem, got an empty list")
+        return Variant(
+            label=label,
+            place=place,
+            problems=problems,
+            learner=entry("learner"),
+            architecture=entry("architecture"),
+            weighting=entry("weighting"),
+            engines=self._engines(node["engines"]),
+            optimizer=entry("optimizer"),
+            schedule=entry("schedule"),
+            train=self.checker.section("train", node["train"], Train, partial),
+            resources=self.checker.section("resources", node["resources"], Resources, partial),
+        )
+
+    def _engines(self, node: Node) -> tuple[Entry, ...]:
+        if not node.is_list or not node.value:
+            self.checker.add(node.place, f"engines: expected a list of one or more engines, got {shown(node.plain())}")
+            return ()
+        engines: dict[str, Entry] = {}
+        for item in node.value:
+            entry = self.checker.entry("engine", _named(item))
+            if entry.config is None:
+                continue
+            if entry.name in engines:
+                self.checker.add(item.place, f"engines: '{entry.name}' is listed twice")
+            engines[entry.name] = entry
+        return tuple(engines.values())
+
+    def _baseline(self) -> Variant:
+        """The single-task baseline: the suite's defaults on the first engine, one network a task."""
+        override = Node({}, self.root.place, self.root.place)
+        if "single_task" in self.root and self.checker.mapping(self.root["single_task"], "single_task"):
+            override = self._known(self.root["single_task"], _BASELINE_KEYS, "single_task")
+        label = BASELINE
+        if "label" in override:
+            label = self.checker.label(override["label"].plain(), override["label"].place, "single_task.label")
+        node = self.defaults.plus(weighting=tree(DEFAULTS["weighting"]))
+        if self.defaults["engines"].is_list:
+            node = node.plus(engines=replace(self.defaults["engines"], value=self.defaults["engines"].value[:1]))
+        if "architecture" in self.defaults:
+            node = node.plus(architecture=self._single(self.defaults["architecture"]))
+        variant = self._variant(label, override.key, merge(node, override.without("label")).without("problem"))
+        if len(variant.engines) > 1:
+            self.checker.add(override["engines"].place, "single_task.engines: expected one engine, got several")
+        self._require_of_baseline(override)
+        return variant
+
+    def _require_of_baseline(self, override: Node) -> None:
+        methods = self.root["methods"] if "methods" in self.root else Node({})
+        for key in ("architecture", "optimizer"):
+            given = key in self.defaults or key in override
+            if not given and methods.is_mapping and any(key in method for _, method in methods.items()):
+                message = f"the single-task baseline has no {key}: give one for the whole suite, or under single_task"
+                self.checker.add(override.key, message)
+
+    def _single(self, architecture: Node) -> Node:
+        """Architecture ``single`` with the parameters of the suite's architecture that it has too."""
+        place = architecture.place
+        single = Node({"name": tree("single", place)}, place, place)
+        try:
+            fields = self.checker.tables["architecture"].load("single").model_fields
+        except UnknownName:  # noted where the baseline is checked
+            return single
+        if not architecture.is_mapping:
+            return single
+        return single.plus(**{key: child for key, child in architecture.items() if key in fields})

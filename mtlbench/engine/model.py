@@ -1,0 +1,53 @@
+"""An architecture's modules as one model, with parameters sorted by owner and weights drawn from named streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..architectures.base import Architecture
+from ..core.seeding import derive
+from ..core.task import Outline
+
+
+class Model(nn.Module):
+    """Inputs, shared by all tasks or {task: inputs}, to one output per task, in the order of the outline."""
+
+    def __init__(self, architecture: Architecture, outline: Outline, seed: int) -> None:
+        super().__init__()
+
+        @contextmanager
+        def seeded(*names: str) -> Iterator[None]:
+            with torch.random.fork_rng(devices=()):
+                torch.manual_seed(derive(seed, "model", *names))
+                yield
+
+        self.architecture = architecture
+        self.shared = architecture.shared(outline, seeded)
+        # A list, because a ModuleDict refuses names that users give to tasks ("G3.final", "type").
+        self.own = nn.ModuleList(architecture.task(outline, task, seeded) for task in outline.tasks)
+        self.by_task = dict(zip(outline.names, self.own, strict=True))
+
+    def forward(self, inputs: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """One output per task."""
+        return self.predict(self.represent(inputs))
+
+    def represent(self, inputs: Tensor | Mapping[str, Tensor]) -> Any:
+        """The shared representation."""
+        return self.architecture.represent(self.shared, inputs)
+
+    def predict(self, representation: Any) -> dict[str, Tensor]:
+        """One output per task from the shared representation."""
+        return self.architecture.predict(representation, self.by_task)
+
+    def shared_parameters(self) -> list[nn.Parameter]:
+        """Parameters that all tasks use."""
+        return list(self.shared.parameters())
+
+    def task_parameters(self, name: str) -> list[nn.Parameter]:
+        """Parameters that belong to one task."""
+        return list(self.by_task[name].parameters())

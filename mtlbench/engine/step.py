@@ -1,0 +1,73 @@
+"""One training step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..core.errors import UnavailableError
+from ..core.task import Outline
+from ..ops import task_losses
+from ..weightings.base import Need, Weighting
+from .batches import Batch
+from .model import Model
+from .table import Engine
+
+LOSSES: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {"reference": task_losses}
+
+
+class Step:
+    """theta <- update(theta, sum_t lambda_t grad L_t(theta)), lambda from the weighting. No value leaves the device."""
+
+    def __init__(
+        self, engine: Engine, model: Model, outline: Outline, weighting: Weighting, state: Any, optimizer: Any
+    ) -> None:
+        if weighting.needs & (Need.GRAMIAN | Need.JACOBIAN):
+            raise UnavailableError(f"{type(weighting).__name__} needs the tasks' gradients, and no engine gives them")
+        self.weighting, self.state, self.optimizer = weighting, state, optimizer
+        self.losses = _wrap(engine, _losses_of(engine, model, outline))
+        self.seen = torch.ones(len(outline.tasks), device=next(model.parameters()).device)
+
+    def __call__(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Task losses L [T] before the update and weights lambda [T], both detached."""
+        self.optimizer.zero_grad()
+        losses = self.losses(batch.inputs, batch.targets, batch.masks)
+        weights, self.state = self.weighting.weigh(self._shown(losses, batch), self.state)
+        losses.backward(weights)  # a vector-Jacobian product: sum_t lambda_t grad L_t in one pass
+        self.optimizer.step()
+        if Need.LOSSES_AFTER in self.weighting.needs:
+            with torch.no_grad():
+                after = self.losses(batch.inputs, batch.targets, batch.masks)
+            self.state = self.weighting.after_step(self._shown(after, batch), self.state)
+        return losses.detach(), weights
+
+    def end_epoch(self) -> None:
+        """Tell the weighting that an epoch is over."""
+        self.state = self.weighting.after_epoch(self.state)
+
+    def _shown(self, losses: Tensor, batch: Batch) -> Tensor:
+        """What the weighting sees: for a task without a label in the batch, the last loss it had (1 before any)."""
+        if batch.masks is None:
+            return losses.detach()
+        self.seen = torch.where(batch.counts > 0, losses.detach(), self.seen)
+        return self.seen
+
+
+def _losses_of(engine: Engine, model: Model, outline: Outline) -> Callable[..., Tensor]:
+    function, kinds = LOSSES[engine.choices.losses], [task.loss for task in outline.tasks]
+
+    def losses(inputs: Any, targets: list[Tensor], masks: list[Tensor | None] | None) -> Tensor:
+        outputs = model(inputs)
+        return function([outputs[name] for name in outline.names], targets, kinds, masks=masks)[1]
+
+    return losses
+
+
+def _wrap(engine: Engine, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    if engine.choices.wrapper == "none":
+        return function
+    # Random numbers as eager draws them, so that dropout is the same under every engine.
+    return torch.compile(function, fullgraph=True, options={"fallback_random": True})

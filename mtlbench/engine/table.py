@@ -1,0 +1,57 @@
+"""The table of engines. Plans read it, so nothing here imports torch; ``step.py`` knows what the words do."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from functools import cache
+from typing import ClassVar, Literal, NamedTuple
+
+from ..core.config import Config
+from ..core.registry import Registry
+
+
+class Choices(NamedTuple):
+    """Four independent choices that make an engine."""
+
+    losses: Literal["reference"]  # who computes the T task losses
+    combination: Literal["backward"]  # backward: sum_t lambda_t grad L_t in one backward pass
+    update: Literal["loop", "foreach", "fused"]  # how torch.optim walks over the parameters
+    wrapper: Literal["none", "compile"]  # what is put around forward pass and losses
+    summary: str
+
+
+ROWS = {
+    "eager": Choices("reference", "backward", "loop", "none", "Plain PyTorch: one call per operation and parameter."),
+    "foreach": Choices("reference", "backward", "foreach", "none", "Eager, with torch's multi-tensor optimizer."),
+    "torch_fused": Choices("reference", "backward", "fused", "none", "Eager, with torch's fused optimizer."),
+    "compiled": Choices("reference", "backward", "fused", "compile", "torch.compile around forward pass and losses."),
+}
+TABLE = Registry("engines", {name: f"{__name__}:{name}" for name in ROWS})
+
+
+class Engine(Config):
+    """How a step runs: one row of choices. Engines differ in speed, never in what is computed."""
+
+    choices: ClassVar[Choices]
+
+    def check(self, device: str) -> list[str]:
+        """What makes this engine impossible on a device ("cpu" or "cuda"), each in one sentence."""
+        if self.choices.wrapper != "compile":
+            return []
+        if device == "cpu" and not any(map(shutil.which, (os.environ.get("CXX", "g++"), "g++", "clang++"))):
+            return [
+                "torch.compile expects a C++ compiler on the CPU, got none: install g++, or choose engine torch_fused"
+            ]
+        if device == "cuda" and importlib.util.find_spec("triton") is None:
+            return ["torch.compile expects the package triton on CUDA, got none: pip install triton"]
+        return []
+
+
+@cache
+def __getattr__(name: str) -> type[Engine]:
+    """The class of a row, which is what the registry asks this module for."""
+    if name not in ROWS:
+        raise AttributeError(f"module {__name__} has no attribute {name}")
+    return type(name, (Engine,), {"__doc__": ROWS[name].summary, "__module__": __name__, "choices": ROWS[name]})

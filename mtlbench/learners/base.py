@@ -1,0 +1,59 @@
+"""What a learner is: a problem to a trained predictor, and the records of how well it does."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..architectures.base import Architecture
+from ..core.config import Config
+from ..core.errors import MtlbenchError
+from ..core.record import Record
+from ..core.settings import Train
+from ..core.task import Data
+from ..engine.table import Engine
+from ..optim import Optimizer, Schedule
+from ..weightings.base import Weighting
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Diverged(MtlbenchError):
+    """A loss became NaN or infinite."""
+
+
+class TimedOut(MtlbenchError):
+    """A trial ran past its deadline."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One trial, its names made into objects. ``deadline`` is on the clock of time.monotonic, in seconds."""
+
+    data: Data
+    tasks: tuple[str, ...]
+    architecture: Architecture
+    weighting: Weighting
+    engine: Engine
+    optimizer: Optimizer
+    schedule: Schedule
+    train: Train
+    seed: int
+    device: torch.device
+    deadline: float = float("inf")
+
+    def check_deadline(self, where: str) -> None:
+        """Raises TimedOut past the deadline; learners call it at every step."""
+        if time.monotonic() > self.deadline:
+            raise TimedOut(f"timed out {where}: raise resources.timeout, or train for fewer epochs")
+
+
+class Learner(Config):
+    """Trains on a job's training split and reports; the test split is read once, at the end."""
+
+    @abstractmethod
+    def run(self, job: Job) -> list[Record]:
+        """The records of ``core.record``, but those of the whole trial (total seconds, peak memory)."""

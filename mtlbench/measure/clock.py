@@ -1,0 +1,68 @@
+"""Time: read when the device has finished, compared by interleaving."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+
+
+def now(device: torch.device) -> float:
+    """Seconds on a monotonic clock, after all work queued on the device is done."""
+    if device.type == "cuda":
+        import torch
+
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def interleave(
+    contenders: Mapping[str, Callable[[], object]], device: torch.device, blocks: int, seed: int = 0
+) -> dict[str, list[float]]:
+    """Mean seconds per call of every contender in every block.
+
+    A block runs the contenders in a random order and then in the reverse of it (A B B A), so that a drift of the
+    machine's speed falls on all alike. The first block warms up and is not reported.
+    """
+    chance = random.Random(seed)
+    names = list(contenders)
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    for block in range(blocks + 1):
+        chance.shuffle(names)
+        spent = dict.fromkeys(names, 0.0)
+        for name in (*names, *reversed(names)):
+            start = now(device)
+            contenders[name]()
+            spent[name] += now(device) - start
+        for name in names if block else ():
+            seconds[name].append(spent[name] / 2)
+    return seconds
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times faster one contender is than another: median over blocks with its 95 % interval."""
+
+    median: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.median:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+def speedup(reference: Sequence[float], contender: Sequence[float], seed: int = 0) -> Ratio:
+    """Reference seconds over contender seconds: exp of the median log-ratio of the blocks, bootstrapped over blocks."""
+    import numpy as np
+    from scipy.stats import bootstrap
+
+    logs = np.log(np.asarray(reference) / np.asarray(contender))
+    interval = bootstrap((logs,), np.median, method="percentile", rng=np.random.default_rng(seed)).confidence_interval
+    return Ratio(*(float(np.exp(value)) for value in (np.median(logs), interval.low, interval.high)))

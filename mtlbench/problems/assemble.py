@@ -1,0 +1,78 @@
+"""From arrays and a draw of rows to ``Data``: standardised on the training rows, typed, masked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..core.task import Data, Outline, Split, TaskSpec
+from .splits import PARTS, TRAIN
+
+if TYPE_CHECKING:
+    from ..core.task import Array
+
+CLASSES, BINARY = "cross_entropy", "bce_with_logits"  # the losses whose targets are not standardised
+
+
+def moments(values: Array) -> tuple[Array, Array]:
+    """Mean and standard deviation over rows, float64; a deviation that is only rounding counts as none, and is 1.
+
+    Values are divided by the largest of them first, so that their squares neither overflow nor vanish.
+    """
+    import numpy as np
+
+    size = np.abs(values).max(axis=0, initial=np.finfo(np.float32).tiny)
+    mean, deviation = (values / size).mean(axis=0), (values / size).std(axis=0)
+    return mean * size, np.where(deviation > 1e-12, deviation * size, 1.0)
+
+
+def standardise(values: Array, train: Array) -> Array:
+    """(values - mean) / deviation per column, float32 [N, ...]; both fitted on the rows where ``train`` is True."""
+    mean, deviation = moments(values[train])
+    return ((values - mean) / deviation).astype("float32")
+
+
+def assemble(
+    outline: Outline,
+    inputs: Array,
+    targets: Mapping[str, Array],
+    part: Array,
+    masks: Mapping[str, Array] | None = None,
+    joint: bool = False,
+) -> Data:
+    """``Data`` of the rows of ``inputs`` [N, ...] that ``part`` [N] sends to each split.
+
+    targets  {task: class indices [N], or values [N] in the task's unit}; what hidden labels hold is ignored.
+    masks    {task: bool [N]}, True where the label is known.
+    joint    whether all (regression) tasks share one mean and deviation, fitted on all their training labels.
+
+    Regression targets are standardised on the training rows, and the outline carries their scale and offset back.
+    """
+    import numpy as np
+
+    known = {name: (masks or {}).get(name, np.ones(len(part), dtype=bool)) for name in outline.names}
+    fitted = {name: targets[name][known[name] & (part == TRAIN)] for name in outline.names}
+    if joint:
+        pooled = np.concatenate(list(fitted.values()))
+        fitted = dict.fromkeys(outline.names, pooled)
+    tasks, columns = [], {}
+    for task in outline.tasks:
+        spec, columns[task.name] = _column(task, targets[task.name], fitted[task.name])
+        tasks.append(spec)
+        columns[task.name][~known[task.name]] = 0
+    splits = {}
+    for number, name in enumerate(PARTS):
+        rows = part == number
+        hidden = {task: mask[rows] for task, mask in known.items() if not mask[rows].all()}
+        splits[name] = Split(inputs[rows], {task: column[rows] for task, column in columns.items()}, hidden)
+    return Data(replace(outline, tasks=tuple(tasks)), **splits)
+
+
+def _column(task: TaskSpec, values: Array, fitted: Array) -> tuple[TaskSpec, Array]:
+    """The task with its fitted scale and offset, and its targets as the loss wants them."""
+    if task.loss in (CLASSES, BINARY):
+        return task, values.astype("int64" if task.loss == CLASSES else "float32")
+    offset, scale = (float(value) for value in moments(fitted))
+    column = ((values - offset) / scale).astype("float32")[:, None]
+    return replace(task, scale=scale, offset=offset), column

@@ -1,0 +1,70 @@
+"""The user's files: found, opened and unzipped. Every fault is a DataError that names the file."""
+
+from __future__ import annotations
+
+import difflib
+import gzip
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from ..core.errors import DataError
+
+GZIP = b"\x1f\x8b"
+
+
+def find(root: Path, name: str) -> Path:
+    """The readable regular file that ``name`` means, relative to ``root``. Raises DataError."""
+    path = root / Path(name).expanduser()
+    try:
+        if path.is_dir():
+            raise DataError(f"{path}: expected a file, got a directory")
+        if not path.exists():
+            raise DataError(f"{path}: no such file; {_nearest(path)}")
+        if not path.is_file():
+            raise DataError(f"{path}: expected a regular file, got a device, pipe or socket")
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read ({error})") from error
+    if not os.access(path, os.R_OK):
+        raise DataError(f"{path}: cannot be read (permission denied); mend it with chmod u+r")
+    return path
+
+
+def _nearest(path: Path) -> str:
+    names = os.listdir(path.parent) if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, names, n=1)
+    return f"did you mean '{near[0]}'?" if near else "relative paths start at the folder of the suite file"
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """Size and time of change: what a cache of the file's content is keyed by."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def is_zipped(path: Path) -> bool:
+    """Whether the file starts as gzip does, whatever its name says."""
+    with guarded(path), path.open("rb") as stream:
+        return stream.read(2) == GZIP
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """The file's bytes, unzipped where it is gzip. Raises DataError, also for damage found while reading."""
+    unzip: Callable[..., IO[bytes]] = gzip.open if is_zipped(path) else open  # type: ignore[assignment]
+    with guarded(path), unzip(path, "rb") as stream:
+        yield stream
+
+
+@contextmanager
+def guarded(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while reading ``path`` into DataError."""
+    try:
+        yield
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: expected a whole gzip file, got a damaged one ({error}); fetch it again") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error})") from error

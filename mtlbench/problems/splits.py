@@ -1,0 +1,84 @@
+"""Which rows train, validate and test: fractions, and a draw that keeps every stratum's share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
+
+from pydantic import Field, model_validator
+
+from ..core.config import Config
+from ..core.seeding import derive
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..core.task import Array
+
+TRAIN, VALIDATION, TEST = range(3)
+PARTS = ("train", "validation", "test")
+
+
+class Fractions(Config):
+    """Shares of the rows in each split; they sum to 1."""
+
+    train: float = Field(default=0.6, gt=0, lt=1, description="share of rows to train on")
+    validation: float = Field(default=0.2, gt=0, lt=1, description="share of rows to choose epochs on")
+    test: float = Field(default=0.2, gt=0, lt=1, description="share of rows to report on")
+
+    @model_validator(mode="after")
+    def _sum(self) -> Self:
+        total = self.train + self.validation + self.test
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"expected train + validation + test = 1, got {total:g}")
+        return self
+
+    def counts(self, rows: int) -> tuple[int, int, int]:
+        """Rows of each split: the shares rounded by largest remainder, so that they add up."""
+        return apportion(rows, (self.train, self.validation, self.test))
+
+    @property
+    def fewest_rows(self) -> int:
+        """The fewest rows of one stratum of which ``assign`` gives each split one, whatever the seed.
+
+        Where shares do not divide the number of rows, a split's places stand up to 1.3 / share apart.
+        """
+        return math.ceil(1.4 / min(self.train, self.validation, self.test) - 1e-9)
+
+
+def apportion(rows: int, shares: Sequence[float]) -> tuple[int, int, int]:
+    """``rows`` divided in proportion to three shares, by largest remainder (the earlier split wins a tie)."""
+    exact = [round(rows * share / sum(shares), 6) for share in shares]
+    whole = [int(value) for value in exact]
+    order = sorted(range(3), key=lambda i: whole[i] - exact[i])
+    for i in order[: rows - sum(whole)]:
+        whole[i] += 1
+    return whole[0], whole[1], whole[2]
+
+
+def generator(seed: int, *names: str | int) -> np.random.Generator:
+    """The stream of chance that decides which rows go where."""
+    import numpy as np
+
+    return np.random.default_rng(derive(seed, "split", *names))
+
+
+def assign(strata: Array, sizes: Sequence[int], rng: np.random.Generator) -> Array:
+    """Part of each row, int8 [N] in 0 .. len(sizes) - 1, for strata int [N] and sizes that sum to N.
+
+    Systematic stratified sampling: rows stand in line, stratum after stratum (strata and the rows within them in
+    random order), and each part takes its places evenly spaced along the line. Sizes are exact, every stratum is
+    divided in proportion up to about one row, and strata of a single row do no harm.
+    """
+    import numpy as np
+
+    places = np.concatenate([(np.arange(size) + 0.5) / max(size, 1) for size in sizes])
+    parts = np.repeat(np.arange(len(sizes), dtype=np.int8), sizes)[np.argsort(places, kind="stable")]
+    ids = np.unique(strata, return_inverse=True)[1].reshape(-1)
+    ids = rng.permutation(ids.max() + 1)[ids]
+    line = rng.permutation(len(ids))
+    line = line[np.argsort(ids[line], kind="stable")]
+    result = np.empty(len(ids), dtype=np.int8)
+    result[line] = parts
+    return result

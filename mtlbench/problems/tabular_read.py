@@ -1,0 +1,151 @@
+"""CSV, Parquet and ARFF files as one kind of data frame, with every fault a DataError that names the file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import warnings
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ..core.errors import DataError
+from .files import guarded, opened
+from .tabular_arff import read_arff
+from .tabular_columns import unique_names
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Format = Literal["csv", "parquet", "arff"]
+SUFFIXES: dict[str, Format] = {".parquet": "parquet", ".pq": "parquet", ".arff": "arff"}
+DELIMITERS = ",;\t|"
+SAMPLE_LINES = 20
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a file is to be read; ``None`` means: find out."""
+
+    format: Format | None
+    delimiter: str | None
+    decimal: str
+    encoding: str
+    columns: tuple[str, ...] | None
+    missing: tuple[str, ...]
+
+
+def read_table(path: Path, how: Reading) -> pd.DataFrame:
+    """The file's rows, with unique, stripped column names and NaN where a cell is missing. Raises DataError."""
+    import pandas as pd
+
+    kind = how.format or SUFFIXES.get(Path(path.name.removesuffix(".gz")).suffix.lower(), "csv")
+    if kind == "parquet":
+        frame = _parquet(path)
+    else:
+        text = _text(path, how.encoding)
+        if not text.strip():
+            raise DataError(f"{path}: expected a table, got an empty file")
+        frame = read_arff(path, text) if kind == "arff" else _csv(path, text, how)
+    if frame.empty:
+        raise DataError(f"{path}: expected rows of data, got a header and no rows")
+    for name, column in frame.items():
+        if pd.api.types.is_object_dtype(column) or pd.api.types.is_string_dtype(column):
+            stripped = column.map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
+            frame[name] = stripped.mask(stripped.isin(how.missing))
+    return frame
+
+
+def _text(path: Path, encoding: str) -> str:
+    try:
+        with opened(path) as stream:
+            return stream.read().decode("utf-8-sig" if encoding == "utf-8" else encoding)
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: expected text in {encoding}, got byte 0x{error.object[error.start]:02x} at position "
+            f"{error.start}; state the file's encoding, e.g. encoding: latin-1"
+        ) from error
+    except LookupError as error:
+        raise DataError(f"{path}: unknown encoding '{encoding}', expected one such as utf-8 or latin-1") from error
+
+
+def _csv(path: Path, text: str, how: Reading) -> pd.DataFrame:
+    import pandas as pd
+
+    delimiter = how.delimiter or ","
+    try:
+        delimiter = how.delimiter or _sniff(text)
+        records = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
+        first = next(record for record in records if record)
+        names = _header(path, first, how.columns)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(
+                io.StringIO(text),
+                sep=delimiter,
+                decimal=how.decimal,
+                header=None if how.columns else 0,
+                names=names,
+                index_col=False,
+                skipinitialspace=True,
+                na_values=list(how.missing),
+                keep_default_na=False,
+                low_memory=False,
+            )
+    except (csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise DataError(f"{path}: expected a CSV table separated by {delimiter!r}: {error}") from error
+    except pd.errors.ParserWarning as error:
+        raise DataError(
+            f"{path}: expected {len(names)} fields in each row, as many as column names, got more; "
+            "is there a delimiter at the end of the lines?"
+        ) from error
+
+
+def _header(path: Path, first: list[str], columns: tuple[str, ...] | None) -> list[str]:
+    """Column names from the first record, or those given for a file without a header line."""
+    if columns is not None:
+        if len(columns) != len(first):
+            raise DataError(f"{path}: expected {len(columns)} fields, one for each of columns, got {len(first)}")
+        return unique_names(path, columns)
+    if all(_is_number(name) for name in first):
+        raise DataError(
+            f"{path}: expected column names in the first line, got numbers only ({', '.join(first[:3])}, …); "
+            "name them with columns: […]"
+        )
+    return unique_names(path, first)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _sniff(text: str) -> str:
+    """The delimiter that divides the first lines into the same number of fields, and into the most."""
+    lines = list(islice(io.StringIO(text), SAMPLE_LINES))
+
+    def fields(delimiter: str) -> tuple[bool, int]:
+        counts = {len(record) for record in csv.reader(lines, delimiter=delimiter) if record}
+        return len(counts) == 1, max(counts, default=0)
+
+    return max(DELIMITERS, key=lambda delimiter: fields(delimiter) if fields(delimiter)[1] > 1 else (False, 0))
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        with guarded(path), pyarrow.parquet.ParquetFile(path) as file:
+            table = file.read()
+    except pyarrow.ArrowException as error:
+        raise DataError(f"{path}: expected a Parquet file ({error})") from error
+    names = unique_names(path, table.column_names)
+    nested = [field.name for field in table.schema if pyarrow.types.is_nested(field.type)]
+    if nested:
+        raise DataError(f"{path}: column '{nested[0]}' holds lists or structures; expected numbers, text or dates")
+    return table.rename_columns(names).to_pandas(ignore_metadata=True, date_as_object=False)

@@ -1,0 +1,84 @@
+"""The report: from records to tables, figures and one page. Importing this room is cheap; building is not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .parts import Table
+
+# One row a section, in the order of the report: name -> "module:function" from Evidence to Part, or to None where
+# there is nothing to show.
+SECTIONS: dict[str, str] = {
+    "verdict": "mtlbench.report.verdict:section",
+    "failures": "mtlbench.report.failures:section",
+    "methods": "mtlbench.report.methods:section",
+    "gains": "mtlbench.report.gains:section",
+    "tasks": "mtlbench.report.tasks:section",
+    "pairwise": "mtlbench.report.pairwise:section",
+    "throughput": "mtlbench.report.throughput:section",
+    "tradeoff": "mtlbench.report.scatter:section",
+    "curves": "mtlbench.report.curves:section",
+    "weights": "mtlbench.report.weights:section",
+    "environment": "mtlbench.report.environment:section",
+    "notes": "mtlbench.report.notes:section",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything a run has to say.
+
+    tables    name -> Table, with raw numbers in ``.raw`` and the strings people read in ``.text``
+    figures   name -> SVG
+    html      one self-contained page
+    markdown  the same in short, for a README
+    verdict   the main findings, one sentence or two each
+    """
+
+    tables: dict[str, Table]
+    figures: dict[str, str]
+    html: str
+    markdown: str
+    verdict: list[str]
+
+
+def build(
+    records: pd.DataFrame,
+    trials: pd.DataFrame,
+    environments: Mapping[str, Mapping[str, Any]],
+    suite: Mapping[str, Any],
+) -> Report:
+    """The report of one results folder; pure.
+
+    records       one row a fact, in the vocabulary of core.record, with the trial's labels
+    trials        one row for each planned trial: labels, tasks, status ("ok", "failed", "missing"), error, shared …
+    environments  environment id -> what it is
+    suite         the resolved suite
+    """
+    from .assemble import assemble
+
+    return assemble(records, trials, environments, suite)
+
+
+def write(report: Report, folder: Path) -> None:
+    """Write tables/*.{csv,md,tex}, figures/*.svg, report.html and report.md, each file whole or not at all."""
+    from ..store import write_atomically
+    from .latex import latex_table
+    from .markdown import markdown_table
+
+    for name in ("tables", "figures"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for name, table in report.tables.items():
+        write_atomically(folder / "tables" / f"{name}.csv", table.raw.to_csv(index=False))
+        write_atomically(folder / "tables" / f"{name}.md", markdown_table(table))
+        write_atomically(folder / "tables" / f"{name}.tex", latex_table(table))
+    for name, svg in report.figures.items():
+        write_atomically(folder / "figures" / f"{name}.svg", svg)
+    write_atomically(folder / "report.md", report.markdown)
+    write_atomically(folder / "report.html", report.html)

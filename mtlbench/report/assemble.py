@@ -1,0 +1,60 @@
+"""Sections put together to a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import pandas as pd
+
+from . import SECTIONS, Report
+from .evidence import Evidence, gather
+from .format import plural
+from .html import page
+from .markdown import markdown_report
+from .parts import Part
+
+
+def parts_of(evidence: Evidence) -> tuple[Part, ...]:
+    """Every section that has something to show, in the order of ``SECTIONS``."""
+    found = (section(target)(evidence) for target in SECTIONS.values())
+    return tuple(part for part in found if part)
+
+
+def section(target: str) -> Any:
+    """The function behind a row of ``SECTIONS``."""
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)
+
+
+def assemble(
+    records: pd.DataFrame, trials: pd.DataFrame, environments: Mapping[str, Any], suite: Mapping[str, Any]
+) -> Report:
+    """See ``mtlbench.report.build``."""
+    evidence = gather(records, trials, environments, suite)
+    parts = parts_of(evidence)
+    name = str(suite.get("suite", ""))
+    description = str(suite.get("description") or "")
+    facts = _facts(evidence)
+    return Report(
+        tables={table.name: table for part in parts for table in part.tables},
+        figures={figure.name: figure.svg for part in parts for figure in part.figures},
+        html=page(name, description, facts, parts),
+        markdown=markdown_report(name, description, facts, parts),
+        verdict=[str(statement) for part in parts if part.name == "verdict" for statement in part.statements],
+    )
+
+
+def _facts(evidence: Evidence) -> dict[str, str]:
+    """What was done, in a few numbers."""
+    data = evidence.data
+    methods = dict.fromkeys(method for problem in data.problems for method in data.methods(problem))
+    done = int((data.trials["status"] == "ok").sum())
+    return {
+        "problems": ", ".join(data.problems) if len(data.problems) <= 3 else str(len(data.problems)),
+        "methods": str(len(methods)),
+        "engines": ", ".join(data.engines),
+        "seeds": str(data.trials["seed"].nunique()),
+        "finished": f"{done:,} of {plural(len(data.trials), 'trial')}",
+    }

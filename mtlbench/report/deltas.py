@@ -1,0 +1,168 @@
+"""Delta m of every method: what joint training gains over single-task training, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from .format import plural
+from .frame import Data
+from .statistics import (
+    LEVEL,
+    Interval,
+    Relative,
+    can_be_significant,
+    holm,
+    mean_interval,
+    mean_ranks,
+    relative,
+    sign_flip,
+)
+
+Outcome = Literal["better", "worse", "leaning", "unclear", "few", "none"]
+
+
+@dataclass(frozen=True)
+class Delta:
+    """Delta m of one method on one problem with one engine.
+
+    ``interval`` is the 95 % interval; ``wide`` the one that allows for all ``comparisons`` at once (Bonferroni).
+    ``reason`` says why there is no Delta m, ``flags`` what to doubt about it.
+    """
+
+    problem: str
+    method: str
+    engine: str
+    baseline: bool
+    seeds: tuple[int, ...] = ()
+    left_out: int = 0
+    found: Relative | None = None
+    interval: Interval | None = None
+    wide: Interval | None = None
+    p: float = math.nan
+    p_holm: float = math.nan
+    comparisons: int = 0
+    rank: float = math.nan
+    reason: str = ""
+    flags: tuple[str, ...] = ()
+
+    @property
+    def mean(self) -> float:
+        """Delta m in percent: 0 for the baseline itself, NaN where there is none."""
+        if self.baseline:
+            return 0.0
+        return self.found.mean if self.found else math.nan
+
+    @property
+    def testable(self) -> bool:
+        """Whether there are seeds enough for the sign-flip test to reach significance."""
+        return can_be_significant(len(self.seeds), self.comparisons)
+
+    @property
+    def significant(self) -> bool:
+        """Whether the exact test says so, after Holm's correction."""
+        return self.testable and self.p_holm <= 1 - LEVEL
+
+    @property
+    def outcome(self) -> Outcome:
+        """Clear (better, worse) when the wide interval leaves out zero and the exact test, where it can, agrees."""
+        if self.found is None:
+            return "none"
+        if self.interval is None or self.wide is None:
+            return "few"
+        if not self.wide.contains(0) and (self.significant or not self.testable):
+            return "better" if self.mean > 0 else "worse"
+        return "unclear" if self.interval.contains(0) else "leaning"
+
+
+def paired(method: pd.DataFrame, single: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of seeds for which both have a finite score on every task."""
+    seeds = method.dropna().index.intersection(single.dropna().index)
+    return method.loc[seeds], single.loc[seeds]
+
+
+def deltas(data: Data) -> tuple[Delta, ...]:
+    """Every problem, engine and method, the baseline first."""
+    found: list[Delta] = []
+    for problem in data.problems:
+        for engine in data.engines:
+            methods = [method for method in data.methods(problem) if engine in data.engines_of(problem, method)]
+            found += _tested(_ranked(data, problem, engine, [_delta(data, problem, m, engine) for m in methods]))
+    return tuple(found)
+
+
+def _delta(data: Data, problem: str, method: str, engine: str) -> Delta:
+    tasks = data.tasks(problem)
+    baseline = method == data.baseline(problem)
+    scores = data.scores(problem, method, engine)
+    planned = data.planned_seeds(problem, method, engine)
+    bare = Delta(problem, method, engine, baseline)
+    if baseline:
+        complete = scores.dropna() if len(tasks) else scores.iloc[:0]
+        return replace(bare, seeds=tuple(complete.index), left_out=planned - len(complete))
+    ours, single = paired(scores, data.baseline_scores(problem, engine))
+    if not len(ours) or not tasks:
+        return replace(bare, left_out=planned, reason=_why_none(data, problem, scores, engine))
+    found = relative(ours.to_numpy(), single.to_numpy(), np.array([task.higher for task in tasks]))
+    bare = replace(bare, seeds=tuple(ours.index), left_out=planned - len(ours))
+    if found is None:
+        zero = [task.name for task in tasks if single[task.name].mean() == 0]
+        return replace(bare, reason=f"the single-task {zero[0]} is exactly zero, so that no percentage of it exists")
+    flags = [
+        f"the single-task {task.name} ({task.metric}) is near zero or uncertain: its percentage means little"
+        for task, shaky in zip(tasks, found.shaky, strict=True)
+        if shaky
+    ]
+    if bare.left_out:
+        flags.append(f"{bare.left_out} of {plural(planned, 'seed')} left out: failed, not run, or not a finite score")
+    return replace(
+        bare, found=found, interval=mean_interval(found.influence), p=sign_flip(found.differences), flags=tuple(flags)
+    )
+
+
+def _why_none(data: Data, problem: str, scores: pd.DataFrame, engine: str) -> str:
+    if not len(scores):
+        return "no finished trial"
+    if scores.dropna().empty:
+        return f"no finite score on {' or '.join(str(c) for c in scores.columns[scores.isna().any()])}"
+    if not data.baseline(problem):
+        return "no single-task baseline in the suite"
+    if data.baseline_scores(problem, engine).dropna().empty:
+        return "no single-task baseline with a finite score on every task"
+    return "no seed in common with the single-task baseline"
+
+
+def _ranked(data: Data, problem: str, engine: str, found: list[Delta]) -> list[Delta]:
+    """With mean ranks among these methods and the baseline, which takes part even where it ran on another engine."""
+    higher = np.array([task.higher for task in data.tasks(problem)], dtype=bool)
+    if not found or not len(higher):
+        return found
+    rows = [_means(data.scores(problem, delta.method, engine)) for delta in found]
+    if not any(delta.baseline for delta in found):
+        rows.append(_means(data.baseline_scores(problem, engine)))
+    ranks = mean_ranks(np.stack(rows), higher)
+    return [replace(delta, rank=float(rank)) for delta, rank in zip(found, ranks[: len(found)], strict=True)]
+
+
+def _means(scores: pd.DataFrame) -> np.ndarray:
+    complete = scores.dropna()
+    return complete.mean().to_numpy() if len(complete) else np.full(scores.shape[1], np.nan)
+
+
+def _tested(found: list[Delta]) -> list[Delta]:
+    """Corrected for all methods that are compared with the same baseline."""
+    comparisons = sum(delta.found is not None for delta in found)
+    adjusted = holm([delta.p for delta in found])
+    return [
+        replace(
+            delta,
+            comparisons=comparisons,
+            p_holm=p,
+            wide=mean_interval(delta.found.influence, 1 - (1 - LEVEL) / comparisons) if delta.found else None,
+        )
+        for delta, p in zip(found, adjusted, strict=True)
+    ]

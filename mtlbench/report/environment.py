@@ -1,0 +1,81 @@
+"""Where the numbers come from: suite, methods, machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from ..core.yaml_reader import to_yaml
+from .evidence import Evidence
+from .format import listing, plural
+from .parts import Cell, Column, Panel, Part, Statement, Table
+
+
+def section(evidence: Evidence) -> Part:
+    """The command, the settings of each method, and every environment side by side."""
+    suite = evidence.data.suite
+    statements = []
+    if suite.get("command"):
+        statements.append(Statement(f"Made by: {suite['command']}"))
+    flat = {name: _flat(found) for name, found in evidence.data.environments.items()}
+    differing = _differing(flat)
+    if len(flat) > 1:
+        which = listing(differing, 8) or "nothing that is recorded"
+        text = f"Trials ran in {len(flat)} different environments, which differ in {which}"
+        statements.append(Statement(f"{text}: compare times across them with care.", "warning"))
+    tables = [t for t in (_settings(evidence), _environments(evidence, flat, differing)) if t]
+    texts = {"The suite as it was resolved": to_yaml(dict(suite))}
+    return Part("environment", "Environment and provenance", tuple(statements), tuple(tables), preformatted=texts)
+
+
+def _flat(value: object, name: str = "") -> dict[str, str]:
+    """Nested mappings as dotted names."""
+    if isinstance(value, Mapping):
+        parts = (_flat(inner, f"{name}.{key}" if name else str(key)) for key, inner in value.items())
+        return {key: text for part in parts for key, text in part.items()}
+    if isinstance(value, (list, tuple)):
+        return {name: ", ".join(map(str, value))}
+    return {name: "" if value is None else str(value)}
+
+
+def _differing(flat: Mapping[str, Mapping[str, str]]) -> list[str]:
+    names = dict.fromkeys(name for fields in flat.values() for name in fields)
+    return [name for name in names if len({fields.get(name, "") for fields in flat.values()}) > 1]
+
+
+def _settings(evidence: Evidence) -> Table | None:
+    columns = ["problem", "method", "architecture", "weighting", "optimizer"]
+    raw = evidence.data.trials[columns].drop_duplicates().reset_index(drop=True)
+    if raw.empty:
+        return None
+    panels = tuple(
+        Panel(str(problem), tuple(Column(c, number=False) for c in columns[1:]), _cells(group[columns[1:]]))
+        for problem, group in raw.groupby("problem", sort=False)
+    )
+    return Table("settings", "What was compared", "The parts of each method; parameters are in the suite.", raw, panels)
+
+
+def _cells(frame: pd.DataFrame) -> tuple[tuple[Cell, ...], ...]:
+    return tuple(tuple(Cell(str(value)) for value in row) for row in frame.itertuples(index=False))
+
+
+def _environments(evidence: Evidence, flat: Mapping[str, Mapping[str, str]], differing: list[str]) -> Table | None:
+    names = list(dict.fromkeys(name for fields in flat.values() for name in fields))
+    if not names:
+        return None
+    trials = evidence.data.trials["environment"].value_counts()
+    counts = {name: plural(int(trials.get(name, 0)), "trial") for name in flat}
+    raw = pd.DataFrame(
+        [{"environment": name, "field": k, "value": v} for name, f in flat.items() for k, v in f.items()]
+    )
+    columns = (Column("", number=False), *(Column(f"{name} ({counts[name]})", number=False) for name in flat))
+    rows = [
+        (
+            Cell(f"≠ {field}" if field in differing else field),
+            *(Cell(fields.get(field, "")) for fields in flat.values()),
+        )
+        for field in names
+    ]
+    caption = "What each trial's machine and software were. ≠ marks what differs between them."
+    return Table("environment", "Environments", caption, raw, (Panel("", columns, tuple(rows)),))

@@ -1,0 +1,122 @@
+"""The table of methods: what each gains and what it costs."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from .deltas import Delta
+from .evidence import Evidence
+from .format import NOTHING, bracket, count, decimals_for, limits, memory, number, p_value, short
+from .parts import Cell, Column, Panel, Part, Statement, Table, marked_columns
+from .statistics import Interval
+from .timings import Timing
+
+_CAPTION = (
+    "Δm: mean over tasks of the relative gain of the main test metric over single-task training, in percent, positive "
+    "is better; in brackets its 95 % interval (Student's t over seeds, the baseline's uncertainty included). Mean rank "
+    "is over tasks, 1 is best. The single-task row is one model a task: parameters and training seconds are sums over "
+    "tasks, samples/s is 1 / Σ 1/rate (a row counts when every task has seen it), peak memory is the largest. "
+    "× eager: samples/s over eager's of the same method. Bold is best; ≈ marks intervals that overlap the best one's."
+)
+_TESTED = " * and p: exact sign-flip test over seeds, Holm-corrected over methods, p ≤ 0.05."
+_SHARED = " Times marked “shared” come from trials that had no machine to themselves: do not compare them."
+
+
+def section(evidence: Evidence) -> Part | None:
+    """One panel a problem, one row a method and engine."""
+    if not evidence.deltas:
+        return None
+    tested = any(delta.testable for delta in evidence.deltas)
+    panels = tuple(_panel(evidence, problem, tested) for problem in evidence.data.problems)
+    shared = any(timing.shared for timing in evidence.timings)
+    caption = _CAPTION + (_TESTED if tested else "") + (_SHARED if shared else "")
+    table = Table("methods", "Methods", caption, _raw(evidence), panels)
+    return Part("methods", "Methods", _flags(evidence), (table,))
+
+
+def _flags(evidence: Evidence) -> tuple[Statement, ...]:
+    return tuple(
+        Statement(f"{delta.method} on {delta.problem}: {text}.", "warning")
+        for problem in evidence.data.problems
+        for delta in evidence.of(problem)
+        for text in (*delta.flags, *([f"no Δm, {delta.reason}"] if delta.reason else []))
+    )
+
+
+def _raw(evidence: Evidence) -> pd.DataFrame:
+    return pd.DataFrame([_raw_row(d, evidence.timing(d.problem, d.method, d.engine)) for d in evidence.deltas])
+
+
+def _raw_row(delta: Delta, timing: Timing | None) -> dict[str, object]:
+    return {
+        "problem": delta.problem,
+        "method": delta.method,
+        "engine": delta.engine,
+        "baseline": delta.baseline,
+        "seeds": len(delta.seeds),
+        "seeds_left_out": delta.left_out,
+        "delta_m": delta.mean,
+        **_limits("delta_m", delta.interval),
+        "p": delta.p,
+        "p_holm": delta.p_holm,
+        "can_be_significant": delta.testable,
+        "mean_rank": delta.rank,
+        "samples_per_second": timing.mean("samples_per_second") if timing else math.nan,
+        "ratio_to_eager": timing.ratio if timing else math.nan,
+        **_limits("ratio_to_eager", timing.ratio_interval if timing else None),
+        "shared": timing.shared if timing else None,
+        "timed_seeds": len(timing.values("samples_per_second")) if timing else 0,
+        "peak_memory": timing.peak_memory if timing else math.nan,
+        "parameters": timing.parameters if timing else math.nan,
+        "train_seconds": timing.mean("train_seconds") if timing else math.nan,
+        "notes": "; ".join([*delta.flags, *filter(None, [delta.reason])]),
+    }
+
+
+def _limits(name: str, interval: Interval | None) -> dict[str, float]:
+    nan = math.nan
+    return {f"{name}_low": interval.low if interval else nan, f"{name}_high": interval.high if interval else nan}
+
+
+def _panel(evidence: Evidence, problem: str, tested: bool) -> Panel:
+    found = [delta for delta in evidence.deltas if delta.problem == problem]
+    found.sort(key=lambda delta: (not delta.baseline, evidence.data.methods(problem).index(delta.method)))
+    several = len(evidence.data.engines) > 1
+    columns = [Column("method", number=False), Column("engine", number=False), Column("Δm [%]", higher=True)]
+    columns += [Column("mean rank", higher=False), Column("seeds"), Column("p (Holm)")]
+    columns += [Column("samples/s", higher=True), Column("× eager"), Column("peak memory", higher=False)]
+    columns += [Column("parameters"), Column("training [s]", higher=False)]
+    hidden = {"engine", "× eager"} if not several else set()
+    hidden |= set() if tested else {"p (Holm)"}
+    kept = [i for i, column in enumerate(columns) if column.title not in hidden]
+    decimals = decimals_for((d.interval.half for d in found if d.interval), (d.mean for d in found), most=2)
+    rows = [_row(d, evidence.timing(problem, d.method, d.engine), decimals) for d in found]
+    shown = [columns[i] for i in kept]
+    return Panel(problem, tuple(shown), marked_columns(shown, [[row[i] for i in kept] for row in rows]))
+
+
+def _row(delta: Delta, timing: Timing | None, decimals: int) -> list[Cell]:
+    cells = [Cell(delta.method), Cell(delta.engine), _gain(delta, decimals)]
+    cells += [Cell(number(delta.rank, 1), delta.rank), Cell(str(len(delta.seeds)), len(delta.seeds))]
+    cells += [Cell(p_value(delta.p_holm), delta.p_holm) if delta.testable else Cell(NOTHING)]
+    if timing is None:
+        return cells + [Cell(NOTHING)] * 5
+    rate, seconds = timing.mean("samples_per_second"), timing.mean("train_seconds")
+    mark = " shared" if timing.shared else ""
+    return [
+        *cells,
+        Cell(count(rate) + (mark if math.isfinite(rate) else ""), rate),
+        Cell(bracket(timing.ratio, timing.ratio_interval, 2, sign=False), timing.ratio),
+        Cell(memory(timing.peak_memory), timing.peak_memory),
+        Cell(count(timing.parameters), timing.parameters),
+        Cell(short(seconds) + (mark if math.isfinite(seconds) else ""), seconds),
+    ]
+
+
+def _gain(delta: Delta, decimals: int) -> Cell:
+    if delta.baseline:
+        return Cell("0 (reference)", 0.0, Interval(0.0, 0.0))
+    text = number(delta.mean, decimals, sign=True) + ("*" if delta.significant else "")
+    return Cell(f"{text} {limits(delta.interval, decimals)}".strip(), delta.mean, delta.interval)

@@ -1,0 +1,157 @@
+"""Every task and metric: means over seeds, and the paired difference to single-task training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from .evidence import Evidence
+from .format import bracket, decimals_for, plus_minus
+from .frame import Data, Task, direction, groups, rows, titled
+from .parts import Cell, Column, Panel, Part, Table, marked, marked_columns
+from .statistics import Interval, mean_interval
+
+_COLUMNS = [
+    "problem",
+    "task",
+    "metric",
+    "unit",
+    "higher_is_better",
+    "main",
+    "method",
+    "engine",
+    "baseline",
+    "seeds",
+    "mean",
+    "low",
+    "high",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "paired_seeds",
+]
+Cells = dict[tuple[str, ...], Any]  # (problem, task, metric, method) -> row of the raw table
+_WIDE = 8  # most columns of numbers in a panel that is not turned round
+
+
+def section(evidence: Evidence) -> Part | None:
+    """Main metrics in one panel a problem; the other metrics folded below, one panel a task."""
+    raw = _raw(evidence.data)
+    if raw.empty:
+        return None
+    shown = raw[[evidence.engine(row.problem, row.method) == row.engine for row in rows(raw)]]
+    cells: Cells = {(r.problem, r.task, r.metric, r.method): r for r in rows(shown)}
+    panels = tuple(_main(evidence.data, problem, cells) for problem in evidence.data.problems)
+    others = [
+        panel
+        for problem in evidence.data.problems
+        for task in evidence.data.tasks(problem)
+        if (panel := _others(evidence.data, problem, task, shown, cells))
+    ]
+    seeds = sorted({int(n) for n in raw["seeds"]})
+    caption = (
+        f"Test metrics, mean ± 95 % interval over {'–'.join(map(str, sorted({seeds[0], seeds[-1]})))} seeds (Student's "
+        "t); below each, the difference to single-task training, paired by seed, in the metric's unit, with its 95 % "
+        "interval. Arrows point to better; bold is best; ≈ marks intervals that overlap the best one's. Engines differ "
+        "in speed alone, so one is shown; all are in the CSV file."
+    )
+    return Part("tasks", "Tasks", tables=(Table("tasks", "Tasks", caption, raw, panels, tuple(others)),))
+
+
+def _raw(data: Data) -> pd.DataFrame:
+    facts = data.records
+    facts = facts[(facts["split"] == "test") & (facts["task"] != "")]
+    keys = ["problem", "task", "metric", "method", "engine"]
+    series = {key: group.groupby("seed")["value"].mean().dropna() for key, group in groups(facts, keys)}
+    heads = facts.drop_duplicates(keys)
+    found = []
+    for head in rows(heads):
+        values = series[tuple(getattr(head, key) for key in keys)]
+        single = _single(data, head, series)
+        found.append({**_head(head), **_summary(values, single, head.method == data.baseline(head.problem))})
+    return pd.DataFrame(found, columns=_COLUMNS)
+
+
+def _head(head: Any) -> dict[str, object]:
+    names = ["problem", "task", "metric", "unit", "main", "method", "engine"]
+    higher = direction(head.metric, head.higher_is_better)
+    return {**{name: getattr(head, name) for name in names}, "higher_is_better": higher}
+
+
+def _single(data: Data, head: Any, series: Mapping[tuple[str, ...], pd.Series]) -> pd.Series | None:
+    """The single-task values beside a row: of the same engine, or else of the first that has any."""
+    problem, task, metric, engine = (getattr(head, name) for name in ("problem", "task", "metric", "engine"))
+    keys = ((problem, task, metric, data.baseline(problem), name) for name in (engine, *data.engines))
+    return next((series[key] for key in keys if key in series and len(series[key])), None)
+
+
+def _summary(values: pd.Series, single: pd.Series | None, baseline: bool) -> dict[str, object]:
+    interval = mean_interval(values.to_numpy())
+    paired = (values - single).dropna() if single is not None and not baseline else values.iloc[:0]
+    gap = mean_interval(paired.to_numpy())
+    return {
+        "baseline": baseline,
+        "seeds": len(values),
+        "mean": float(values.mean()),
+        "low": interval.low if interval else math.nan,
+        "high": interval.high if interval else math.nan,
+        "difference": float(paired.mean()),
+        "difference_low": gap.low if gap else math.nan,
+        "difference_high": gap.high if gap else math.nan,
+        "paired_seeds": len(paired),
+    }
+
+
+def _interval(low: float, high: float) -> Interval | None:
+    return Interval(low, high) if math.isfinite(low) else None
+
+
+def _cells(found: list[Any]) -> list[Cell]:
+    """One metric of several methods, with decimals in common."""
+    known = [row for row in found if row is not None]
+    halves = ((row.high - row.low) / 2 for row in known)
+    decimals = decimals_for(halves, (row.mean for row in known))
+    return [Cell("–") if row is None else _cell(row, decimals) for row in found]
+
+
+def _cell(row: Any, decimals: int) -> Cell:
+    mean, low, high, difference, below, above = (
+        float(getattr(row, name)) for name in ("mean", "low", "high", "difference", "difference_low", "difference_high")
+    )
+    interval = _interval(low, high)
+    detail = bracket(difference, _interval(below, above), decimals) if math.isfinite(difference) else ""
+    return Cell(plus_minus(mean, interval, decimals), mean, interval, detail)
+
+
+def _main(data: Data, problem: str, cells: Cells) -> Panel:
+    methods, tasks = data.methods(problem), data.tasks(problem)
+    columns = [_cells([cells.get((problem, t.name, t.metric, method)) for method in methods]) for t in tasks]
+    if len(tasks) <= _WIDE or len(methods) > len(tasks):
+        heads = (Column("method", number=False), *(Column(task.title, task.higher) for task in tasks))
+        grid = [[Cell(method), *(column[i] for column in columns)] for i, method in enumerate(methods)]
+        return Panel(problem, heads, marked_columns(heads, grid))
+    heads = (Column("task", number=False), *(Column(method) for method in methods))
+    turned = (
+        (Cell(Column(task.title, task.higher).label), *marked(column, task.higher))
+        for task, column in zip(tasks, columns, strict=True)
+    )
+    return Panel(problem, heads, tuple(turned))
+
+
+def _others(data: Data, problem: str, task: Task, shown: pd.DataFrame, cells: Cells) -> Panel | None:
+    """The metrics of one task other than its main one, the loss among them."""
+    chosen = shown[(shown["problem"] == problem) & (shown["task"] == task.name) & (shown["metric"] != task.metric)]
+    metrics = chosen.drop_duplicates("metric")
+    if metrics.empty:
+        return None
+    methods = data.methods(problem)
+    heads = [Column("method", number=False)]
+    columns = []
+    for row in rows(metrics):
+        heads.append(Column(titled(row.metric, row.unit), row.higher_is_better))
+        columns.append(_cells([cells.get((problem, task.name, row.metric, method)) for method in methods]))
+    grid = [[Cell(method), *(column[i] for column in columns)] for i, method in enumerate(methods)]
+    return Panel(f"{problem}: {task.name}", tuple(heads), marked_columns(heads, grid))

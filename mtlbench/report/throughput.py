@@ -1,0 +1,106 @@
+"""Speed by engine: samples per second, step time, the ratio to eager, and whether accuracy stayed the same."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from .agreement import TOLERANCE, Agreement
+from .evidence import Evidence
+from .format import NOTHING, bracket, count, number, short
+from .parts import Cell, Column, Panel, Part, Statement, Table, marked_columns
+from .timings import Timing
+
+_CAPTION = (
+    "Training throughput, means over the timed trials: rows a second and seconds a step after warm-up, synchronised. "
+    "× eager: samples/s over eager's of the same method, paired by seed, geometric mean with its 95 % interval. "
+    f"Accuracy: largest relative difference of a main test metric from eager's; “differs” beyond {TOLERANCE:.0%} where "
+    "the interval, widened for all comparisons, leaves out zero. For single-task training the tasks' steps are summed."
+)
+
+
+def section(evidence: Evidence) -> Part | None:
+    """One panel a problem, one row a method and engine."""
+    timed = [timing for timing in evidence.timings if math.isfinite(timing.mean("samples_per_second"))]
+    if not timed:
+        return None
+    compared = {(a.problem, a.method, a.engine): a for a in evidence.agreements}
+    raw = pd.DataFrame([_raw(t, compared.get((t.problem, t.method, t.engine))) for t in timed])
+    panels = tuple(
+        _panel(problem, [t for t in timed if t.problem == problem], compared, len(evidence.data.engines) > 1)
+        for problem in evidence.data.problems
+        if any(t.problem == problem for t in timed)
+    )
+    table = Table("throughput", "Throughput", _CAPTION, raw, panels)
+    return Part("throughput", "Throughput", _warnings(timed), (table,))
+
+
+def _warnings(timed: list[Timing]) -> tuple[Statement, ...]:
+    said = []
+    shared = sum(timing.shared for timing in timed)
+    if shared:
+        said.append(
+            f"{shared} of {len(timed)} rows come from trials that shared their CPUs or GPU with other work (marked "
+            "“shared”): hints, not measurements. Set resources.exclusive in the suite to time them alone."
+        )
+    if any(timing.mixed for timing in timed):
+        said.append("Some ratios compare trials that ran in different environments (marked “mixed”).")
+    return tuple(Statement(text, "warning") for text in said)
+
+
+def _raw(timing: Timing, agreement: Agreement | None) -> dict[str, object]:
+    interval = timing.ratio_interval
+    return {
+        "problem": timing.problem,
+        "method": timing.method,
+        "engine": timing.engine,
+        "baseline": timing.baseline,
+        "timed_seeds": len(timing.values("samples_per_second")),
+        "shared": timing.shared,
+        "samples_per_second": timing.mean("samples_per_second"),
+        "step_seconds": timing.mean("step_seconds"),
+        "ratio_to_eager": timing.ratio,
+        "ratio_low": interval.low if interval else math.nan,
+        "ratio_high": interval.high if interval else math.nan,
+        "ratio_shared": timing.ratio_shared,
+        "environments_mixed": timing.mixed,
+        "accuracy_difference": agreement.relative if agreement else math.nan,
+        "accuracy_task": agreement.task if agreement else "",
+        "accuracy_differs": agreement.differs if agreement else False,
+    }
+
+
+def _panel(problem: str, timed: list[Timing], compared: dict[tuple[str, str, str], Agreement], several: bool) -> Panel:
+    columns = [Column("method", number=False), Column("engine", number=False), Column("samples/s", higher=True)]
+    columns += [Column("step [ms]", higher=False), Column("timed trials", number=True), Column("", number=False)]
+    columns += [Column("× eager", higher=None), Column("accuracy against eager")] if several else []
+    rows = []
+    for timing in timed:
+        row = _row(timing)
+        rows.append(row + _beside_eager(timing, compared) if several else row)
+    return Panel(problem, tuple(columns), marked_columns(columns, rows))
+
+
+def _row(timing: Timing) -> list[Cell]:
+    rate, step = timing.mean("samples_per_second"), 1000 * timing.mean("step_seconds")
+    trials = len(timing.values("samples_per_second"))
+    notes = [*(["shared"] if timing.shared else []), *(["mixed"] if timing.mixed else [])]
+    return [
+        Cell(timing.method),
+        Cell(timing.engine),
+        Cell(count(rate), rate),
+        Cell(short(step), step),
+        Cell(str(trials), trials),
+        Cell(", ".join(notes)),
+    ]
+
+
+def _beside_eager(timing: Timing, compared: dict[tuple[str, str, str], Agreement]) -> list[Cell]:
+    agreement = compared.get((timing.problem, timing.method, timing.engine))
+    ratio = Cell(bracket(timing.ratio, timing.ratio_interval, 2, sign=False), timing.ratio)
+    if agreement is None or not math.isfinite(agreement.relative):
+        return [ratio, Cell(NOTHING)]
+    change = f"{number(100 * agreement.relative, 2, sign=True)} %"
+    text = f"differs: {change} on {agreement.task}" if agreement.differs else f"same ({change})"
+    return [ratio, Cell(text, agreement.relative)]

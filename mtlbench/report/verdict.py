@@ -1,0 +1,134 @@
+"""The verdict in plain words: never more than the intervals allow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from .agreement import TOLERANCE, Agreement
+from .deltas import Delta
+from .evidence import Evidence
+from .format import bracket, decimals_for, limits, listing, number, plural
+from .frame import EAGER
+from .parts import Part, Statement, Tone
+from .statistics import seeds_needed, smallest_p
+
+_WORDS = {
+    "better": "better than single-task: {}",
+    "worse": "worse than single-task: {}",
+    "leaning": "leaning, but not clear once all comparisons are allowed for: {}",
+    "unclear": "no clear difference: {}",
+    "few": "too few seeds: {}",
+}
+
+
+def section(evidence: Evidence) -> Part:
+    """One statement a problem, one an engine, and what the number of seeds allows."""
+    statements = [_problem(problem, evidence.of(problem)) for problem in evidence.data.problems]
+    statements += _power([delta for problem in evidence.data.problems for delta in evidence.of(problem)])
+    statements += [s for engine in evidence.data.engines if engine != EAGER for s in _engine(evidence, engine)]
+    return Part("verdict", "Verdict", tuple(statements or [Statement("There is no trial to judge.", "warning")]))
+
+
+def gain(delta: Delta, decimals: int) -> str:
+    """``uncertainty +1.3 % [+0.4, +2.1]``."""
+    text = f"{delta.method} {number(delta.mean, decimals, sign=True)} %"
+    return f"{text} {limits(delta.interval, decimals)}" if delta.interval else text
+
+
+def gains(found: Sequence[Delta], most: int, like: Sequence[Delta]) -> str:
+    """Several of them, with the decimals that suit all of ``like``."""
+    decimals = decimals_for((d.interval.half for d in like if d.interval), (d.mean for d in like), most=2)
+    return listing((gain(delta, decimals) for delta in found), most)
+
+
+def _problem(problem: str, found: Sequence[Delta]) -> Statement:
+    known = sorted((delta for delta in found if delta.found), key=lambda delta: -delta.mean)
+    if not known:
+        why = sorted({delta.reason for delta in found})
+        return Statement(f"Nothing can be said about joint training on {problem}: {_reasons(why)}.", "warning")
+    groups = {name: [d for d in known if d.outcome == name] for name in _WORDS}
+    if len(groups["few"]) == len(known):
+        seeds = max(len(delta.seeds) for delta in known)
+        return Statement(
+            f"Too few seeds to judge joint training on {problem}: {gains(known, 4, known)}, without an interval over "
+            f"{plural(seeds, 'seed')}. Run at least 3, better 5.",
+            "unclear",
+        )
+    head, tone = _head(bool(groups["better"]), bool(groups["worse"]))
+    points = [text.format(gains(groups[name], 4, known)) for name, text in _WORDS.items() if groups[name]]
+    return Statement(head.format(f"{problem}{_over(known)}"), tone, (*points, *_doubts(known)))
+
+
+def _head(better: bool, worse: bool) -> tuple[str, Tone]:
+    if better and worse:
+        return "On {}, the method decides whether joint training helped or hurt.", "mixed"
+    if better:
+        return "Joint training helped on {}.", "good"
+    if worse:
+        return "Joint training hurt on {}.", "bad"
+    return "Joint training made no clear difference on {}.", "unclear"
+
+
+def _over(known: Sequence[Delta]) -> str:
+    seeds = sorted({len(delta.seeds) for delta in known})
+    return f" over {plural(seeds[0], 'seed')}" if len(seeds) == 1 else f" over {seeds[0]} to {seeds[-1]} seeds"
+
+
+def _doubts(known: Sequence[Delta]) -> list[str]:
+    flags = sorted({f"{delta.method}: {flag}" for delta in known for flag in delta.flags})
+    return [f"mind: {listing(flags, 2)}"] if flags else []
+
+
+def _reasons(why: Sequence[str]) -> str:
+    return listing(why, 3) if why else "no multi-task method was planned"
+
+
+def _power(found: Sequence[Delta]) -> list[Statement]:
+    """What this number of seeds can prove."""
+    weak = [delta for delta in found if delta.found and not delta.testable]
+    if not weak:
+        return []
+    seeds, comparisons = min(len(delta.seeds) for delta in weak), max(delta.comparisons for delta in weak)
+    against = "the method" if comparisons == 1 else f"{comparisons} methods compared at once"
+    return [
+        Statement(
+            f"With {plural(seeds, 'seed')} no exact paired test can give p below {smallest_p(seeds):.2g}; "
+            f"significance for {against} needs {seeds_needed(comparisons)} seeds. So intervals speak, without stars."
+        )
+    ]
+
+
+def _engine(evidence: Evidence, engine: str) -> list[Statement]:
+    timed = [t for t in evidence.timings if t.engine == engine and math.isfinite(t.ratio)]
+    compared = [a for a in evidence.agreements if a.engine == engine and math.isfinite(a.relative)]
+    said = []
+    if timed:
+        ratios = [timing.ratio for timing in timed]
+        middle = math.exp(sum(map(math.log, ratios)) / len(ratios))
+        spread = bracket(middle, timed[0].ratio_interval if len(timed) == 1 else None, 2, sign=False)
+        if len(timed) > 1:
+            spread += f" (geometric mean of {len(ratios)} pairs, from {min(ratios):.2f} to {max(ratios):.2f})"
+        text = f"The {engine} engine ran {spread} times eager's samples per second"
+        if any(timing.ratio_shared for timing in timed):
+            text += "; other work shared the machine, so take this as a hint"
+        if any(timing.mixed for timing in timed):
+            text += "; some pairs ran in different environments"
+        said.append(Statement(f"{text}. {_accuracy(compared)}".strip(), "plain"))
+    if any(agreement.differs for agreement in compared):
+        said.append(Statement(f"The {engine} engine changed accuracy: {_changes(compared)}.", "bad"))
+    return said
+
+
+def _accuracy(compared: Sequence[Agreement]) -> str:
+    if not compared or any(agreement.differs for agreement in compared):
+        return ""
+    largest = max(abs(agreement.relative) for agreement in compared)
+    if largest <= TOLERANCE:
+        return f"Its accuracy is eager's within {TOLERANCE:.0%}."
+    return f"Its accuracy is not distinguishable from eager's (furthest apart: {largest:.1%})."
+
+
+def _changes(compared: Sequence[Agreement]) -> str:
+    changed = (agreement for agreement in compared if agreement.differs)
+    return listing((f"{a.method} on {a.problem}, {a.task}: {100 * a.relative:+.1f} %" for a in changed), 4)

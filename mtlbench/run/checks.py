@@ -1,0 +1,129 @@
+"""What only the data and the machine can tell of a suite: impossible pairs, unusable files, missing GPUs."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..architectures.base import Architecture
+from ..core.config import Config
+from ..core.entries import Entry
+from ..core.errors import Issue, MtlbenchError
+from ..core.explain import sentence_place
+from ..core.suite import Suite, Variant
+from ..core.task import Outline
+from ..core.tree import Place
+from ..problems.base import Problem
+from ..weightings.base import Weighting
+
+_KINDS: dict[str, type[Config]] = {"problem": Problem, "architecture": Architecture, "weighting": Weighting}
+
+
+@dataclass
+class Survey:
+    """What is known of a suite's problems, by their names in the suite, and the faults found on the way."""
+
+    suite: Suite
+    outlines: dict[str, Outline] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
+    issues: list[Issue] = field(default_factory=list)
+
+    def add(self, place: Place, message: str) -> None:
+        """Note a fault."""
+        self.issues.append(Issue(str(self.suite.path), *place, message))
+
+    def problem(self, entry: Entry) -> None:
+        """Look at one problem's data."""
+        try:
+            self.outlines[entry.name] = entry.config.outline(self.suite.root)
+            self.digests[entry.name] = digest(entry, self.suite.root)
+        except (MtlbenchError, OSError) as error:
+            self.outlines.pop(entry.name, None)
+            self.add(sentence_place(entry.node, str(error)), f"problem '{entry.name}': {error}")
+
+    def kinds(self, variant: Variant) -> bool:
+        """Whether every ``module:attribute`` is of the kind that its key asks for."""
+        entries = [*variant.problems, variant.architecture, variant.weighting]
+        wrong = [entry for entry in entries if entry.config and not isinstance(entry.config, _KINDS[entry.key])]
+        for entry in wrong:
+            kind = _KINDS[entry.key]
+            self.add(
+                entry.node["name"].place,
+                f"{entry.key} '{entry.spec['name']}': expected a subclass of {kind.__module__}.{kind.__name__}, "
+                f"got {type(entry.config).__name__}",
+            )
+        return not wrong
+
+    def pairs(self, variant: Variant, single: bool) -> None:
+        """Look at a variant on each of its problems: does it fit the tasks?"""
+        for problem in variant.problems:
+            outline = self.outlines.get(problem.name)
+            if outline is None:
+                continue
+            for part in [outline.only((task,)) for task in outline.names] if single else [outline]:
+                for entry, sentences in _misfits(variant, part):
+                    for sentence in sentences:
+                        message = f"{entry.key} '{entry.name}' on problem '{problem.name}': {sentence}"
+                        self.add(sentence_place(entry.node, sentence), message)
+
+    def machine(self, variant: Variant, local: bool) -> None:
+        """Look at what a variant needs of the machine."""
+        for engine in variant.engines:
+            for sentence in engine.config.check(variant.device):
+                self.add(engine.node.place, f"engine '{engine.name}': {sentence}")
+        if local and variant.device == "cuda" and not _gpus():
+            node = variant.resources.node
+            message = (
+                "resources.gpus: expected a GPU on this machine, got none; set gpus: 0, or join a cluster with one"
+            )
+            self.add(node["gpus"].place if "gpus" in node else node.place, message)
+
+
+def survey(suite: Suite, local: bool) -> Survey:
+    """Look at a suite's problems, at every pair that it asks for and, where trials run here, at this machine."""
+    found = Survey(suite)
+    variants = [variant for variant in (suite.baseline, *suite.methods) if found.kinds(variant)]
+    for problem in suite.problems:
+        if isinstance(problem.config, Problem):
+            found.problem(problem)
+    for variant in variants:
+        found.pairs(variant, single=variant is suite.baseline)
+        found.machine(variant, local)
+    return found
+
+
+def digest(entry: Entry, root: Path) -> str:
+    """SHA-256 of all that decides a problem's data beside its parameters: its files, and its own source file where it
+    is a ``module:attribute``; "" where there is nothing. Contents count, paths do not.
+    """
+    files = [*entry.config.files(root), *_source(entry)]
+    if not files:
+        return ""
+    total = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()
+
+
+def _source(entry: Entry) -> Iterator[Path]:
+    if ":" in entry.spec["name"]:
+        source = inspect.getsourcefile(type(entry.config))
+        if source:
+            yield Path(source)
+
+
+def _misfits(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, Iterable[str]]]:
+    if variant.architecture.config:
+        yield variant.architecture, variant.architecture.config.check(outline)
+    if variant.weighting.config:
+        yield variant.weighting, variant.weighting.config.check(outline.names)
+
+
+def _gpus() -> list[str]:
+    from ..measure.environment import gpu_names
+
+    return gpu_names()

@@ -1,0 +1,244 @@
+"""What a suite would run: its trials, what is to be done about each and why, for how long, and what it could prove."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..core.entries import Tables
+from ..core.errors import MtlbenchError, SuiteError
+from ..core.expand import expand
+from ..core.power import Power
+from ..core.suite import Suite
+from ..core.suite_reader import read_suite
+from ..core.trial import Trial
+from ..store import Store
+from .checks import survey
+from .history import History, Planned
+
+
+def tables() -> Tables:
+    """Every table, by the key of the suite file that its names stand under."""
+    from ..architectures import TABLE as ARCHITECTURES
+    from ..engine import TABLE as ENGINES
+    from ..learners import TABLE as LEARNERS
+    from ..optim import OPTIMIZERS, SCHEDULES
+    from ..problems import TABLE as PROBLEMS
+    from ..weightings import TABLE as WEIGHTINGS
+
+    return {
+        "problem": PROBLEMS,
+        "architecture": ARCHITECTURES,
+        "weighting": WEIGHTINGS,
+        "learner": LEARNERS,
+        "engine": ENGINES,
+        "optimizer": OPTIMIZERS,
+        "schedule": SCHEDULES,
+    }
+
+
+@dataclass(frozen=True)
+class Row:
+    """The trials of one problem, method and engine. ``seconds`` is one trial's, None without an earlier record."""
+
+    problem: str
+    method: str
+    engine: str
+    baseline: bool
+    trials: int
+    to_run: int
+    states: dict[str, int]
+    cpus: int
+    gpus: int
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A suite's trials and what is to be done about each."""
+
+    suite: Suite
+    planned: tuple[Planned, ...]
+    history: History
+    store: Store
+    notes: tuple[str, ...]  # choices made for the user, such as inferred task types
+
+    @cached_property
+    def trials(self) -> tuple[Trial, ...]:
+        """Every trial of the plan."""
+        return tuple(planned.trial for planned in self.planned)
+
+    @cached_property
+    def todo(self) -> tuple[Trial, ...]:
+        """The trials that would run."""
+        return tuple(planned.trial for planned in self.planned if planned.to_run)
+
+    @cached_property
+    def states(self) -> dict[str, int]:
+        """How many trials are in each state."""
+        return dict(Counter(planned.state for planned in self.planned))
+
+    @property
+    def root(self) -> Path:
+        """The folder that the suite's relative paths start from."""
+        return self.suite.root
+
+    @cached_property
+    def _attempts(self) -> dict[str, int]:
+        return {planned.id: planned.attempts for planned in self.planned}
+
+    def attempts(self, trial: Trial) -> int:
+        """How often the trial was tried before."""
+        return self._attempts[trial.id]
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """Counts by problem, method and engine, in the order of the suite."""
+        groups: dict[tuple[str, str, str], list[Planned]] = {}
+        for planned in self.planned:
+            trial = planned.trial
+            groups.setdefault((trial.problem_name, trial.method, trial.engine), []).append(planned)
+        return tuple(self._row(*key, group) for key, group in groups.items())
+
+    def _row(self, problem: str, method: str, engine: str, group: list[Planned]) -> Row:
+        trial = group[0].trial
+        times = [self.history.seconds(planned.trial) for planned in group]
+        known = [time for time in times if time is not None]
+        return Row(
+            problem,
+            method,
+            engine,
+            trial.baseline,
+            trials=len(group),
+            to_run=sum(planned.to_run for planned in group),
+            states=dict(Counter(planned.state for planned in group)),
+            cpus=trial.resources["cpus"],
+            gpus=trial.resources["gpus"],
+            seconds=sum(known) / len(known) if known else None,
+        )
+
+    @cached_property
+    def seconds(self) -> float:
+        """Time of the trials to run, one after another, as far as earlier records tell."""
+        return sum(self.history.seconds(trial) or 0.0 for trial in self.todo)
+
+    @cached_property
+    def without_record(self) -> int:
+        """How many trials to run have no earlier record to estimate their time from."""
+        return sum(self.history.seconds(trial) is None for trial in self.todo)
+
+    @property
+    def power(self) -> Power:
+        """What the whole suite could prove: methods on one engine are tested against the same baseline."""
+        methods = [
+            sum(
+                any(choice.name == problem.name for choice in method.problems)
+                and any(choice.name == engine for choice in method.engines)
+                for method in self.suite.methods
+            )
+            for problem in self.suite.problems
+            for engine in {choice.name for method in self.suite.methods for choice in method.engines}
+        ]
+        return Power(len(self.suite.seeds), max(methods))
+
+    def resolved(self) -> dict[str, Any]:
+        """The suite with every default filled in."""
+        return self.suite.resolved()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types, for ``mtlbench plan --json``."""
+        power = self.power
+        return {
+            "suite": self.suite.name,
+            "trials": [_json(planned) for planned in self.planned],
+            "states": self.states,
+            "rows": [asdict(row) for row in self.rows],
+            "seconds": self.seconds,
+            "without_record": self.without_record,
+            "power": {
+                "seeds": power.seeds,
+                "comparisons": power.comparisons,
+                "smallest_p": power.smallest_p,
+                "enough": power.enough,
+                "seeds_needed": power.seeds_needed,
+            },
+            "notes": list(self.notes),
+        }
+
+
+def _json(planned: Planned) -> dict[str, Any]:
+    trial = planned.trial
+    return {
+        "id": planned.id,
+        "title": trial.title,
+        "state": planned.state,
+        "reason": planned.reason,
+        "problem": trial.problem_name,
+        "tasks": list(trial.tasks),
+        "method": trial.method,
+        "baseline": trial.baseline,
+        "engine": trial.engine,
+        "seed": trial.seed,
+        "exclusive": trial.exclusive,
+        **trial.resources,
+    }
+
+
+def make_plan(
+    path: Path,
+    *,
+    profile: str | None = None,
+    seeds: int | None = None,
+    only: str | None = None,
+    out: Path | str | None = None,
+    local: bool = True,
+) -> Plan:
+    """Read a suite, look at its data and at what earlier runs left in its results folder; nothing starts.
+
+    profile  one of the suite's profiles
+    seeds    number of seeds, instead of the suite's
+    only     part of a trial's title, or a pattern with ``*`` and ``?``
+    out      results folder, instead of results/<suite>
+    local    whether trials run on this machine, so that a missing GPU is a fault
+
+    Raises SuiteError with every fault of the file, and MtlbenchError where ``only`` matches nothing.
+    """
+    suite, issues = read_suite(path, tables=tables(), profile=profile, seeds=seeds)
+    found = survey(suite, local)
+    if issues or found.issues:
+        raise SuiteError([*issues, *found.issues])
+    trials = _only(only, expand(suite, found.outlines, found.digests))
+    store = Store(Path(out) if out else Path("results") / suite.name)
+    history = History(store.all())
+    notes = tuple(f"{name}: {note}" for name, outline in found.outlines.items() for note in outline.notes)
+    return Plan(suite, tuple(map(history.plan, trials)), history, store, notes)
+
+
+def _only(pattern: str | None, trials: tuple[Trial, ...]) -> tuple[Trial, ...]:
+    if pattern is None:
+        return trials
+    chosen = tuple(trial for trial in trials if pattern in trial.title or fnmatchcase(trial.title, pattern))
+    if not chosen:
+        nearest = ", ".join(_nearest(pattern, (trial.title for trial in trials)))
+        raise MtlbenchError(
+            f"--only '{pattern}': expected part of a trial's title, or a pattern with * and ?, got one that matches "
+            f"none of {len(trials)} trials; the nearest are {nearest}"
+        )
+    return chosen
+
+
+def _nearest(pattern: str, titles: Iterable[str]) -> list[str]:
+    """The three titles that share most with a pattern."""
+    shared = difflib.SequenceMatcher(b=pattern, autojunk=False)
+
+    def likeness(title: str) -> int:
+        shared.set_seq1(title)
+        return -sum(block.size for block in shared.get_matching_blocks())
+
+    return sorted(titles, key=likeness)[:3]

@@ -1,0 +1,121 @@
+"""One `mtlbench run`: plan, schedule, keep every result, report."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ..core.record import Result
+from ..store import Store
+from .events import Event, Finished
+from .plan import Plan, make_plan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..report import Report
+
+Executor = Literal["ray", "serial"]
+Listener = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run left behind. ``records`` holds one row a fact, ``tables`` a data frame a table."""
+
+    folder: Path
+    records: pd.DataFrame
+    tables: dict[str, pd.DataFrame]
+    report: Report
+    failed: dict[str, Result] = field(default_factory=dict)  # by the trial's title
+    missing: tuple[str, ...] = ()  # trials of the suite that have not run yet
+
+    @property
+    def ok(self) -> bool:
+        """Whether no trial of the suite failed."""
+        return not self.failed
+
+
+def results_folder(suite: str, out: Path | str | None) -> Path:
+    """Where a suite's results lie: ``out``, or ``results/<suite>`` below the current folder."""
+    return Path(out) if out else Path("results") / suite
+
+
+@contextlib.contextmanager
+def _silent(plan: Plan) -> Iterator[Listener]:
+    yield lambda event: None
+
+
+def run(
+    suite: Path | str,
+    *,
+    profile: str | None = None,
+    seeds: int | None = None,
+    only: str | None = None,
+    out: Path | str | None = None,
+    executor: Executor = "ray",
+    address: str | None = None,
+    max_parallel: int | None = None,
+    display: Callable[[Plan], contextlib.AbstractContextManager[Listener]] = _silent,
+) -> Run:
+    """Run a suite: only what is missing, changed or failed before; then write tables and report.
+
+    suite         path of the suite file
+    profile       one of the suite's profiles
+    seeds         number of seeds, instead of the suite's
+    only          pattern on trial titles
+    out           results folder, instead of results/<suite>
+    executor      "ray", or "serial" for this process
+    address       a Ray cluster to join ("auto" for the one this machine belongs to)
+    max_parallel  most trials at once
+
+    Raises SuiteError for a faulty suite, UnavailableError for missing machines. A trial that fails does not raise: see
+    ``Run.failed``. KeyboardInterrupt leaves every finished trial on disk.
+    """
+    plan = make_plan(Path(suite), profile=profile, seeds=seeds, only=only, out=out, local=address is None)
+    store = plan.store
+    with store.lock():
+        store.write_index(plan.trials, plan.resolved())
+        events = _events(plan, executor, address, max_parallel)
+        with display(plan) as listener, contextlib.closing(events):
+            for event in events:
+                if isinstance(event, Finished):
+                    store.write(event.trial, event.result)
+                listener(event)
+        return report_again(store.folder)
+
+
+def _events(
+    plan: Plan, executor: Executor, address: str | None, max_parallel: int | None
+) -> Generator[Event, None, None]:
+    # Seed by seed, so that a run that is stopped early still compares methods on equal seeds.
+    trials = sorted(plan.todo, key=lambda trial: (not trial.exclusive, trial.seed))
+    attempts = {trial.id: plan.attempts(trial) for trial in trials}
+    if executor == "serial":
+        from .serial_scheduler import run_serially
+
+        yield from run_serially(trials, plan.root, attempts)
+    elif trials:
+        from .ray_scheduler import run_on_ray
+
+        yield from run_on_ray(trials, plan.root, attempts, address, max_parallel)
+
+
+def report_again(folder: Path) -> Run:
+    """Tables, figures and report from what a results folder holds; nothing is trained."""
+    from ..report import build, write
+
+    store = Store(folder)
+    trials, suite = store.index()
+    frames = store.frames(trials)
+    frames.write(folder)
+    report = build(frames.records, frames.trials, frames.environments, suite)
+    write(report, folder)
+    tables = {name: table.raw for name, table in report.tables.items()}
+    found = {trial.title: store.find(trial.id) for trial in trials}
+    failed = {title: stored.result for title, stored in found.items() if stored and not stored.result.ok}
+    missing = tuple(title for title, stored in found.items() if stored is None)
+    return Run(folder, frames.records, tables, report, failed, missing)

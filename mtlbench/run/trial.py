@@ -1,0 +1,117 @@
+"""The worker: one trial from its coordinates to its result, in this process."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..architectures import TABLE as ARCHITECTURES
+from ..core.errors import MtlbenchError, UnavailableError
+from ..core.record import Record, Result
+from ..core.settings import Train
+from ..core.trial import Trial
+from ..engine import TABLE as ENGINES
+from ..learners import TABLE as LEARNERS
+from ..learners.base import Job
+from ..measure.environment import environment
+from ..measure.load import ForeignLoad
+from ..measure.memory import PeakMemory
+from ..optim import OPTIMIZERS, SCHEDULES
+from ..problems import TABLE as PROBLEMS
+from ..weightings import TABLE as WEIGHTINGS
+
+
+def execute(trial: Trial, root: Path, attempt: int, deadline_s: float | None, alone: bool) -> Result:
+    """Run a trial; whatever it raises becomes a failed result (but for an interrupt, which passes).
+
+    ``root`` is the folder of the suite file, ``deadline_s`` the seconds the trial may take, ``alone`` whether the
+    scheduler gave it its CPUs or GPU to itself. The process is left as it was found, so that many trials in one
+    process give the same bits as one process each.
+    """
+    start, load = time.monotonic(), ForeignLoad()
+    facts = {**environment(), "threads": trial.threads, "device": trial.device}
+    deadline = float("inf") if deadline_s is None else start + deadline_s
+    records: tuple[Record, ...] = ()
+    notes: tuple[str, ...] = ()
+    error = trace = ""
+    try:
+        with _torch_set_for(trial):
+            records, notes = _run(trial, root, deadline)
+    except Exception as failure:
+        error, trace = _one_line(failure), traceback.format_exc()
+    seconds = time.monotonic() - start
+    if not error:
+        records = (*records, Record("total_seconds", seconds, unit="s", higher_is_better=False))
+    return Result(
+        status="failed" if error else "ok",
+        attempt=attempt,
+        records=records,
+        error=error,
+        traceback=trace,
+        seconds=seconds,
+        shared=not alone or load.noticeable(),
+        notes=notes,
+        environment=facts,
+    )
+
+
+def _one_line(failure: Exception) -> str:
+    """The reason for a table; the user's own mistakes need no class name."""
+    text = " ".join(str(failure).split()) or "no message"
+    return text if isinstance(failure, MtlbenchError) else f"{type(failure).__name__}: {text}"
+
+
+def _run(trial: Trial, root: Path, deadline: float) -> tuple[tuple[Record, ...], tuple[str, ...]]:
+    """Records and notes of a trial that ends well."""
+    device = _device(trial.device)
+    memory = PeakMemory(device)
+    data = PROBLEMS.build(trial.problem).load(trial.seed, root)
+    job = Job(
+        data=data,
+        tasks=trial.tasks,
+        architecture=ARCHITECTURES.build(trial.architecture),
+        weighting=WEIGHTINGS.build(trial.weighting),
+        engine=ENGINES.build({"name": trial.engine}),
+        optimizer=OPTIMIZERS.build(trial.optimizer),
+        schedule=SCHEDULES.build(trial.schedule),
+        train=Train.from_plain(trial.train),
+        seed=trial.seed,
+        device=device,
+        deadline=deadline,
+    )
+    records = LEARNERS.build(trial.learner).run(job)
+    peak = Record("peak_memory", memory.read(), unit="B", higher_is_better=False)
+    return (*records, peak), data.outline.notes
+
+
+def _device(name: str) -> torch.device:
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UnavailableError("expected a CUDA GPU that torch can use, got none; `mtlbench doctor` says why")
+    return torch.device(name)
+
+
+@contextmanager
+def _torch_set_for(trial: Trial) -> Iterator[None]:
+    """torch's process-wide settings for one trial, put back afterwards."""
+    threads = torch.get_num_threads()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    memory: Any = torch.utils.deterministic
+    fill = memory.fill_uninitialized_memory
+    torch.set_num_threads(trial.threads)
+    torch.use_deterministic_algorithms(trial.device == "cpu")  # on CUDA they are slower, and some do not exist
+    memory.fill_uninitialized_memory = False  # nothing here reads memory before writing it
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(deterministic)
+        memory.fill_uninitialized_memory = fill
+        if "torch._dynamo" in sys.modules:
+            torch.compiler.reset()  # compiled code of past trials counts against torch's limit of recompilations

@@ -1,0 +1,234 @@
+"""Every row of the table of problems keeps the promises of core.task, on files written by the test itself."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mtlbench.core.errors import DataError
+from mtlbench.core.task import Data, Outline, Split, Stream, TaskSpec
+from mtlbench.problems import TABLE
+from mtlbench.problems.base import Problem
+
+Spec = dict[str, Any]
+PARTS = ("train", "validation", "test")
+
+
+def idx(root: Path, name: str, values: np.ndarray, zipped: bool = False) -> str:
+    content = struct.pack(f">BBBB{values.ndim}I", 0, 0, 8, values.ndim, *values.shape) + values.astype("u1").tobytes()
+    (root / name).write_bytes(gzip.compress(content, mtime=0) if zipped else content)
+    return name
+
+
+def image_files(root: Path, stem: str, rows: int = 120, classes: int = 10, side: int = 7) -> dict[str, str]:
+    rng = np.random.default_rng(len(stem) + rows)
+    return {
+        "images": idx(root, f"{stem}-images", rng.integers(0, 256, (rows, side, side))),
+        "labels": idx(root, f"{stem}-labels.gz", np.arange(rows) % classes, zipped=True),
+    }
+
+
+def one_pair(root: Path) -> Spec:
+    test = image_files(root, "held", rows=40)
+    fixed = {f"test_{kind}": name for kind, name in test.items()}
+    return {"name": "idx", **image_files(root, "train"), **fixed, "task": "digit", "limit": 30}
+
+
+def two_pairs(root: Path) -> Spec:
+    tasks = {"letters": image_files(root, "letters", classes=5), "digits": image_files(root, "digits", rows=80, side=6)}
+    return {"name": "idx", "tasks": tasks}
+
+
+def mnist_folder(root: Path) -> Spec:
+    rng = np.random.default_rng(0)
+    for part, rows in (("train", 120), ("t10k", 30)):
+        idx(root, f"{part}-images-idx3-ubyte", rng.integers(0, 256, (rows, 14, 14)))
+        idx(root, f"{part}-labels-idx1-ubyte", np.arange(rows) % 10)
+    return {"name": "multidigits", "path": ".", "repeats": 2}
+
+
+def table(root: Path) -> Spec:
+    """Two regressions and a classification with missing labels, features of each kind with missing values."""
+    rng = np.random.default_rng(3)
+    lines = ["place,x,colour,weight,grade,sick"]
+    for row in range(150):
+        x, colour = f"{rng.normal():.6f}", ["red", "green", "blue", "?"][rng.integers(4)]
+        labels = [f"{rng.normal() * 9 + 70:.3f}", ["low", "mid", "high"][row % 3], str(rng.integers(2))]
+        known = ["" if rng.random() < 0.2 else label for label in labels]
+        lines.append(",".join([str(row), x if row % 11 else "", colour, *known]))
+    (root / "table.csv").write_text("\n".join(lines) + "\n")
+    return {"name": "tabular", "path": "table.csv", "targets": ["weight", "grade", "sick"]}
+
+
+def groups(root: Path) -> Spec:
+    rng = np.random.default_rng(4)
+    rows = [f"{rng.normal():.6f},{rng.normal():.6f},{'abc'[i % 3]},{rng.normal():.4f}" for i in range(90)]
+    (root / "groups.csv").write_text("u,v,school,score\n" + "\n".join(rows) + "\n")
+    return {"name": "tabular", "path": "groups.csv", "targets": ["score"], "group_by": "school"}
+
+
+EXAMPLES: dict[str, Callable[[Path], Spec]] = {
+    "diabetes": lambda root: {"name": "diabetes"},
+    "digits": lambda root: {"name": "digits"},
+    "digits as images": lambda root: {"name": "digits", "tasks": ["ink", "parity"], "flat": False},
+    "idx": one_pair,
+    "idx with tasks": two_pairs,
+    "idx as stream": lambda root: {**two_pairs(root), "stream": True, "flat": True},
+    "linnerud": lambda root: {"name": "linnerud"},
+    "multidigits": lambda root: {"name": "multidigits", "limit": 200},
+    "multidigits from files": mnist_folder,
+    "synthetic": lambda root: {"name": "synthetic", "rows": 100},
+    "synthetic classes": lambda root: {"name": "synthetic", "rows": 100, "kind": "classification"},
+    "tabular": table,
+    "tabular by group": groups,
+}
+
+
+@pytest.fixture(params=EXAMPLES)
+def spec(request: pytest.FixtureRequest, tmp_path: Path) -> Spec:
+    return EXAMPLES[request.param](tmp_path)
+
+
+@pytest.fixture
+def problem(spec: Spec) -> Problem:
+    return TABLE.build(spec)
+
+
+def splits(data: Data) -> Iterator[tuple[str, Split]]:
+    """All splits as whole ones; the batches of a stream are put together."""
+    for name in PARTS:
+        split = getattr(data, name)
+        yield name, joined(split) if isinstance(split, Stream) else split
+
+
+def joined(stream: Stream) -> Split:
+    batches = list(stream.batches(32, None))
+    inputs = {task: np.concatenate([batch.inputs[task] for batch in batches]) for task in batches[0].inputs}
+    targets = {task: np.concatenate([batch.targets[task] for batch in batches]) for task in batches[0].targets}
+    return Split(inputs, targets)
+
+
+def inputs_of(split: Split, task: str) -> np.ndarray:
+    return split.inputs if isinstance(split.inputs, np.ndarray) else split.inputs[task]
+
+
+def digest(data: Data) -> str:
+    found = hashlib.sha256(repr(data.outline).encode())
+    for _, split in splits(data):
+        for task in split.targets:
+            mask = split.masks.get(task, np.ones(len(split.targets[task]), dtype=bool))
+            for array in (inputs_of(split, task), split.targets[task], mask):
+                found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
+
+
+def test_every_row_has_an_example(tmp_path: Path) -> None:
+    assert {make(tmp_path)["name"] for make in EXAMPLES.values()} == set(TABLE)
+
+
+def test_same_seed_same_bytes(problem: Problem, tmp_path: Path) -> None:
+    assert digest(problem.load(1, tmp_path)) == digest(problem.load(1, tmp_path))
+
+
+def test_another_seed_gives_another_split(problem: Problem, tmp_path: Path) -> None:
+    assert digest(problem.load(1, tmp_path)) != digest(problem.load(2, tmp_path))
+
+
+def test_splits_are_disjoint_and_complete(problem: Problem, tmp_path: Path) -> None:
+    data = problem.load(0, tmp_path)
+    for task in data.outline.names:
+        rows = [{row.tobytes() for row in inputs_of(split, task)} for _, split in splits(data)]
+        assert all(rows)
+        assert len(set.union(*rows)) == sum(map(len, rows))
+    assert data.outline.rows == sum(getattr(data, name).size for name in PARTS)
+
+
+def test_outline_agrees_with_load(problem: Problem, tmp_path: Path) -> None:
+    before, after = problem.outline(tmp_path), problem.load(0, tmp_path).outline
+    assert (after.input_shape, after.rows, after.notes) == (before.input_shape, before.rows, before.notes)
+    assert [unscaled(task) for task in after.tasks] == list(before.tasks)
+    assert len(set(before.names)) == len(before.names)
+
+
+def unscaled(task: TaskSpec) -> TaskSpec:
+    return TaskSpec(**{**vars(task), "scale": 1.0, "offset": 0.0})
+
+
+def test_arrays_are_as_declared(problem: Problem, tmp_path: Path) -> None:
+    data = problem.load(0, tmp_path)
+    for name, split in splits(data):
+        assert tuple(split.targets) == data.outline.names
+        for task in data.outline.tasks:
+            inputs, target = inputs_of(split, task.name), split.targets[task.name]
+            assert inputs.dtype == np.float32
+            assert inputs.shape == (len(target), *shape_of(data.outline, task.name))
+            assert np.isfinite(inputs).all()
+            mask = split.masks.get(task.name, np.ones(len(target), dtype=bool))
+            assert mask.dtype == bool
+            assert mask.shape == (len(target),)
+            assert mask.any()
+            assert task.name not in split.masks or not mask.all()
+            assert (target[~mask] == 0).all()
+            check_target(task, target, mask, name == "train")
+
+
+def shape_of(outline: Outline, task: str) -> tuple[int, ...]:
+    return outline.input_shape if isinstance(outline.input_shape, tuple) else outline.input_shape[task]
+
+
+def check_target(task: TaskSpec, target: np.ndarray, mask: np.ndarray, train: bool) -> None:
+    if task.loss == "cross_entropy":
+        assert target.dtype == np.int64
+        assert target.ndim == 1
+        assert set(target[mask]) <= set(range(task.outputs))
+        assert not train or set(target[mask]) == set(range(task.outputs))
+        assert len(task.classes) == task.outputs
+    elif task.loss == "bce_with_logits":
+        assert target.dtype == np.float32
+        assert target.ndim == 1
+        assert set(target[mask]) <= {0, 1}
+        assert not train or set(target[mask]) == {0, 1}
+        assert (task.outputs, len(task.classes)) == (1, 2)
+    else:
+        assert target.dtype == np.float32
+        assert target.shape == (len(mask), task.outputs)
+        assert np.isfinite(target).all()
+        assert np.abs(target[mask]).max() < 20
+        assert task.scale > 0
+
+
+def test_configuration_survives_json(problem: Problem, spec: Spec, tmp_path: Path) -> None:
+    dumped = json.loads(json.dumps(problem.model_dump(mode="json")))
+    again = TABLE.build({"name": spec["name"], **dumped})
+    assert again == problem
+    assert digest(again.load(0, tmp_path)) == digest(problem.load(0, tmp_path))
+
+
+def test_schema_describes_every_field(problem: Problem) -> None:
+    for name, field in type(problem).model_json_schema()["properties"].items():
+        assert field.get("description"), name
+
+
+def test_files_are_named_and_missed(problem: Problem, spec: Spec, tmp_path: Path) -> None:
+    files = problem.files(tmp_path)
+    assert all(path.is_file() for path in files)
+    for path in files:
+        kept = path.read_bytes()
+        path.unlink()
+        for ask in (problem.outline, problem.files, lambda root: problem.load(0, root)):
+            with pytest.raises(DataError, match=path.name.split(".")[0]):
+                ask(tmp_path)
+        path.write_bytes(kept)
+
+
+def test_summary_is_one_line(problem: Problem) -> None:
+    assert 20 < len(type(problem).summary()) < 120
+    assert "\n" not in type(problem).summary()

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from sklearn.linear_model import Ridge
+
+from mtlbench.problems.synthetic import Synthetic
+
+
+@given(st.floats(0, 1), st.integers(2, 6), st.integers(0, 99))
+def test_true_vectors_have_the_stated_cosine(relatedness: float, tasks: int, seed: int) -> None:
+    vectors = Synthetic(relatedness=relatedness, tasks=tasks, features=9).vectors(seed)
+    expected = np.full((tasks, tasks), relatedness)
+    np.fill_diagonal(expected, 1)
+    assert vectors @ vectors.T == pytest.approx(expected, abs=1e-9)
+
+
+def test_targets_are_the_stated_function_of_the_inputs() -> None:
+    problem = Synthetic(noise=0.0)
+    data = problem.load(2, Path())
+    scale, offset = (np.array([getattr(t, name) for t in data.outline.tasks]) for name in ("scale", "offset"))
+    found = np.hstack([data.test.targets[name] for name in data.outline.names]) * scale + offset
+    assert found == pytest.approx(data.test.inputs @ problem.vectors(2).T, abs=1e-5)
+
+
+def test_classes_are_the_signs_of_the_values() -> None:
+    data = Synthetic(kind="classification", noise=0.0).load(2, Path())
+    values = data.train.inputs @ Synthetic().vectors(2).T
+    for column, name in enumerate(data.outline.names):
+        assert (data.train.targets[name] == (values[:, column] > 0)).all()
+
+
+def ridge_errors(relatedness: float, seed: int) -> tuple[float, float]:
+    """Mean squared error on the test split of one pooled ridge, and of one ridge per task."""
+    data = Synthetic(relatedness=relatedness, rows=100).load(seed, Path())
+    train, test = ([split.inputs, *split.targets.values()] for split in (data.train, data.test))
+    tasks = len(data.outline.tasks)
+    pooled = Ridge().fit(np.vstack([train[0]] * tasks), np.vstack(train[1:]))
+    apart = [Ridge().fit(train[0], target) for target in train[1:]]
+    return (
+        float(np.mean([(pooled.predict(test[0]).reshape(-1, 1) - target) ** 2 for target in test[1:]])),
+        float(np.mean([(m.predict(test[0]).reshape(-1, 1) - y) ** 2 for m, y in zip(apart, test[1:], strict=True)])),
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pooling_wins_where_tasks_are_one_and_loses_where_they_have_nothing_in_common(seed: int) -> None:
+    pooled, apart = ridge_errors(1.0, seed)
+    assert pooled < 0.95 * apart
+    pooled, apart = ridge_errors(0.0, seed)
+    assert pooled > 1.1 * apart
+
+
+def test_more_tasks_than_features() -> None:
+    with pytest.raises(ValidationError, match="fewer tasks than features"):
+        Synthetic(tasks=20)

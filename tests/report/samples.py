@@ -1,0 +1,158 @@
+"""Realistic input for report tests: what the store would hand over after a run. Seeded, so equal every time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+# task: (main metric, unit, higher is better, single-task value, spread over seeds)
+TASKS = {
+    "digit": ("accuracy", "%", True, 96.8, 0.5),
+    "parity": ("accuracy", "%", True, 97.6, 0.4),
+    "ink": ("rmse", "", False, 11.2, 0.35),
+}
+SIDE_METRICS = (("balanced_accuracy", "%", True, 0.99), ("macro_f1", "%", True, 0.985))
+SPEEDS = {"eager": 1.0, "foreach": 1.15, "torch_fused": 1.3, "compiled": 1.7, "fused": 2.3}
+LABELS = (
+    "trial", "kind", "suite", "problem", "method", "baseline", "architecture", "weighting", "engine", "optimizer",
+    "seed", "attempt", "environment",
+)  # fmt: skip
+
+
+@dataclass
+class Sample:
+    """Frames as the store makes them."""
+
+    records: list[dict] = field(default_factory=list)
+    trials: list[dict] = field(default_factory=list)
+    environments: dict = field(default_factory=lambda: {"e1": dict(ENVIRONMENT)})
+    suite: dict = field(default_factory=dict)
+
+    def frames(self):
+        columns = [*LABELS, "split", "task", "metric", "value", "unit", "higher_is_better", "step", "main"]
+        records = pd.DataFrame(self.records, columns=columns)
+        records = records.astype({"value": "float64", "higher_is_better": "boolean"})
+        return records, pd.DataFrame(self.trials), self.environments, self.suite
+
+
+ENVIRONMENT = {
+    "versions": {"python": "3.11.7", "mtlbench": "0.1.0", "torch": "2.13.0"},
+    "revision": "0b4b0430f0a1",
+    "system": "Linux 6.1 x86_64",
+    "cpu": "AMD EPYC 7B13",
+    "cpu_features": ["avx2", "fma"],
+    "cores": 2,
+    "gpus": [],
+}
+
+
+def sample(
+    methods: dict[str, float] | int = 5,
+    problems=("digits",),
+    tasks=TASKS,
+    engines=("eager",),
+    seeds=5,
+    epochs=8,
+    alone=True,
+) -> Sample:
+    """``methods``: name -> true gain in percent of every task, or how many to make up."""
+    if isinstance(methods, int):
+        methods = made_up(methods)
+    made = Sample()
+    made.suite = {
+        "suite": "quickstart",
+        "description": "Three kinds of loss on real handwritten digits: does one trunk for all beat one each?",
+        "seeds": seeds,
+        "methods": {name: {"weighting": name} for name in methods},
+        "command": "mtlbench run bench/suites/quickstart.yaml",
+    }
+    for problem in problems:
+        for seed in range(seeds):
+            split = np.random.default_rng([seed, len(problem)]).normal(size=len(tasks))  # shared: seeds are paired
+            for i, name in enumerate(tasks):
+                _single(made, problem, name, i, tasks, seed, split, epochs, alone)
+            for engine in engines:
+                for number, (method, gain) in enumerate(methods.items()):
+                    _joint(made, problem, method, number, gain, engine, tasks, seed, split, epochs, alone)
+    return made
+
+
+def made_up(count: int) -> dict[str, float]:
+    known = {"equal": 0.4, "uncertainty": 1.6, "dwa": 0.1, "random": -2.5, "famo": 1.1, "stch": -0.6, "imtl_l": 0.9}
+    names = [*known, *(f"method_{i:02d}" for i in range(len(known), count))][:count]
+    rng = np.random.default_rng(3)
+    return {name: known.get(name, float(rng.normal(0, 1.2))) for name in names}
+
+
+def _trial(made, problem, method, tasks, engine, seed, *, baseline=False, alone=True, weighting=""):
+    row = {
+        "trial": f"{problem}/{method}/{','.join(tasks)}/{engine}/{seed}", "kind": "train", "suite": "quickstart",
+        "problem": problem, "method": method, "baseline": baseline, "architecture": "single" if baseline else "shared",
+        "weighting": weighting or "equal", "engine": engine, "optimizer": "adam", "seed": seed, "attempt": 1,
+        "environment": "e1",
+    }  # fmt: skip
+    exclusive = alone and seed == 0
+    made.trials.append(
+        row
+        | {"tasks": ",".join(tasks), "status": "ok", "error": "", "traceback": "", "shared": not exclusive,
+           "exclusive": exclusive, "seconds": 2.1, "notes": ""}
+    )  # fmt: skip
+    return row
+
+
+def _add(made, row, split, task, metric, value, step=0, unit="", higher=None, main=False):
+    facts = {"split": split, "task": task, "metric": metric, "value": value, "unit": unit}
+    made.records.append(row | facts | {"higher_is_better": higher, "step": step, "main": main})
+
+
+def _results(made, row, task, spec, value, epochs, rng, weights=None):
+    """Curves that approach ``value``, and the test metrics."""
+    metric, unit, higher, _, _ = spec
+    start = value * (0.55 if higher else 2.4)
+    for epoch in range(epochs + 1):
+        near = 1 - np.exp(-epoch / 2.2)
+        noise = 0.004 * value * rng.normal()
+        _add(made, row, "validation", task, metric, start + (value - start) * near + noise, epoch, unit, higher, True)
+        _add(made, row, "validation", task, "loss", 2.1 * (1 - 0.93 * near), epoch)
+        if epoch:
+            _add(made, row, "train", task, "loss", 2.1 * (1 - 0.95 * near) * (1 + 0.03 * rng.normal()), epoch)
+            if weights is not None:
+                _add(made, row, "train", task, "weight", weights(epoch), epoch)
+    _add(made, row, "test", task, metric, value, epochs, unit, higher, True)
+    _add(made, row, "test", task, "loss", 0.12 * (1 + 0.05 * rng.normal()), epochs)
+    if unit == "%":
+        for name, other_unit, other_higher, share in SIDE_METRICS:
+            _add(made, row, "test", task, name, value * share, epochs, other_unit, other_higher)
+
+
+def _costs(made, row, rate, parameters, rng):
+    rate *= 1 + 0.01 * rng.normal()
+    for metric, value, unit in (
+        ("samples_per_second", rate, "1/s"), ("step_seconds", 128 / rate, "s"), ("train_seconds", 10_000 / rate, "s"),
+        ("peak_memory", 310e6 + parameters * 12, "B"), ("parameters", parameters, ""), ("epochs", 8, ""),
+    ):  # fmt: skip
+        _add(made, row, "train" if metric in ("samples_per_second", "step_seconds") else "", "", metric, value, 0, unit)
+
+
+def _single(made, problem, name, i, tasks, seed, split, epochs, alone):
+    rng = np.random.default_rng([seed, i, 11])
+    row = _trial(made, problem, "single-task", (name,), "eager", seed, baseline=True, alone=alone)
+    spec = tasks[name]
+    value = spec[3] + spec[4] * (0.8 * split[i] + 0.6 * rng.normal())
+    _results(made, row, name, spec, value, epochs, rng)
+    _costs(made, row, 52_000, 17_226, rng)
+
+
+def _joint(made, problem, method, number, gain, engine, tasks, seed, split, epochs, alone):
+    rng = np.random.default_rng([seed, number, 12])  # the same for every engine: they differ in speed alone
+    row = _trial(made, problem, method, tuple(tasks), engine, seed, alone=alone, weighting=method)
+    for i, (name, spec) in enumerate(tasks.items()):
+        value = spec[3] * (1 + (gain if spec[2] else -gain) / 100) + spec[4] * (0.8 * split[i] + 0.6 * rng.normal())
+        drift = 0.0 if method == "equal" else 0.12 * (i - 1) * (1 + number % 3)
+        _results(
+            made, row, name, spec, value, epochs, rng, lambda e, d=drift: 1 / len(tasks) + d * (1 - np.exp(-e / 3))
+        )
+    speed = SPEEDS.get(engine, 1.0) * (1 - 0.04 * (number % 4)) * (0.35 if number % 7 == 6 else 1)
+    _costs(made, row, 41_000 * speed, 18_402, np.random.default_rng([seed, number, len(engine)]))

@@ -1,0 +1,102 @@
+"""The other commands, and every way to hold them wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .conftest import Cli
+
+ALL_ROOMS = ("problems", "architectures", "weightings", "learners", "engines", "optimizers", "schedules")
+
+
+def test_faults_of_a_suite_come_all_at_once_without_a_traceback(cli: Cli, suite: Path) -> None:
+    text = suite.read_text().replace("weighting: equal", "weighting: eqal").replace("[eager]", "[eagr]")
+    suite.write_text(text.replace("epochs: 2", "epochs: 0"))
+    for verb in ("run", "plan"):
+        ended = cli(verb, suite)
+        assert ended.returncode == 2
+        assert "Traceback" not in ended.stderr + ended.stdout
+        lines = ended.stderr.strip().splitlines()
+        assert f"{suite}:5:" in lines[0]
+        assert "did you mean 'equal'?" in lines[0]
+        assert len(lines) == 3
+    assert not (suite.parent / "results").exists()
+
+
+def test_dry_run_is_plan_and_starts_nothing(cli: Cli, suite: Path) -> None:
+    dry = cli("run", suite, "--dry-run")
+    assert dry.returncode == 0
+    assert dry.stdout == cli("plan", suite).stdout
+    assert "0.5" in dry.stdout  # two seeds: the smallest sign-flip p is 2/2²
+    assert not (suite.parent / "results").exists()
+
+
+def test_only_chooses_trials_by_title(cli: Cli, suite: Path) -> None:
+    plan = json.loads(cli("plan", suite, "--json", "--only", "equal").stdout)
+    assert len(plan["trials"]) == 2
+    nothing = cli("plan", suite, "--only", "no such trial")
+    assert nothing.returncode == 2
+    assert "no such trial" in nothing.stderr
+
+
+def test_init_writes_a_suite_that_plans(cli: Cli, tmp_path: Path) -> None:
+    assert cli("init", "mine.yaml").returncode == 0
+    assert cli("plan", "mine.yaml").returncode == 0
+    again = cli("init", "mine.yaml")
+    assert again.returncode == 2
+    assert "mine.yaml" in again.stderr
+
+
+def test_schema_validates_the_suites_we_ship(cli: Cli) -> None:
+    import jsonschema  # a dependency of ray
+    import yaml
+
+    schema = json.loads(cli("schema").stdout)
+    suites = sorted((Path(__file__).parents[2] / "bench" / "suites").glob("*.yaml"))
+    assert suites
+    for path in suites:
+        jsonschema.validate(yaml.safe_load(path.read_text()), schema)
+        assert path.read_text().startswith("# yaml-language-server: $schema=")
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"suite": "x", "problem": "digits", "unknown": 1}, schema)
+
+
+def test_list_shows_every_room(cli: Cli) -> None:
+    ended = cli("list")
+    assert ended.returncode == 0
+    for room in ALL_ROOMS:
+        assert room in ended.stdout
+    assert "uncertainty" in ended.stdout
+    assert "cannot be loaded" not in ended.stdout
+    one = cli("list", "weightings")
+    assert "uncertainty" in one.stdout
+    assert "multidigits" not in one.stdout
+    wrong = cli("list", "weighting")
+    assert wrong.returncode == 2
+    assert "did you mean 'weightings'?" in wrong.stderr
+
+
+def test_doctor_names_versions(cli: Cli) -> None:
+    ended = cli("doctor")
+    assert "torch" in ended.stdout
+    assert "ray" in ended.stdout
+    assert "Traceback" not in ended.stderr
+
+
+def test_report_of_a_folder_without_results(cli: Cli, tmp_path: Path) -> None:
+    ended = cli("report", tmp_path)
+    assert ended.returncode == 2
+    assert "expected a results folder" in ended.stderr
+
+
+WRONG = [["run"], ["run", "x.yaml", "--executor", "dask"], ["sing"], ["run", "x.yaml", "--seeds", "0"]]
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_wrong_words_on_the_command_line(cli: Cli, words: list[str]) -> None:
+    ended = cli(*words)
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr

@@ -1,0 +1,142 @@
+"""`mtlbench run` from suite file to report, in this process's executor and on Ray."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import mtlbench
+
+from .conftest import Cli, command, surroundings
+
+
+def _facts(folder: Path) -> pd.DataFrame:
+    """Everything of a run but times and memory, in a fixed order."""
+    records = pd.read_parquet(folder / "records.parquet")
+    timed = records["metric"].str.contains("seconds|per_second|memory")
+    keys = ["trial", "split", "task", "metric", "step"]
+    return records[~timed].drop(columns=["environment", "attempt"]).sort_values(keys).reset_index(drop=True)
+
+
+def test_the_whole_way_and_again(cli: Cli, suite: Path) -> None:
+    first = cli("run", suite, "--executor", "serial")
+    assert first.returncode == 0, first.stderr
+    folder = suite.parent / "results" / "small"
+    for name in ("methods", "tasks", "throughput"):
+        for suffix in ("csv", "md", "tex"):
+            assert (folder / "tables" / f"{name}.{suffix}").stat().st_size > 0
+    assert "<html" in (folder / "report.html").read_text()
+    assert (folder / "report.md").read_text().strip()
+    trials = {path.name: path.stat().st_mtime_ns for path in (folder / "trials").glob("*.json")}
+    assert len(trials) == 2 * (2 + 2)  # seeds × (two single tasks + two methods)
+
+    again = cli("run", suite, "--executor", "serial")
+    assert again.returncode == 0
+    assert "8 finished" in again.stdout
+    assert trials == {path.name: path.stat().st_mtime_ns for path in (folder / "trials").glob("*.json")}
+
+    suite.write_text(suite.read_text().replace("digit: 0.7, parity: 0.3", "digit: 0.6, parity: 0.4"))
+    changed = cli("run", suite, "--executor", "serial")
+    assert changed.returncode == 0
+    assert "weighting.weights.digit 0.7 → 0.6" in changed.stdout
+    methods = pd.read_csv(folder / "tables" / "methods.csv")
+    assert set(methods["method"]) == {"single-task", "equal", "fixed"}
+
+    (folder / "report.html").unlink()
+    assert cli("report", folder).returncode == 0
+    assert (folder / "report.html").exists()
+
+
+def test_ray_gives_the_same_bits_as_serial(cli: Cli, suite: Path) -> None:
+    assert cli("run", suite, "--executor", "serial", "--out", "a").returncode == 0
+    ray = cli("run", suite, "--out", "b", "--max-parallel", "2")
+    assert ray.returncode == 0, ray.stdout + ray.stderr
+    pd.testing.assert_frame_equal(_facts(suite.parent / "a"), _facts(suite.parent / "b"))
+
+
+def test_what_fails_is_told_and_tried_again_while_the_rest_goes_on(cli: Cli, suite: Path) -> None:
+    odd = "problem: {name: 'odd:Odd', tasks: [digit, parity], mode: raise, marker: mended, label: odd}"
+    suite.write_text(suite.read_text().replace("problem: {name: digits, tasks: [digit, parity]}", odd))
+    suite.write_text(suite.read_text() + "resources: {exclusive: none}\n")
+    text = suite.read_text().replace("problem: {", "problem: [{").replace("label: odd}", "label: odd}, digits]")
+    text = text.replace("  fixed: {weighting: {name: fixed, weights: {digit: 0.7, parity: 0.3}}}\n", "")
+    suite.write_text(text)
+    first = cli("run", suite, "--executor", "serial", "--seeds", "1")
+    assert first.returncode == 1
+    assert "the disk is on fire" in first.stdout
+    assert "Traceback" not in first.stdout + first.stderr
+    trials = [json.loads(path.read_text()) for path in (suite.parent / "results/small/trials").glob("*.json")]
+    failed = [trial for trial in trials if trial["result"]["status"] == "failed"]
+    assert len(failed) == 3
+    assert len(trials) == 3 + 4
+    assert all("Traceback" in trial["result"]["traceback"] for trial in failed)
+
+    (suite.parent / "mended").write_text("")
+    second = cli("run", suite, "--executor", "serial", "--seeds", "1")
+    assert second.returncode == 0, second.stdout
+    assert "4 finished" in second.stdout
+    assert "3 failed before" in second.stdout
+    for path in (suite.parent / "results/small/trials").glob("*.json"):
+        trial = json.loads(path.read_text())
+        assert (trial["result"]["attempt"], len(trial["failures"])) in {(1, 0), (2, 1)}
+
+
+def test_lost_workers_and_hanging_trials(suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A killed worker is retried, a trial past its time is stopped, and both are on record."""
+    text = suite.read_text().replace("  fixed: {weighting: {name: fixed, weights: {digit: 0.7, parity: 0.3}}}\n", "")
+    once = "{name: 'odd:Odd', tasks: [digit], mode: kill once, marker: killed, label: once}"
+    hang = "{name: 'odd:Odd', tasks: [digit], mode: hang, label: hangs}"
+    text = text.replace("{name: digits, tasks: [digit, parity]}", f"[{once}, {hang}]")
+    suite.write_text(text.replace("equal: {weighting: equal}", "random: {weighting: random, train: {epochs: 1}}"))
+    with suite.open("a") as file:
+        file.write("resources: {timeout: 3s, exclusive: none}\n")
+    monkeypatch.setattr("mtlbench.runner.ray_scheduler.GRACE", 2.0)
+    run = mtlbench.run(suite, seeds=1, out=suite.parent / "out")
+    assert {title.split("/")[0] for title in run.failed} == {"hangs"}
+    assert all("timeout" in failure.error for failure in run.failed.values())
+    trials = [json.loads(path.read_text()) for path in (suite.parent / "out/trials").glob("*.json")]
+    retried = [trial for trial in trials if trial["failures"]]
+    assert retried
+    assert {trial["result"]["status"] for trial in retried} == {"ok"}
+    assert not run.ok
+
+
+@pytest.mark.parametrize("executor", ["ray", "serial"])
+def test_ctrl_c_keeps_what_is_finished(cli: Cli, suite: Path, executor: str) -> None:
+    suite.write_text(suite.read_text().replace("epochs: 2", "epochs: 40").replace("seeds: 2", "seeds: 6"))
+    process = subprocess.Popen(
+        command("run", suite, "--executor", executor),
+        cwd=suite.parent,
+        env=surroundings(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    trials = suite.parent / "results/small/trials"
+    deadline = time.monotonic() + 120
+    while not list(trials.glob("*.json")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, output + errors
+    assert "Traceback" not in output + errors
+    assert "stopped" in errors
+    finished = list(trials.glob("*.json"))
+    assert finished
+    assert all(json.loads(path.read_text())["result"]["status"] == "ok" for path in finished)
+    assert not [path for path in trials.iterdir() if path.name.startswith(".")]
+    plan = json.loads(cli("plan", suite, "--json").stdout)
+    assert [trial["state"] for trial in plan["trials"]].count("finished") == len(finished)
+
+
+def test_the_python_way(suite: Path) -> None:
+    run = mtlbench.run(suite, executor="serial", seeds=1, out=suite.parent / "out")
+    assert run.ok
+    assert {"trial", "seed", "task", "metric", "value"} <= set(run.records.columns)
+    assert set(run.tables["methods"]["method"]) == {"single-task", "equal", "fixed"}

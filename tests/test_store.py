@@ -1,0 +1,151 @@
+"""The store: whole files or nothing, failures remembered, frames as the suite labels them today."""
+
+from __future__ import annotations
+
+import multiprocessing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mtlbench.core.errors import MtlbenchError
+from mtlbench.core.record import Record, Result
+from mtlbench.core.trial import Trial
+from mtlbench.store import Store, write_atomically
+
+TRIAL = Trial(
+    problem={"name": "digits", "flat": True},
+    tasks=("digit", "parity"),
+    learner={"name": "gradient"},
+    architecture={"name": "shared", "hidden": [4]},
+    weighting={"name": "equal"},
+    engine="eager",
+    optimizer={"name": "adam", "lr": 0.001},
+    schedule={"name": "constant"},
+    train={"epochs": 2},
+    seed=3,
+    suite="s",
+    method="equal",
+    resources={"cpus": 1, "gpus": 0, "timeout": 5.0},
+)
+OK = Result("ok", records=(Record("loss", 0.5, "test", "digit", step=1, higher_is_better=False),), shared=False)
+FAILED = Result("failed", error="ValueError: no", traceback="Traceback …\nValueError: no")
+
+
+def test_what_was_written_is_read_back(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.write(TRIAL, OK)
+    stored = store.find(TRIAL.id)
+    assert stored is not None
+    assert (stored.trial, stored.result, stored.failures) == (TRIAL, OK, ())
+
+
+def test_failed_attempts_are_remembered_in_order(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for result in (FAILED, replace(FAILED, attempt=2, error="again"), replace(OK, attempt=3)):
+        store.write(TRIAL, result)
+    stored = store.find(TRIAL.id)
+    assert stored is not None
+    assert [failure.error for failure in stored.failures] == ["ValueError: no", "again"]
+    assert stored.result.attempt == 3
+
+
+PROMISED = (
+    *("trial", "kind", "suite", "problem", "method", "architecture", "weighting", "engine", "optimizer", "seed"),
+    *("attempt", "split", "task", "metric", "value", "unit", "higher_is_better", "step", "environment"),
+)
+BROKEN = ["", "{", "[]", '{"trial": {}}', "nonsense \x00", '{"trial": {"x": 1}, "result": {}}']
+
+
+@pytest.mark.parametrize("content", BROKEN)
+def test_an_unreadable_file_means_run_again(tmp_path: Path, content: str) -> None:
+    store = Store(tmp_path)
+    store.write(TRIAL, OK)
+    store.path(TRIAL.id).write_text(content)
+    assert store.find(TRIAL.id) is None
+    assert list(store.all()) == []
+
+
+def test_any_cut_of_a_trial_file_is_readable_or_absent(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.write(TRIAL, OK)
+    whole = store.path(TRIAL.id).read_text()
+    for length in range(0, len(whole) - 2, 7):
+        store.path(TRIAL.id).write_text(whole[:length])
+        assert store.find(TRIAL.id) is None
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, "old")
+
+    def full_disk(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(path, "new")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+    assert path.read_text() == "old"
+
+
+def test_labels_come_from_the_suite_of_today(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.write(TRIAL, OK)
+    renamed = replace(TRIAL, method="new name")
+    frames = store.frames([renamed, replace(TRIAL, seed=4)])
+    assert frames.records["method"].tolist() == ["new name"]
+    assert frames.trials["status"].tolist() == ["ok", "missing"]
+    assert frames.records["architecture"].tolist() == ["shared"]
+
+
+def test_a_failed_trial_has_no_facts(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.write(TRIAL, replace(FAILED, records=OK.records))
+    frames = store.frames([TRIAL])
+    assert len(frames.records) == 0
+    assert frames.trials["error"].tolist() == ["ValueError: no"]
+
+
+def test_parquet_is_tidy_even_when_empty(tmp_path: Path) -> None:
+    import pandas as pd
+
+    store = Store(tmp_path)
+    store.frames([TRIAL]).write(tmp_path)
+    empty = pd.read_parquet(tmp_path / "records.parquet")
+    store.write(TRIAL, OK)
+    store.frames([TRIAL]).write(tmp_path)
+    full = pd.read_parquet(tmp_path / "records.parquet")
+    assert set(PROMISED) <= set(full.columns)
+    assert list(full.columns) == list(empty.columns)
+    assert (len(empty), len(full)) == (0, 1)
+
+
+def _holds_lock(folder: str, ready: object, done: object) -> None:
+    with Store(Path(folder)).lock():
+        ready.set()  # type: ignore[attr-defined]
+        done.wait(30)  # type: ignore[attr-defined]
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    ready, done = context.Event(), context.Event()
+    other = context.Process(target=_holds_lock, args=(str(tmp_path), ready, done))
+    other.start()
+    try:
+        assert ready.wait(30)
+        with pytest.raises(MtlbenchError, match="another mtlbench run"), Store(tmp_path).lock():
+            pass
+    finally:
+        done.set()
+        other.join()
+    with Store(tmp_path).lock():
+        pass
+
+
+def test_index_round_trip_and_its_absence(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with pytest.raises(MtlbenchError, match="results folder"):
+        store.index()
+    store.write_index([TRIAL], {"suite": "s"})
+    assert store.index() == ((TRIAL,), {"suite": "s"})
