@@ -146,7 +146,8 @@ def schema() -> None:
 def _console() -> Any:
     from rich.console import Console
 
-    return Console()
+    # A pipe or a log file has no width of its own; one that is too small would cut tables.
+    return Console() if sys.stdout.isatty() else Console(width=160)
 
 
 def main() -> None:

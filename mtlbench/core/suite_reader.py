@@ -38,7 +38,7 @@ def read_suite(
     root = _longhand(root)
     base = root.without("profiles")
     overrides = dict(_profiles(root, checker))
-    layers = {name: merge(base, override) for name, override in overrides.items()}
+    layers = {name: replace(merge(base, override), place=base.place) for name, override in overrides.items()}
     for layer in (base, *layers.values()):  # every profile is checked, chosen or not
         _Draft(path, layer, checker).suite()
     if profile is not None and profile not in layers:
@@ -146,7 +146,10 @@ class _Draft:
         }
 
     def _known(self, node: Node, keys: Sequence[str], owner: str) -> Node:
-        self.checker.keys(node, keys, owner)
+        fixed = [key for key, _ in node.items() if key in KEYS and key not in keys]
+        for key in fixed:
+            self.checker.add(node[key].key, f"key '{key}' belongs to the whole suite: {owner} cannot change it")
+        self.checker.keys(node.without(*fixed), keys, owner)
         return replace(node, value={key: child for key, child in node.items() if key in keys})
 
     def _require(self, overrides: dict[str, Node]) -> None:

@@ -53,10 +53,6 @@ class _Composer(yaml.SafeLoader):
         return node
 
 
-for _name, _pattern, _first in _SCALARS:
-    _Composer.add_implicit_resolver(_TAG + _name, re.compile(rf"(?:{_pattern})\Z"), _first)
-
-
 class _Dumper(yaml.SafeDumper):
     """Quotes whatever YAML 1.1 or 1.2 would not read back as the same text."""
 
@@ -64,7 +60,9 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-_Dumper.add_implicit_resolver(_TAG + "float", re.compile(rf"(?:{_FLOAT})\Z"), [*"-+.0123456789"])
+for _name, _pattern, _first in _SCALARS:
+    for _class in (_Composer, _Dumper):
+        _class.add_implicit_resolver(_TAG + _name, re.compile(rf"(?:{_pattern})\Z"), _first)
 
 
 def to_yaml(value: Any) -> str:

@@ -41,7 +41,7 @@ def task_losses(
     L_t = 0 and zero gradient, where torch's mean is NaN. Differentiable in outputs and weights; as in eager PyTorch,
     a weight of 0 does not hide a NaN loss.
 
-    Raises ValueError where the sequences or a task's shapes do not match, or a kind is unknown.
+    Raises ValueError where the sequences or a task's shapes do not match, or a kind or reduction is unknown.
     """
     masks = [None] * len(outputs) if masks is None else masks
     if not len(outputs) == len(targets) == len(kinds) == len(masks):
@@ -49,6 +49,8 @@ def task_losses(
             "expected one output, target, kind and mask per task, got "
             f"{len(outputs)} outputs, {len(targets)} targets, {len(kinds)} kinds, {len(masks)} masks"
         )
+    if reduction not in ("mean", "sum"):
+        raise ValueError(f"expected reduction mean or sum, got {reduction!r}")
     losses = []
     count: Tensor | int
     for output, target, kind, mask in zip(outputs, targets, kinds, masks, strict=True):

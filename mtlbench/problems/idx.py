@@ -15,7 +15,7 @@ from ..core.task import Data, Outline, Split, Stream, TaskSpec
 from .base import Problem
 from .files import find
 from .idx_files import array, images, labels
-from .splits import PARTS, TEST, TRAIN, Fractions, apportion, assign, generator
+from .splits import PARTS, TEST, TRAIN, Fractions, apportion, assign, generator, keep_classes
 
 if TYPE_CHECKING:
     from ..core.task import Array, Shape
@@ -173,12 +173,7 @@ class Idx(FixedTest, Problem):
         sizes = self._sizes(len(codes), len(test.labels) if test else None)
         used = sizes if test is None else sizes[:TEST]
         part = assign(codes, (*used, *[0] * (UNUSED - len(used)), len(codes) - sum(used)), rng)
-        missing = np.setdiff1d(np.arange(len(classes)), codes[part == TRAIN])
-        if len(missing):
-            raise DataError(
-                f"{find(root, files.labels)}: class {classes[missing[0]]} has too few rows: none came into train with "
-                f"seed {seed}; expected a larger limit or share for train"
-            )
+        keep_classes(part, codes)
         chosen = [np.flatnonzero(part == number) for number in range(UNUSED)]
         rows = [Rows(train, index, codes[index], self) for index in chosen]
         if test is not None:

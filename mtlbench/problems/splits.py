@@ -68,13 +68,14 @@ def assign(strata: Array, sizes: Sequence[int], rng: np.random.Generator) -> Arr
     """Part of each row, int8 [N] in 0 .. len(sizes) - 1, for strata int [N] and sizes that sum to N.
 
     Systematic stratified sampling: rows stand in line, stratum after stratum (strata and the rows within them in
-    random order), and each part takes its places evenly spaced along the line. Sizes are exact, every stratum is
-    divided in proportion up to about one row, and strata of a single row do no harm.
+    random order), and each part takes its places evenly spaced along the line, from a random start. Sizes are exact,
+    every stratum is divided in proportion up to about one row, and strata of a single row do no harm.
     """
     import numpy as np
 
     places = np.concatenate([(np.arange(size) + 0.5) / max(size, 1) for size in sizes])
     parts = np.repeat(np.arange(len(sizes), dtype=np.int8), sizes)[np.argsort(places, kind="stable")]
+    parts = np.roll(parts, rng.integers(max(len(parts), 1)))
     ids = np.unique(strata, return_inverse=True)[1].reshape(-1)
     ids = rng.permutation(ids.max() + 1)[ids]
     line = rng.permutation(len(ids))
@@ -82,3 +83,16 @@ def assign(strata: Array, sizes: Sequence[int], rng: np.random.Generator) -> Arr
     result = np.empty(len(ids), dtype=np.int8)
     result[line] = parts
     return result
+
+
+def keep_classes(part: Array, codes: Array) -> None:
+    """Give train a row of each class (codes int64 [N], -1 where unknown) that chance kept from it, in exchange for one
+    of its most frequent class, so that a rare class does not fail some seeds.
+    """
+    import numpy as np
+
+    for missing in np.setdiff1d(codes[codes >= 0], codes[part == TRAIN]):
+        trained = codes[(part == TRAIN) & (codes >= 0)]
+        given = np.flatnonzero((part == TRAIN) & (codes == np.bincount(trained).argmax()))[0]
+        taken = np.flatnonzero(codes == missing)[0]
+        part[[given, taken]] = part[[taken, given]]

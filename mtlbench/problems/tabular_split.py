@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from ..core.errors import DataError
-from .splits import PARTS, TEST, TRAIN, VALIDATION, Fractions, assign, generator
+from .splits import PARTS, TEST, TRAIN, VALIDATION, Fractions, assign, generator, keep_classes
 from .tabular_columns import row_number, times
 from .tabular_tasks import Labels
 
@@ -70,7 +70,9 @@ def divide(
         part = _past_to_future(path, column, rule)
     else:
         part = assign(_strata(path, rule, labels, tasks), rule.counts(len(tasks[0].known)), generator(seed))
-        _keep_classes(part, labels)
+        for target in labels:
+            if not target.is_regression:
+                keep_classes(part, target.values)
     _check(path, rule, part, labels, tasks)
     return part
 
@@ -134,17 +136,6 @@ def _strata(path: Path, rule: SplitRule, labels: Sequence[Labels], tasks: Sequen
         values = np.searchsorted(edges, values, side="right")
     values = np.where(target.known, values, -1)
     return strata * (int(values.max()) + 2) + values + 1
-
-
-def _keep_classes(part: Array, labels: Sequence[Labels]) -> None:
-    """Give train one row of each class that chance kept from it, so that rare classes do not fail some seeds."""
-    import numpy as np
-
-    for target in labels:
-        if not target.is_regression:
-            found = set(target.values[target.known & (part == TRAIN)].tolist())
-            for missing in set(target.values[target.known].tolist()) - found:
-                part[np.flatnonzero(target.known & (target.values == missing))[0]] = TRAIN
 
 
 def _check(path: Path, rule: SplitRule, part: Array, labels: Sequence[Labels], tasks: Sequence[Labels]) -> None:

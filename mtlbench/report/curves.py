@@ -15,7 +15,7 @@ from .evidence import Evidence
 from .format import listing, plural
 from .frame import Task, titled
 from .parts import Figure, Part, file_names
-from .plots import INK, QUIET, colour, draw, fit, plain_numbers, spread_ratio
+from .plots import INK, QUIET, WIDTH, colour, draw, fit, plain_numbers, spread_ratio
 from .statistics import FEWEST, LEVEL
 
 _NAMED = 6  # methods drawn in colour, the best by Delta m; the others stay grey
@@ -44,14 +44,14 @@ def _figure(evidence: Evidence, name: str, problem: str, facts: pd.DataFrame) ->
     known = sorted((d for d in evidence.of(problem) if d.found), key=lambda d: -d.mean)
     best = [delta.method for delta in known[:_NAMED]]
     left = len(evidence.data.tasks(problem)) - len(tasks)
-    title = f"Curves on {problem}: mean over seeds that are still training, band is the 95 % interval"
+    title = f"Curves on {problem}: mean over seeds as far as all of them trained, band is the 95 % interval"
     title += f"; {left} more tasks not shown" if left else ""
     title += f"; in colour the best {len(best)} by Δm" if len(known) > _NAMED else ""
     alt = f"Training loss and validation metric by epoch for {listing((t.name for t in tasks), 8)}, "
     alt += f"of {plural(len(known), 'method')} and the single-task baseline"
     single = evidence.data.baseline(problem)
     return draw(
-        name, title, alt, (7.2, 0.7 + 1.9 * len(tasks)), lambda canvas: _paint(canvas, tasks, grids, best, single)
+        name, title, alt, (WIDTH, 0.7 + 1.9 * len(tasks)), lambda canvas: _paint(canvas, tasks, grids, best, single)
     )
 
 
@@ -87,7 +87,7 @@ def _paint(
     for axes in grid[-1]:
         axes.set_xlabel("epoch", color=QUIET)
     lines = {line.get_label(): line for axes in grid.flat for line in axes.lines}
-    named = {name: line for name, line in lines.items() if not str(name).startswith("_")}
+    named = {name: lines[name] for name in map(fit, [single, *best]) if name in lines}
     if named:
         canvas.legend(named.values(), named.keys(), loc="outside lower center", ncols=min(4, len(named)), fontsize=8)
 
@@ -107,4 +107,4 @@ def _lines(axes: Axes, curves: pd.DataFrame, best: list[str], single: str) -> No
         )  # fmt: skip
         if front > 1 and curve["half"].notna().any():
             low, high = curve["mean"] - curve["half"], curve["mean"] + curve["half"]
-            axes.fill_between(curve["step"], low, high, color=tint, alpha=0.14, linewidth=0, zorder=front - 1)
+            axes.fill_between(curve["step"], low, high, color=tint, alpha=0.1, linewidth=0, zorder=front - 1)

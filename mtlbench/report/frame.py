@@ -132,8 +132,15 @@ class Data:
         frame = self.records
         return frame[frame["main"] & (frame["split"] == "test") & (frame["task"] != "")]
 
+    @cached_property
+    def _tasks(self) -> dict[str, tuple[Task, ...]]:
+        return {problem: self._tasks_of(problem) for problem in self.problems}
+
     def tasks(self, problem: str) -> tuple[Task, ...]:
         """Tasks with a test result, in the order of the plan, each with its main metric."""
+        return self._tasks[problem]
+
+    def _tasks_of(self, problem: str) -> tuple[Task, ...]:
         chosen = self._main[self._main["problem"] == problem].drop_duplicates("task")
         planned = ",".join(self.trials.loc[self.trials["problem"] == problem, "tasks"]).split(",")
         place = {name: i for i, name in reversed(list(enumerate(planned)))}

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure as Canvas
 from .deltas import Delta
 from .evidence import Evidence
 from .parts import Figure, Part, file_names
-from .plots import INK, QUIET, TONES, UNCLEAR, draw, fit
+from .plots import INK, QUIET, TONES, UNCLEAR, WIDTH, draw, fit
 from .verdict import gains
 
 
@@ -23,7 +23,7 @@ def _figure(name: str, problem: str, deltas: tuple[Delta, ...]) -> Figure:
     shown = sorted((delta for delta in deltas if delta.found), key=lambda delta: delta.mean)
     title = f"Δm on {problem}: bar is the mean, whisker the 95 % interval; colour where the difference is clear"
     alt = "Gain over single-task training: " + gains(shown[::-1], len(shown), shown)
-    return draw(name, title, alt, (7.2, 0.9 + 0.27 * len(shown)), lambda canvas: _paint(canvas, problem, shown))
+    return draw(name, title, alt, (WIDTH, 0.9 + 0.27 * len(shown)), lambda canvas: _paint(canvas, problem, shown))
 
 
 def _paint(canvas: Canvas, problem: str, shown: list[Delta]) -> None:

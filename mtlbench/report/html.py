@@ -28,7 +28,8 @@ def page(name: str, description: str, facts: Mapping[str, str], parts: Sequence[
     environment.filters["inline"] = inline
     environment.filters["classes"] = _classes
     environment.filters["sort_key"] = _sort_key
-    environment.filters["trace"] = _trace
+    environment.filters["lines"] = _lines
+    environment.filters["split"] = _split
     return environment.get_template("report.html.j2").render(
         name=name,
         description=description,
@@ -52,7 +53,7 @@ def inline(figure: Figure) -> Markup:
             parent.remove(element)
     width = float(root.attrib.pop("width").removesuffix("pt"))
     root.attrib.pop("height")
-    root.attrib.update({"role": "img", "aria-label": clean(figure.alt), "style": f"max-width: {width * 1.4:.0f}px"})
+    root.attrib.update({"role": "img", "aria-label": clean(figure.alt), "style": f"max-width: {width * 1.375:.0f}px"})
     for element in root.iter():
         for key, value in element.attrib.items():
             element.set(key, _adapted(key, value, figure.name))
@@ -80,6 +81,12 @@ def _sort_key(cell: Cell) -> str:
     return repr(float(cell.value)) if math.isfinite(cell.value) else ""
 
 
-def _trace(text: str) -> Markup:
+def _split(text: str) -> tuple[str, str]:
+    """A number and the interval behind it."""
+    number, bracket, interval = text.partition(" [")
+    return number, bracket + interval
+
+
+def _lines(text: str) -> Markup:
     """Text over many lines, every one of them clean and escaped."""
     return Markup("\n").join(Markup.escape(clean(line)) for line in text.split("\n"))

@@ -86,8 +86,8 @@ def _panel(evidence: Evidence, problem: str, tested: bool) -> Panel:
     several = len(evidence.data.engines) > 1
     columns = [Column("method", number=False), Column("engine", number=False), Column("Δm [%]", higher=True)]
     columns += [Column("mean rank", higher=False), Column("seeds"), Column("p (Holm)")]
-    columns += [Column("samples/s", higher=True), Column("× eager"), Column("peak memory", higher=False)]
-    columns += [Column("parameters"), Column("training [s]", higher=False)]
+    columns += [Column("samples/s", higher=True), Column("× eager"), Column("peak memory")]
+    columns += [Column("parameters"), Column("training [s]")]
     hidden = {"engine", "× eager"} if not several else set()
     hidden |= set() if tested else {"p (Holm)"}
     kept = [i for i, column in enumerate(columns) if column.title not in hidden]

@@ -75,29 +75,26 @@ def _pairs(data: Data, deltas: tuple[Delta, ...]) -> pd.DataFrame:
 
 def _pair(data: Data, one: Delta, other: Delta) -> dict[str, object] | None:
     """On the seeds that both methods and the baseline have."""
-    tasks = data.tasks(one.problem)
-    single = data.baseline_scores(one.problem, one.engine).dropna()
-    seeds = single.index.intersection(list(one.seeds)).intersection(list(other.seeds))
-    if not len(seeds):
-        return None
-    higher = np.array([task.higher for task in tasks])
-    found = [
-        relative(data.scores(d.problem, d.method, d.engine).loc[seeds].to_numpy(), single.loc[seeds].to_numpy(), higher)
+    seeds = [seed for seed in one.seeds if seed in set(other.seeds)]
+    single = data.baseline_scores(one.problem, one.engine).reindex(seeds).dropna()
+    higher = np.array([task.higher for task in data.tasks(one.problem)])
+    first, second = (
+        relative(data.scores(d.problem, d.method, d.engine).loc[single.index].to_numpy(), single.to_numpy(), higher)
         for d in (one, other)
-    ]
-    if found[0] is None or found[1] is None:
+    )
+    if first is None or second is None:
         return None
-    interval = mean_interval(found[0].influence - found[1].influence)
+    interval = mean_interval(first.influence - second.influence)
     return {
         "problem": one.problem,
         "engine": one.engine,
         "method_a": one.method,
         "method_b": other.method,
-        "seeds": len(seeds),
-        "difference": found[0].mean - found[1].mean,
+        "seeds": len(single),
+        "difference": first.mean - second.mean,
         "low": interval.low if interval else math.nan,
         "high": interval.high if interval else math.nan,
-        "p": sign_flip(found[0].differences - found[1].differences),
+        "p": sign_flip(first.differences - second.differences),
     }
 
 

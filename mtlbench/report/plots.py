@@ -12,11 +12,12 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from .format import short
+from .format import MINUS
 from .parts import Figure, clean
 
+WIDTH = 10.0  # inches; as wide as the page
 INK, QUIET, RULE = "#1f2a37", "#6b7684", "#d5dbe1"  # html.py turns these into the page's own colours
 GOOD, BAD, UNCLEAR = "#2f855a", "#c0532b", "#7d8894"
 TONES = {"better": GOOD, "worse": BAD}
@@ -89,18 +90,21 @@ def fit(name: str, most: int = 28) -> str:
 
 
 def plain_numbers(axis: Any) -> None:
-    """Tick labels in plain numbers, also on a logarithmic axis."""
-    axis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
-    axis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
+    """Tick labels in plain numbers, on a logarithmic axis at 1, 2 and 5 of each decade."""
+    if axis.get_scale() == "log":
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}".replace("-", MINUS)))
 
 
 def place_labels(axes: Axes, points: list[tuple[float, float, str]], must: set[str]) -> None:
     """Labels beside their points where they hide no other label; those in ``must`` come first."""
-    canvas = axes.figure
-    canvas.canvas.draw()
+    canvas = axes.get_figure(root=True)
+    assert canvas is not None
+    canvas.draw_without_rendering()  # so that the axes are where they will be
     taken: list[Any] = []
     for x, y, text in sorted(points, key=lambda point: (point[2] not in must, point[0])):
-        for dx, dy, side in ((6, 0, "left"), (-6, 0, "right"), (0, 8, "center"), (0, -8, "center")):
+        for dx, dy, side in ((6, 6, "left"), (6, -6, "left"), (-6, 6, "right"), (-6, -6, "right")):
             label = axes.annotate(
                 text, (x, y), (dx, dy), textcoords="offset points", ha=side, va="center", fontsize=8, color=INK
             )

@@ -8,20 +8,19 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from .deltas import Delta
 from .evidence import Evidence
 from .format import listing
 from .parts import Figure, Part, file_names
-from .plots import INK, QUIET, RULE, colour, draw, fit, place_labels, plain_numbers, spread_ratio
+from .plots import INK, QUIET, RULE, WIDTH, colour, draw, fit, place_labels, plain_numbers, spread_ratio
 from .statistics import Interval
 
 _MARKERS = "osD^vPX*"
-_LABELLED = 12  # points up to which all are named
+_LABELLED = 12  # methods up to which all are named
 
 
 @dataclass(frozen=True)
 class _Point:
-    label: str
+    method: str
     engine: str
     rate: float
     gain: float
@@ -47,14 +46,8 @@ def _points(evidence: Evidence, problem: str) -> list[_Point]:
             continue
         rate = timing.mean("samples_per_second")
         if math.isfinite(rate) and rate > 0:
-            found.append(_point(evidence, delta, rate))
+            found.append(_Point(delta.method, delta.engine, rate, delta.mean, delta.interval, delta.baseline))
     return found
-
-
-def _point(evidence: Evidence, delta: Delta, rate: float) -> _Point:
-    several = len(evidence.data.engines_of(delta.problem, delta.method)) > 1
-    label = f"{fit(delta.method, 20)} ({fit(delta.engine, 12)})" if several else fit(delta.method, 20)
-    return _Point(label, delta.engine, rate, delta.mean, delta.interval, delta.baseline)
 
 
 def _front(points: list[_Point]) -> list[_Point]:
@@ -69,33 +62,43 @@ def _front(points: list[_Point]) -> list[_Point]:
 
 def _figure(name: str, problem: str, points: list[_Point], engines: tuple[str, ...], shared: bool) -> Figure:
     front = _front(points)
-    note = "; other work shared the machine" if shared else ""
-    title = f"Δm against training throughput on {problem}; the line joins what nothing beats on both{note}"
-    alt = f"Scatter of {len(points)} methods. On the front, slowest first: {listing((p.label for p in front), 8)}"
-    return draw(name, title, alt, (7.2, 4.0), lambda canvas: _paint(canvas, problem, points, front, engines))
+    title = f"Δm against training throughput on {problem}; the dashed line joins what nothing beats on both"
+    title += "; thin lines join the engines of a method" if len({point.engine for point in points}) > 1 else ""
+    title += "; other work shared the machine" if shared else ""
+    names = (f"{point.method} ({point.engine})" for point in front)
+    alt = f"Scatter of {len(points)} methods and engines. Nothing beats, slowest first: {listing(names, 8)}"
+    return draw(name, title, alt, (WIDTH, 4.4), lambda canvas: _paint(canvas, problem, points, front, engines))
 
 
 def _paint(canvas: Canvas, problem: str, points: list[_Point], front: list[_Point], engines: tuple[str, ...]) -> None:
     axes = canvas.subplots()
     axes.axhline(0, color=INK, linewidth=0.8)
-    axes.plot([p.rate for p in front], [p.gain for p in front], color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
+    axes.plot([p.rate for p in front], [p.gain for p in front], color=QUIET, linewidth=1.2, linestyle=(0, (4, 3)))
+    methods = {p.method: sorted((q for q in points if q.method == p.method), key=lambda q: q.rate) for p in points}
+    for group in methods.values():
+        axes.plot([p.rate for p in group], [p.gain for p in group], color=RULE, linewidth=0.8, zorder=1)
     for point in points:
         _mark(axes, point, engines.index(point.engine))
-    if spread_ratio([point.rate for point in points]) > 4:
+    if spread_ratio([point.rate for point in points]) > 3:
         axes.set_xscale("log")
     plain_numbers(axes.xaxis)
     axes.margins(x=0.12, y=0.12)
     axes.set_xlabel("training samples per second", color=QUIET)
     axes.set_ylabel("Δm [%]", color=QUIET)
     axes.set_title(fit(problem, 60))
-    used = [engine for engine in engines if any(point.engine == engine for point in points)]
-    if len(used) > 1:
-        for engine in used:
-            i = engines.index(engine)
+    _legend(canvas, axes, engines, {point.engine for point in points})
+    shown = {point.method for point in (points if len(methods) <= _LABELLED else front)}
+    labels = [(group[-1].rate, group[-1].gain, fit(method, 20)) for method, group in methods.items() if method in shown]
+    place_labels(axes, labels, {fit(point.method, 20) for point in front})
+
+
+def _legend(canvas: Canvas, axes: Axes, engines: tuple[str, ...], used: set[str]) -> None:
+    if len(used) < 2:
+        return
+    for i, engine in enumerate(engines):
+        if engine in used:
             axes.plot([], [], _MARKERS[i % len(_MARKERS)], color=colour(i), label=fit(engine))
-        axes.legend(title="engine", loc="best", fontsize=8)
-    named = points if len(points) <= _LABELLED else front
-    place_labels(axes, [(p.rate, p.gain, p.label) for p in named], {p.label for p in front})
+    canvas.legend(loc="outside upper right", ncols=min(6, len(used)), fontsize=8)
 
 
 def _mark(axes: Axes, point: _Point, engine: int) -> None:
@@ -103,12 +106,5 @@ def _mark(axes: Axes, point: _Point, engine: int) -> None:
     if point.interval and not point.baseline:
         ends = [point.interval.low, point.interval.high]
         axes.plot([point.rate] * 2, ends, color=tint, linewidth=1, alpha=0.45)
-    axes.plot(
-        [point.rate],
-        [point.gain],
-        _MARKERS[engine % len(_MARKERS)],
-        color=tint,
-        markersize=6,
-        markeredgecolor=RULE,
-        markeredgewidth=0.5,
-    )
+    marker = _MARKERS[engine % len(_MARKERS)]
+    axes.plot([point.rate], [point.gain], marker, color=tint, markersize=6, markeredgecolor=RULE, markeredgewidth=0.5)

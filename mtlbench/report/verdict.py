@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from .agreement import TOLERANCE, Agreement
 from .deltas import Delta
 from .evidence import Evidence
-from .format import bracket, decimals_for, limits, listing, number, plural
+from .format import decimals_for, limits, listing, number, plural
 from .frame import EAGER
 from .parts import Part, Statement, Tone
 from .statistics import seeds_needed, smallest_p
@@ -106,10 +106,11 @@ def _engine(evidence: Evidence, engine: str) -> list[Statement]:
     if timed:
         ratios = [timing.ratio for timing in timed]
         middle = math.exp(sum(map(math.log, ratios)) / len(ratios))
-        spread = bracket(middle, timed[0].ratio_interval if len(timed) == 1 else None, 2, sign=False)
+        text = f"The {engine} engine trained on {middle:.2f} times as many samples per second as eager"
         if len(timed) > 1:
-            spread += f" (geometric mean of {len(ratios)} pairs, from {min(ratios):.2f} to {max(ratios):.2f})"
-        text = f"The {engine} engine ran {spread} times eager's samples per second"
+            text += f" (geometric mean of {len(ratios)} pairs, from {min(ratios):.2f} to {max(ratios):.2f})"
+        elif timed[0].ratio_interval:
+            text += f" {limits(timed[0].ratio_interval, 2, sign=False)}"
         if any(timing.ratio_shared for timing in timed):
             text += "; other work shared the machine, so take this as a hint"
         if any(timing.mixed for timing in timed):

@@ -13,9 +13,10 @@ from .evidence import Evidence
 from .format import listing
 from .frame import Task
 from .parts import Figure, Part, Statement, file_names
-from .plots import QUIET, SERIES, colour, dash, draw, fit, plain_numbers
+from .plots import QUIET, SERIES, WIDTH, colour, dash, draw, fit, plain_numbers
 
 _COLUMNS = 4
+_MOST = 12  # small pictures in a figure
 
 
 def section(evidence: Evidence) -> Part | None:
@@ -30,6 +31,10 @@ def section(evidence: Evidence) -> Part | None:
             statements.append(Statement(f"On {problem} the weights stayed as they were: {listing(still, 10)}."))
         moving[problem] = {method: table for method, table in means.items() if method not in still}
     moving = {problem: tables for problem, tables in moving.items() if tables}
+    for problem, tables in moving.items():
+        if len(tables) > _MOST:
+            statements.append(Statement(f"On {problem} the {_MOST} best of {len(tables)} methods by Δm are drawn."))
+            moving[problem] = dict(list(tables.items())[:_MOST])
     names = file_names(moving, "weights")
     figures = tuple(_figure(evidence, names[p], p, tables) for p, tables in moving.items())
     return Part("weights", "Task weights", tuple(statements), figures=figures) if figures or statements else None
@@ -38,7 +43,7 @@ def section(evidence: Evidence) -> Part | None:
 def _means(evidence: Evidence, problem: str, facts: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Mean weight over seeds, one row an epoch, one column a task."""
     tables = {}
-    for delta in evidence.of(problem):
+    for delta in sorted(evidence.of(problem), key=lambda d: -d.mean if d.found else math.inf):
         chosen = (facts["problem"] == problem) & (facts["method"] == delta.method) & (facts["engine"] == delta.engine)
         table = facts[chosen].groupby(["step", "task"])["value"].mean().unstack("task")
         if len(table):
@@ -55,7 +60,7 @@ def _figure(evidence: Evidence, name: str, problem: str, tables: dict[str, pd.Da
     rows = math.ceil(len(tables) / _COLUMNS)
     title = f"λ by epoch on {problem}, mean over seeds"
     alt = f"Task weights by epoch of {listing(tables, 8)}"
-    return draw(name, title, alt, (7.2, 0.7 + 1.6 * rows), lambda canvas: _paint(canvas, tasks, tables, rows))
+    return draw(name, title, alt, (WIDTH, 0.7 + 1.6 * rows), lambda canvas: _paint(canvas, tasks, tables, rows))
 
 
 def _paint(canvas: Canvas, tasks: tuple[Task, ...], tables: dict[str, pd.DataFrame], rows: int) -> None:
@@ -66,10 +71,14 @@ def _paint(canvas: Canvas, tasks: tuple[Task, ...], tables: dict[str, pd.DataFra
         axes.set_title(fit(method, 24), fontsize=9)
     for axes in list(grid.flat)[len(tables) :]:
         axes.set_visible(False)
-    canvas.supxlabel("epoch", fontsize=9, color=QUIET)
+    for axes in list(grid.flat)[max(0, len(tables) - columns) : len(tables)]:
+        axes.set_xlabel("epoch", color=QUIET)
+        axes.tick_params(labelbottom=True)
     handles = {line.get_label(): line for axes in grid.flat for line in axes.lines}
     if 0 < len(handles) <= 2 * len(SERIES):
-        canvas.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(6, len(handles)))
+        canvas.legend(
+            handles.values(), handles.keys(), loc="outside lower center", ncols=min(6, len(handles)), fontsize=8
+        )
 
 
 def _lines(axes: Axes, tasks: tuple[Task, ...], table: pd.DataFrame) -> None:

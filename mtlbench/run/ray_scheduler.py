@@ -7,6 +7,7 @@ are off: a lost worker is retried here, so that every attempt is on record. A bo
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import time
 from collections import deque
@@ -61,6 +62,7 @@ class Flight:
 def cluster(address: str | None) -> Iterator[list[Node]]:
     """Join the cluster at ``address``, or start a local Ray on loopback, and list its nodes. Leaves or stops it."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    logging.getLogger("ray").setLevel(logging.ERROR)  # it comments on its own defaults
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "configure_logging": False}
     try:
         if address:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .session import Run
 
 _TABLES_ON_SCREEN = ("methods", "tasks", "throughput")
+_SPARE_COLUMNS = ("parameters", "peak memory", "training", "seeds", "mean rank", "timed trials", "accuracy", "p (")
 
 
 def grid(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
@@ -39,9 +40,15 @@ def say(console: Console, text: str, style: str = "") -> None:
     console.print(Text(text, style=style), soft_wrap=True)
 
 
-def frame_grid(title: str, frame: pd.DataFrame) -> Table:
-    """A formatted data frame as it stands."""
-    return grid(title, [str(column) for column in frame.columns], frame.astype(str).itertuples(index=False))
+def frame_grid(title: str, frame: pd.DataFrame, width: int) -> Table:
+    """A formatted data frame; columns that only a wide screen holds are left to the files."""
+    columns = [str(column) for column in frame.columns]
+    for spare in _SPARE_COLUMNS:
+        lengths = (max(map(len, [column, *frame[column].astype(str)])) + 3 for column in columns)
+        if sum(lengths) <= width:
+            break
+        columns = [column for column in columns if not column.startswith(spare)]
+    return grid(title, columns, frame[columns].astype(str).itertuples(index=False))
 
 
 def show_result(result: Run, console: Console) -> None:
@@ -49,7 +56,7 @@ def show_result(result: Run, console: Console) -> None:
     for name in _TABLES_ON_SCREEN:
         table = result.report.tables.get(name)
         if table is not None and len(table.text):
-            console.print(frame_grid(f"\n{name}", table.text))
+            console.print(frame_grid(f"\n{name}", table.text, console.width))
     console.print()
     for sentence in result.report.verdict:
         say(console, sentence, "bold")

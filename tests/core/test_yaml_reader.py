@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -70,18 +71,27 @@ def test_places_count_from_one(path: Path) -> None:
     node, _ = read_yaml(path)
     assert node["a"].key == Place(2, 1)
     assert node["a"].place == Place(2, 4)
-    assert node["a"]["b"].value[1] == Node("two", Place(2, 13), Place(2, 13))
+    assert node["a"]["b"].value[1] == Node("two", Place(2, 12), Place(2, 12))
     assert node["c"]["d"].key == Place(4, 3)
     assert node["c"]["d"].place == Place(4, 6)
 
 
 def test_aliases_and_merge_keys(path: Path) -> None:
     text = "a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\nc: *a\nd: {<<: [{x: 4}, *a]}\n"
-    assert _read(path, text) == {"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 3}, "c": {"x": 1, "y": 2}, "d": {"x": 4, "y": 2}}
+    assert _read(path, text) == {
+        "a": {"x": 1, "y": 2},
+        "b": {"x": 1, "y": 3},
+        "c": {"x": 1, "y": 2},
+        "d": {"x": 4, "y": 2},
+    }
 
 
 def test_byte_order_mark_and_windows_lines(path: Path) -> None:
     assert _read(path, b"\xef\xbb\xbfa: 1\r\nb: 2\r\n") == {"a": 1, "b": 2}
+
+
+EMPTY = "the file is empty; expected keys such as problem, methods and seeds (`mtlbench init` writes a start)"
+TAB = "while scanning for the next token, found character '\\t' that cannot start any token"
 
 
 def _lol(levels: int) -> str:
@@ -93,10 +103,11 @@ def _lol(levels: int) -> str:
 @pytest.mark.parametrize(
     ("text", "faults"),
     [
-        ("", ["1:1: the file is empty; expected keys such as problem, methods and seeds (`mtlbench init` writes a start)"]),
+        ("", [f"1:1: {EMPTY}"]),
+        ("# nothing", [f"1:1: {EMPTY}"]),
         ("a: 1\nb: [1", ["2:6: not YAML: while parsing a flow sequence, expected ',' or ']', but got '<stream end>'"]),
         ("a: b: c", ["1:5: not YAML: mapping values are not allowed here"]),
-        ("a: 1\n\ta: 2", ["2:1: not YAML: while scanning for the next token, found character '\\t' that cannot start any token"]),
+        ("a: 1\n\ta: 2", [f"2:1: not YAML: {TAB}"]),
         ("a: 1\nb: 2\na: 3", ["3:1: duplicate key 'a', given first in line 1"]),
         ("{a: 1, 'a': 2, a: 3}", [f"1:{c}: duplicate key 'a', given first in line 1" for c in (8, 16)]),
         (b"a: \xc3\xa9\nb: \xff", ["2:4: not text in UTF-8: got byte 0xff; save the file as UTF-8"]),
@@ -105,9 +116,9 @@ def _lol(levels: int) -> str:
         ("a: *b", ["1:4: not YAML: found undefined alias 'b'"]),
         ("a: &b [1, *b]", ["1:4: an anchor that contains itself; expected plain values"]),
         ("[" * 5000, ["1:41: too large: expected at most 40 levels"]),
-        ("[1" + ", 1" * 20_000 + "]", ["1:30000: too large: expected at most 10,000 values"]),
+        ("[1" + ", 1" * 20_000 + "]", ["1:29999: too large: expected at most 10,000 values"]),
         (_lol(9), ["1:1: too large: expected at most 10,000 values once aliases are filled in"]),
-        ("a: !!python/name:os.system x", ["1:4: expected plain values without tags, got the tag '!!python/name:os.system'"]),
+        ("a: !!python/name:os.x y", ["1:4: expected plain values without tags, got the tag '!!python/name:os.x'"]),
         ("a: !own {b: 1}", ["1:4: expected plain values without tags, got the tag '!own'"]),
         ('a: "\\UFFFFFFFF"', ["1:1: not YAML: Python int too large to convert to C int"]),
         ('a: "\\ud800"', ["1:4: expected text, got half of a surrogate pair (\\uD800 to \\uDFFF)"]),
@@ -144,12 +155,8 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 @given(content=st.binary(max_size=60) | st.text(alphabet="ab:-[]{}&*!|>'\"#%@,? \n\t<1.e", max_size=40).map(str.encode))
 def test_any_bytes_are_read_or_refused(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    try:
-        node, _ = read_yaml(path)
-    except SuiteError as error:
-        assert error.issues
-    else:
-        node.plain()
+    with contextlib.suppress(SuiteError):
+        read_yaml(path)[0].plain()
 
 
 PLAIN = st.recursive(

@@ -29,7 +29,8 @@ def test_no_source_digit_is_seen_in_two_splits() -> None:
     for name in SPLITS:
         split = getattr(data, name)
         sources = [known[key] for key in corner_keys(split.inputs[:, 0, :8, :8])]
-        unique = [(next(iter(found)), label) for found, label in zip(sources, split.targets["left"]) if len(found) == 1]
+        pairs = zip(sources, split.targets["left"], strict=True)
+        unique = [(next(iter(found)), label) for found, label in pairs if len(found) == 1]
         assert all(labels[index] == label for index, label in unique)
         seen.append({index for index, _ in unique})
     assert min(map(len, seen)) > 50
@@ -79,7 +80,7 @@ def test_mnist(real_data: Path) -> None:
 
 def test_a_folder_that_is_no_mnist(tmp_path: Path) -> None:
     (tmp_path / "train-images-idx3-ubyte").write_bytes(b"")
-    with pytest.raises(DataError, match="train-labels-idx1-ubyte.*no such file"):
+    with pytest.raises(DataError, match=r"train-labels-idx1-ubyte.*no such file"):
         MultiDigits(path=".").outline(tmp_path)
     with pytest.raises(DataError, match="nowhere: expected the folder"):
         MultiDigits(path="nowhere").files(tmp_path)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mtlbench.problems.splits import Fractions, apportion, assign, generator
+from mtlbench.problems.splits import Fractions, apportion, assign, generator, keep_classes
 
 shares = st.tuples(st.floats(0.05, 1), st.floats(0.05, 1), st.floats(0.05, 1))
 
@@ -52,14 +52,24 @@ def test_fewest_rows_of_a_stratum_reach_every_split(parts: tuple[float, float, f
 
 
 def test_a_stratum_of_one_row_comes_into_every_split_some_time() -> None:
-    found = {assign(np.arange(20), (12, 4, 4), generator(seed))[7] for seed in range(60)}
-    assert found == {0, 1, 2}
+    for strata in (np.arange(20), np.r_[np.ones(7), 0, np.ones(12)]):
+        assert {assign(strata, (12, 4, 4), generator(seed))[7] for seed in range(60)} == {0, 1, 2}
 
 
 def test_every_row_is_tested_with_its_share_of_seeds() -> None:
     strata = np.arange(30) % 3
     tested = np.mean([assign(strata, (18, 6, 6), generator(seed)) == 2 for seed in range(400)], axis=0)
     assert np.abs(tested - 0.2).max() < 0.08  # four standard deviations of a proportion
+
+
+@given(st.lists(st.integers(-1, 5), min_size=30, max_size=60), st.integers(0, 99))
+def test_keep_classes_changes_no_size_and_leaves_no_class_out(codes: list[int], seed: int) -> None:
+    known = np.array(codes)
+    part = assign(np.zeros(len(known)), Fractions().counts(len(known)), generator(seed))
+    before = np.bincount(part)
+    keep_classes(part, np.r_[known])
+    assert (np.bincount(part) == before).all()
+    assert set(known[part == 0]) | {-1} == set(known) | {-1}
 
 
 @pytest.mark.parametrize("wrong", [{"train": 0.9}, {"train": 0.6, "validation": 0.4, "test": 0.0}, {"test": -0.2}])

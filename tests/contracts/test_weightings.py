@@ -1,0 +1,128 @@
+"""Every row of the table of weightings."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torchjd import scalarization as jd
+
+from mtlbench.weightings import TABLE
+from mtlbench.weightings.base import Need, Weighting
+
+TASKS = ("a", "b", "c")
+CPU = torch.device("cpu")
+REQUIRED: dict[str, dict[str, Any]] = {"fixed": {"weights": {"a": 0.5, "b": 0.3, "c": 0.2}}}
+RANDOM = {"random"}  # rows that draw their weights
+ORACLES = {
+    "equal": jd.Mean(),
+    "fixed": jd.Constant(torch.tensor([0.5, 0.3, 0.2])),
+    "random": jd.Random(),
+    "uncertainty": jd.UW(3),
+    "dwa": jd.DWA(),
+    "geometric": jd.GeometricMean(),
+    "imtl_l": jd.IMTLL(3),
+    "stch": jd.STCH(1.0),
+    "famo": jd.FAMO(3),
+}
+ON_LOSSES = [name for name in TABLE if not TABLE.load(name).needs & (Need.GRAMIAN | Need.JACOBIAN)]
+Losses = st.lists(st.floats(1 / 64, 128, width=32), min_size=3, max_size=3).map(torch.tensor)
+
+
+def build(name: str) -> Weighting:
+    return TABLE.build({"name": name, **REQUIRED.get(name, {})})
+
+
+def follow(weighting: Weighting, tasks: tuple[str, ...], losses: list[Tensor]) -> list[Tensor]:
+    """The weights along three epochs of two steps, learned parameters trained with SGD."""
+    torch.manual_seed(0)
+    state = weighting.start(tasks, CPU)
+    parameters = list(weighting.parameters(state))
+    optimizer = torch.optim.SGD(parameters, 0.1) if parameters else None
+    found = []
+    for epoch in range(3):
+        for before, after in zip(losses, losses[1:], strict=False):
+            if optimizer:
+                optimizer.zero_grad()
+            weights, state = weighting.weigh(before / (epoch + 1), state)
+            found.append(weights.clone())
+            if optimizer:
+                optimizer.step()
+            if Need.LOSSES_AFTER in weighting.needs:
+                state = weighting.after_step(after / (epoch + 1), state)
+        state = weighting.after_epoch(state)
+    return found
+
+
+@pytest.mark.parametrize("name", ON_LOSSES)
+@given(losses=st.lists(Losses, min_size=3, max_size=3))
+@settings(max_examples=15, deadline=None)
+def test_weights_are_finite_detached_and_one_per_task(name: str, losses: list[Tensor]) -> None:
+    for weights in follow(build(name), TASKS, losses):
+        assert weights.shape == (3,)
+        assert weights.isfinite().all()
+        assert (weights >= 0).all()
+        assert not weights.requires_grad
+
+
+@pytest.mark.parametrize("name", sorted(set(ON_LOSSES) - RANDOM))
+@given(losses=st.lists(Losses, min_size=3, max_size=3), order=st.permutations(range(3)))
+@settings(max_examples=15, deadline=None)
+def test_tasks_in_another_order_have_the_same_weights(name: str, losses: list[Tensor], order: list[int]) -> None:
+    expected = follow(build(name), TASKS, losses)
+    permuted = follow(build(name), tuple(TASKS[t] for t in order), [loss[order] for loss in losses])
+    torch.testing.assert_close(torch.stack(permuted), torch.stack(expected)[:, order])
+
+
+@pytest.mark.parametrize("name", sorted(set(ON_LOSSES) & set(ORACLES)))
+def test_weights_are_the_gradient_of_torchjds_scalarization(name: str) -> None:
+    oracle, weighting = copy.deepcopy(ORACLES[name]), build(name)
+    steps = torch.rand(6, 3) + 0.1
+    torch.manual_seed(0)
+    expected = []
+    for step, losses in enumerate(steps):
+        leaf = losses.clone().requires_grad_()
+        oracle(leaf).backward()
+        expected.append(leaf.grad)
+        if isinstance(oracle, jd.FAMO):
+            oracle.update(losses / 2)
+        if isinstance(oracle, jd.DWA) and step % 2:
+            oracle.step()
+    torch.manual_seed(0)
+    state = weighting.start(TASKS, CPU)
+    for step, losses in enumerate(steps):
+        weights, state = weighting.weigh(losses, state)
+        torch.testing.assert_close(weights, expected[step])
+        state = weighting.after_step(losses / 2, state)
+        state = weighting.after_epoch(state) if step % 2 else state
+    mine = [parameter.grad for parameter in weighting.parameters(state)]
+    learned = [parameter.grad for parameter in oracle.parameters()]
+    assert not mine or all(map(torch.equal, mine, learned))
+
+
+@pytest.mark.parametrize("name", ON_LOSSES)
+def test_a_copied_state_goes_its_own_way(name: str) -> None:
+    weighting = build(name)
+    state = weighting.start(TASKS, CPU)
+    losses = torch.tensor([1.0, 2.0, 3.0])
+    for _ in range(2):
+        _, state = weighting.weigh(losses, state)
+        state = weighting.after_epoch(weighting.after_step(losses / 2, state))
+    copied = copy.deepcopy(state)
+    torch.manual_seed(0)
+    expected, _ = weighting.weigh(losses, copy.deepcopy(state))
+    for _ in range(3):  # other losses change the original alone
+        _, state = weighting.weigh(losses.flip(0), state)
+        state = weighting.after_epoch(weighting.after_step(losses.flip(0) / 9, state))
+    torch.manual_seed(0)
+    torch.testing.assert_close(weighting.weigh(losses, copied)[0], expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_tasks_that_fit_raise_no_objection(name: str) -> None:
+    assert build(name).check(TASKS) == []

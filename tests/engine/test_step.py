@@ -1,0 +1,146 @@
+"""One training step against the same step written out."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mtlbench.architectures.shared import Shared
+from mtlbench.core.errors import UnavailableError
+from mtlbench.core.task import Outline, TaskSpec
+from mtlbench.engine import TABLE
+from mtlbench.engine.batches import Batch, training_batches
+from mtlbench.engine.model import Model
+from mtlbench.engine.step import Step
+from mtlbench.optim import OPTIMIZERS
+from mtlbench.weightings import TABLE as WEIGHTINGS
+from mtlbench.weightings.base import Need, Weighting
+from tests.toy_data import NAMES, make
+
+CPU = torch.device("cpu")
+
+
+def build(weighting: Weighting, outline: Outline, engine: str = "eager", **optimizer: Any) -> Step:
+    model = Model(Shared(hidden=(8,)), outline, 0)
+    state = weighting.start(outline.names, CPU)
+    spec = {"name": "sgd", "lr": 0.1, **optimizer}
+    built = TABLE.build({"name": engine})
+    torch_optimizer = OPTIMIZERS.build(spec).build(
+        model.parameters(), weighting.parameters(state), built.choices.update
+    )
+    step = Step(built, model, outline, weighting, state, torch_optimizer)
+    step.model = model
+    return step
+
+
+@pytest.mark.parametrize("optimizer", [{"name": "sgd", "momentum": 0.9}, {"name": "adam"}, {"name": "adamw"}])
+def test_equal_weights_train_as_a_plain_loop_does(optimizer: dict[str, Any]) -> None:
+    data = make("shared")
+    step = build(WEIGHTINGS.build({"name": "equal"}), data.outline, lr=0.01, **optimizer)
+    plain = Model(Shared(hidden=(8,)), data.outline, 0)
+    kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[optimizer.pop("name")]
+    torch_optimizer = kind(plain.parameters(), lr=0.01, **optimizer)
+    for batch in training_batches(data.train, NAMES, 16, 0, CPU).epoch(1):
+        losses, weights = step(batch)
+        outputs = plain(batch.inputs)
+        expected = torch.stack([
+            F.cross_entropy(outputs["kind"], batch.targets[0]),
+            F.binary_cross_entropy_with_logits(outputs["sign"], batch.targets[1]),
+            F.mse_loss(outputs["sum.total"], batch.targets[2]),
+        ])  # fmt: skip
+        torch_optimizer.zero_grad()
+        expected.mean().backward()
+        torch_optimizer.step()
+        torch.testing.assert_close(losses, expected)
+        assert weights.tolist() == [pytest.approx(1 / 3)] * 3
+    for found, wanted in zip(step.model.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(found, wanted)
+
+
+def test_uncertainty_trains_its_variances_with_the_model() -> None:
+    data = make("shared")
+    weighting = WEIGHTINGS.build({"name": "uncertainty"})
+    step = build(weighting, data.outline, weight_decay=0.5)
+    batch = next(training_batches(data.train, NAMES, 16, 0, CPU).epoch(1))
+    losses, weights = step(batch)
+    assert weights.tolist() == [0.5] * 3
+    (log_variance,) = weighting.parameters(step.state)
+    torch.testing.assert_close(log_variance.detach(), -0.1 * (1 - losses) / 2)  # one SGD step from 0, no decay
+
+
+class Recorder(Weighting):
+    """Shows what a weighting is shown."""
+
+    needs: ClassVar[Need] = Need.LOSSES | Need.LOSSES_AFTER
+
+    def start(self, tasks: tuple[str, ...], device: torch.device) -> list[tuple[str, list[float]]]:
+        return []
+
+    def weigh(self, statistic: Tensor, state: Any) -> tuple[Tensor, Any]:
+        assert not statistic.requires_grad
+        return torch.ones_like(statistic), [*state, ("before", statistic.tolist())]
+
+    def after_step(self, losses: Tensor, state: Any) -> Any:
+        assert not losses.requires_grad
+        return [*state, ("after", losses.tolist())]
+
+    def after_epoch(self, state: Any) -> Any:
+        return [*state, ("epoch", [])]
+
+
+def test_losses_after_the_update_are_of_the_same_batch() -> None:
+    data = make("shared")
+    step = build(Recorder(), data.outline)
+    batch = next(training_batches(data.train, NAMES, 16, 0, CPU).epoch(1))
+    step(batch)
+    step.end_epoch()
+    (_, before), (_, after), (last, _) = step.state
+    assert last == "epoch"
+    with torch.no_grad():
+        now = step.losses(batch.inputs, batch.targets, batch.masks)
+    assert after == now.tolist()
+    assert sum(after) < sum(before)
+
+
+def test_a_task_without_a_label_is_shown_by_its_last_loss() -> None:
+    outline = Outline((TaskSpec("a", 1, "mse"), TaskSpec("b", 1, "mse")), (2,), 9)
+    step = build(Recorder(), outline)
+    x, y = torch.randn(4, 2), torch.randn(4, 1)
+
+    def batch(known: bool) -> Batch:
+        mask = torch.full((4,), known)
+        return Batch(x, [y, y], [None, mask], torch.tensor([4.0, float(mask.sum())]), 4)
+
+    head = [parameter.clone() for parameter in step.model.task_parameters("b")]
+    losses, _ = step(batch(False))
+    assert losses[1] == 0
+    assert all(map(torch.equal, head, step.model.task_parameters("b")))
+    step(batch(True))
+    step(batch(False))
+    shown = [loss for _, (_, loss) in step.state]
+    assert shown[:2] == [1, 1]  # nothing known yet
+    assert shown[2] != shown[3]
+    assert shown[4:] == [shown[3]] * 2
+
+
+class Greedy(Recorder):
+    """Wants more than losses."""
+
+    needs: ClassVar[Need] = Need.GRAMIAN
+
+
+def test_what_no_engine_gives_is_refused() -> None:
+    with pytest.raises(UnavailableError, match="Greedy needs the tasks' gradients"):
+        build(Greedy(), make("shared").outline)
+
+
+def test_the_model_is_left_in_the_mode_it_was_in() -> None:
+    data = make("shared")
+    step = build(WEIGHTINGS.build({"name": "famo"}), data.outline)
+    step.model.eval()
+    step(next(training_batches(data.train, NAMES, 16, 0, CPU).epoch(1)))
+    assert not any(module.training for module in step.model.modules() if isinstance(module, nn.Linear))
