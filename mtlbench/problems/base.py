@@ -17,7 +17,10 @@ class Problem(Config):
     """
 
     def files(self, root: Path) -> tuple[Path, ...]:
-        """The files whose content decides the data; a change in one makes the trials run again."""
+        """The files whose content decides the data; a change in one makes the trials run again.
+
+        Raises DataError for a file that is missing or cannot be read.
+        """
         return ()
 
     @abstractmethod

@@ -36,7 +36,8 @@ def scans() -> tuple[Array, Array]:
     """Images [1797, 8, 8] with values 0 .. 16, and labels int64 [1797]; read-only, shared by all who ask."""
     from sklearn.datasets import load_digits
 
-    images, labels = load_digits().images, load_digits().target.astype("int64")
+    images, labels = load_digits(return_X_y=True)
+    images, labels = images.reshape(-1, SIDE, SIDE), labels.astype("int64")
     images.flags.writeable = labels.flags.writeable = False
     return images, labels
 

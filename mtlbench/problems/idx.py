@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -11,6 +12,7 @@ from pydantic import Field, model_validator
 
 from ..core.config import Config
 from ..core.errors import DataError
+from ..core.seeding import derive
 from ..core.task import Data, Outline, Split, Stream, TaskSpec
 from .base import Problem
 from .files import find
@@ -94,7 +96,7 @@ class Idx(FixedTest, Problem):
     are the distinct labels in ascending order. Splits are stratified by class; a fixed test file stays the test split,
     and ``split`` then divides the rest by the shares of train and validation. With ``stream: true`` images stay bytes
     (mapped from the disk if not gzipped) and become numbers batch by batch; with several tasks each batch then holds
-    the same share of every task's rows, so that an epoch sees each row once.
+    the same share of every task's rows, and at least one.
     """
 
     images: str | None = Field(None, description="IDX file of images, for one task")
@@ -222,19 +224,38 @@ def _batch(part: Mapping[str, Rows], chosen: Mapping[str, Array | slice], shared
     return Split(next(iter(inputs.values())) if shared else inputs, targets)
 
 
+@dataclass(frozen=True)
+class RowStream(Stream):
+    """A stream that, restricted to some tasks, is cut anew: as many rows a batch as these tasks alone would have."""
+
+    rows: Mapping[str, Rows]
+    shared: bool
+
+    def only(self, names: tuple[str, ...]) -> Stream:
+        """The stream of these tasks' rows."""
+        return _stream({name: self.rows[name] for name in names}, self.shared)
+
+
 def _stream(part: Mapping[str, Rows], shared: bool) -> Stream:
     """The same rows as ``_split``, a batch at a time; in the same order where no seed is given."""
     size = max(len(rows.rows) for rows in part.values())
 
     def batches(batch_size: int, seed: int | None) -> Iterator[Split]:
-        import numpy as np
-
         steps = -(-size // batch_size)
-        shares = {}
-        for name, rows in part.items():
-            order = np.arange(len(rows.rows)) if seed is None else generator(seed, name).permutation(len(rows.rows))
-            shares[name] = np.array_split(order, steps)
+        pieces = {name: _pieces(len(rows.rows), steps, name, seed) for name, rows in part.items()}
         for step in range(steps):
-            yield _batch(part, {name: share[step] for name, share in shares.items()}, shared)
+            yield _batch(part, {name: piece[step] for name, piece in pieces.items()}, shared)
 
-    return Stream(size, batches)
+    return RowStream(size, batches, part, shared)
+
+
+def _pieces(size: int, steps: int, name: str, seed: int | None) -> list[Array]:
+    """The rows of each step: all of them once, but at least one in each step of training (where there is a seed)."""
+    import numpy as np
+
+    order = np.arange(size)
+    if seed is not None:
+        np.random.default_rng(derive(seed, "order", name)).shuffle(order)
+    starts = [step * size // steps for step in range(steps + 1)]
+    fewest = 0 if seed is None else 1
+    return [order[low : max(low + fewest, high)] for low, high in pairwise(starts)]

@@ -45,7 +45,7 @@ class MultiDigits(Problem):
 
     path: str | None = Field(None, description="folder of MNIST's four IDX files; none: scikit-learn's 8x8 digits")
     repeats: int = Field(1, ge=1, description="images in which each source digit stands left, and as many right")
-    limit: int | None = Field(None, ge=10, description="at most so many images in each split")
+    limit: int | None = Field(None, ge=100, description="at most so many images in each split")
     flat: bool = Field(False, description="true: vectors of pixels; false: 1xHxW images")
 
     def files(self, root: Path) -> tuple[Path, ...]:

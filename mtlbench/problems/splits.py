@@ -42,9 +42,9 @@ class Fractions(Config):
     def fewest_rows(self) -> int:
         """The fewest rows of one stratum of which ``assign`` gives each split one, whatever the seed.
 
-        Where shares do not divide the number of rows, a split's places stand up to 1.3 / share apart.
+        A split's places stand 1 / share apart, and more where shares do not divide the number of rows.
         """
-        return math.ceil(1.4 / min(self.train, self.validation, self.test) - 1e-9)
+        return math.ceil(1.5 / min(self.train, self.validation, self.test) - 1e-9)
 
 
 def apportion(rows: int, shares: Sequence[float]) -> tuple[int, int, int]:

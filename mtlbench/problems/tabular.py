@@ -103,6 +103,9 @@ class Tabular(Problem):
         taken = {*self.targets} & {*(self.features or ()), *self.drop, self.group_by}
         if taken:
             raise ValueError(f"expected a column to have one role, got '{min(map(str, taken))}' as target and another")
+        by = self.split and self.split.by == "stratified" and self.split.column
+        if by and by not in self.targets:
+            raise ValueError(f"expected split.column to be a target to stratify by, got '{by}'")
         return self
 
     def files(self, root: Path) -> tuple[Path, ...]:
@@ -112,8 +115,7 @@ class Tabular(Problem):
     def outline(self, root: Path) -> Outline:
         """Tasks, input width, rows, and all that was inferred. Raises DataError for every fault no seed can mend."""
         table = _table(self, root)
-        if table.rule.is_fixed:
-            table.divide(seed=0)
+        table.divide(seed=0)  # what no seed can divide fails here, before any trial
         return table.outline
 
     def load(self, seed: int, root: Path) -> Data:

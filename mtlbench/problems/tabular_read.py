@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import warnings
 from dataclasses import dataclass
 from itertools import islice
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ..core.errors import DataError
-from .files import guarded, opened
+from .files import opened
 from .tabular_arff import read_arff
 from .tabular_columns import unique_names
 
@@ -22,6 +23,7 @@ Format = Literal["csv", "parquet", "arff"]
 SUFFIXES: dict[str, Format] = {".parquet": "parquet", ".pq": "parquet", ".arff": "arff"}
 DELIMITERS = ",;\t|"
 SAMPLE_LINES = 20
+INDEX = re.compile(r"__index_level_\d+__")  # what pandas calls an index without a name
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def read_table(path: Path, how: Reading) -> pd.DataFrame:
         frame = _parquet(path)
     else:
         text = _text(path, how.encoding)
-        if not text.strip():
+        if not text or text.isspace():
             raise DataError(f"{path}: expected a table, got an empty file")
         frame = read_arff(path, text) if kind == "arff" else _csv(path, text, how)
     if frame.empty:
@@ -140,11 +142,11 @@ def _parquet(path: Path) -> pd.DataFrame:
     import pyarrow.parquet
 
     try:
-        with guarded(path), pyarrow.parquet.ParquetFile(path) as file:
+        with pyarrow.parquet.ParquetFile(path) as file:
             table = file.read()
-    except pyarrow.ArrowException as error:
+    except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{path}: expected a Parquet file ({error})") from error
-    names = unique_names(path, table.column_names)
+    names = unique_names(path, [INDEX.sub("", name) for name in table.column_names])
     nested = [field.name for field in table.schema if pyarrow.types.is_nested(field.type)]
     if nested:
         raise DataError(f"{path}: column '{nested[0]}' holds lists or structures; expected numbers, text or dates")

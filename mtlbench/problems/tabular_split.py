@@ -69,7 +69,7 @@ def divide(
     elif rule.by == "time" and column is not None:
         part = _past_to_future(path, column, rule)
     else:
-        part = assign(_strata(path, rule, labels, tasks), rule.counts(len(tasks[0].known)), generator(seed))
+        part = assign(_strata(rule, labels, tasks), rule.counts(len(tasks[0].known)), generator(seed))
         for target in labels:
             if not target.is_regression:
                 keep_classes(part, target.values)
@@ -116,7 +116,7 @@ def _past_to_future(path: Path, column: pd.Series[Any], rule: SplitRule) -> Arra
     return np.searchsorted(bounds, moments, side="right").astype("int8")
 
 
-def _strata(path: Path, rule: SplitRule, labels: Sequence[Labels], tasks: Sequence[Labels]) -> Array:
+def _strata(rule: SplitRule, labels: Sequence[Labels], tasks: Sequence[Labels]) -> Array:
     """Strata int [N]: which tasks a row is labelled for and, if asked for, the class of one target."""
     import numpy as np
 
@@ -124,12 +124,8 @@ def _strata(path: Path, rule: SplitRule, labels: Sequence[Labels], tasks: Sequen
     strata = np.unique(known, axis=0, return_inverse=True)[1].reshape(-1)
     if rule.by != "stratified":
         return strata
-    target = next((t for t in labels if t.spec.name == rule.column), None)
-    if rule.column is None:
-        target = next((task for task in labels if not task.is_regression), labels[0])
-    if target is None:
-        names = ", ".join(task.spec.name for task in labels)
-        raise DataError(f"{path}: '{rule.column}' is no target to stratify by; expected one of {names}")
+    with_classes = next((task for task in labels if not task.is_regression), labels[0])
+    target = next((task for task in labels if task.spec.name == rule.column), with_classes)
     values = target.values
     if target.is_regression:
         edges = np.quantile(values[target.known], np.arange(1, DECILES) / DECILES)
@@ -148,9 +144,8 @@ def _check(path: Path, rule: SplitRule, part: Array, labels: Sequence[Labels], t
                 )
     for target in labels:
         if not target.is_regression:
-            lost = set(target.values[target.known].tolist()) - set(
-                target.values[target.known & (part == TRAIN)].tolist()
-            )
+            trained = target.known & (part == TRAIN)
+            lost = set(target.values[target.known].tolist()) - set(target.values[trained].tolist())
             if lost:
                 raise DataError(
                     f"{path}: target '{target.spec.name}': expected every class in train, got none of "

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
-from scipy import stats
 
 from .evidence import Evidence
 from .format import listing, plural
 from .frame import Task, titled
 from .parts import Figure, Part, file_names
 from .plots import INK, QUIET, WIDTH, colour, draw, fit, plain_numbers, spread_ratio
-from .statistics import FEWEST, LEVEL
+from .statistics import FEWEST, critical
 
 _NAMED = 6  # methods drawn in colour, the best by Delta m; the others stay grey
 _TASKS = 6  # rows of the figure
@@ -65,9 +64,8 @@ def _curves(facts: pd.DataFrame, split: str, task: str, metric: str) -> pd.DataF
     table = chosen.groupby(["method", "step"], sort=False)["value"].agg(["mean", "std", "count"]).reset_index()
     full = table.groupby("method")["count"].transform("max")
     table = table[table["count"] == full].sort_values("step")
-    factor = stats.t.ppf((1 + LEVEL) / 2, np.maximum(table["count"] - 1, 1)) / np.sqrt(table["count"])
-    table["half"] = np.where(table["count"] >= FEWEST, factor * table["std"], np.nan)
-    return table
+    factors = [critical(n) / math.sqrt(n) if n >= FEWEST else math.nan for n in map(int, table["count"])]
+    return table.assign(half=table["std"] * factors)
 
 
 def _paint(

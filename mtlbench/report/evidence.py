@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,12 @@ class Evidence:
         """Delta m of the methods of a problem without the baseline, one engine each."""
         found = (d for d in self.deltas if d.problem == problem and not d.baseline)
         return tuple(delta for delta in found if delta.engine == self.engine(problem, delta.method))
+
+    def order(self, problem: str) -> list[str]:
+        """Methods as tables list them: the baseline, then the best first, then those without Delta m."""
+        places = {delta.method: -delta.mean for delta in self.of(problem) if delta.found}
+        places[self.data.baseline(problem)] = -math.inf
+        return sorted(self.data.methods(problem), key=lambda method: places.get(method, math.inf))
 
     def timing(self, problem: str, method: str, engine: str) -> Timing | None:
         """The cost of one method."""

@@ -14,6 +14,7 @@ import pandas as pd
 EAGER = "eager"  # the engine that others are compared with
 KEYS = ["problem", "method", "engine", "seed"]
 
+_DIVERGED = 1e100  # a metric beyond this is no number any more; its square overflows
 _WORDS = ("trial", "kind", "suite", "problem", "method", "architecture", "weighting", "engine", "optimizer")
 _RECORDS = {
     **dict.fromkeys((*_WORDS, "split", "task", "metric", "unit", "environment"), ""),
@@ -66,7 +67,7 @@ def direction(metric: str, higher_is_better: float) -> bool | None:
 class Data:
     """Facts of finished training trials, all planned training trials, environments, and the suite.
 
-    ``records`` and ``trials`` have every column, missing words as "", missing numbers as NaN, infinite values as NaN.
+    ``records`` and ``trials`` have every column, missing words as "", missing and diverged numbers as NaN.
     """
 
     records: pd.DataFrame
@@ -187,8 +188,8 @@ def _column(frame: pd.DataFrame, name: str, default: Any) -> pd.Series[Any]:
     column = frame[name]
     if isinstance(default, str):
         return pd.Series(_words(column), index=frame.index, dtype=object)
-    numbers = pd.to_numeric(column.astype(object), errors="coerce").astype("float64")
-    numbers = numbers.replace([np.inf, -np.inf], np.nan)
+    known = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    numbers = pd.Series(np.where(np.abs(known) < _DIVERGED, known, np.nan), index=frame.index)
     return numbers if default is np.nan else numbers.fillna(default).astype(type(default))
 
 

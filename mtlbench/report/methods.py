@@ -9,7 +9,7 @@ import pandas as pd
 from .deltas import Delta
 from .evidence import Evidence
 from .format import NOTHING, bracket, count, decimals_for, limits, memory, number, p_value, short
-from .parts import Cell, Column, Panel, Part, Statement, Table, marked_columns
+from .parts import Cell, Column, Panel, Part, Statement, Table, panel_of
 from .statistics import Interval
 from .timings import Timing
 
@@ -81,8 +81,8 @@ def _limits(name: str, interval: Interval | None) -> dict[str, float]:
 
 
 def _panel(evidence: Evidence, problem: str, tested: bool) -> Panel:
-    found = [delta for delta in evidence.deltas if delta.problem == problem]
-    found.sort(key=lambda delta: (not delta.baseline, evidence.data.methods(problem).index(delta.method)))
+    order = evidence.order(problem)
+    found = sorted((d for d in evidence.deltas if d.problem == problem), key=lambda d: order.index(d.method))
     several = len(evidence.data.engines) > 1
     columns = [Column("method", number=False), Column("engine", number=False), Column("Δm [%]", higher=True)]
     columns += [Column("mean rank", higher=False), Column("seeds"), Column("p (Holm)")]
@@ -90,11 +90,9 @@ def _panel(evidence: Evidence, problem: str, tested: bool) -> Panel:
     columns += [Column("parameters"), Column("training [s]")]
     hidden = {"engine", "× eager"} if not several else set()
     hidden |= set() if tested else {"p (Holm)"}
-    kept = [i for i, column in enumerate(columns) if column.title not in hidden]
     decimals = decimals_for((d.interval.half for d in found if d.interval), (d.mean for d in found), most=2)
     rows = [_row(d, evidence.timing(problem, d.method, d.engine), decimals) for d in found]
-    shown = [columns[i] for i in kept]
-    return Panel(problem, tuple(shown), marked_columns(shown, [[row[i] for i in kept] for row in rows]))
+    return panel_of(problem, columns, rows, hidden)
 
 
 def _row(delta: Delta, timing: Timing | None, decimals: int) -> list[Cell]:

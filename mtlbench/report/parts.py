@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -159,7 +159,9 @@ def _overlap(one: Cell, other: Cell) -> bool:
     return one.interval.low <= other.interval.high and other.interval.low <= one.interval.high
 
 
-def marked_columns(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> tuple[tuple[Cell, ...], ...]:
-    """Rows of cells with the best of each column marked."""
-    by_column = [marked([row[i] for row in rows], column.higher) for i, column in enumerate(columns)]
-    return tuple(tuple(cells[i] for cells in by_column) for i in range(len(rows)))
+def panel_of(title: str, columns: Sequence[Column], rows: Sequence[Sequence[Cell]], hidden: Collection[str] = ()) -> Panel:
+    """A panel with the best of each column marked, without the columns of ``hidden`` titles."""
+    kept = [i for i, column in enumerate(columns) if column.title not in hidden]
+    by_column = [marked([row[i] for row in rows], columns[i].higher) for i in kept]
+    turned = tuple(tuple(cells[i] for cells in by_column) for i in range(len(rows)))
+    return Panel(title, tuple(columns[i] for i in kept), turned)

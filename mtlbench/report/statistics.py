@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,12 @@ class Interval:
         return self.low <= value <= self.high
 
 
+@cache
+def critical(n: int, level: float = LEVEL) -> float:
+    """The quantile of Student's t that a two-sided interval of n values takes."""
+    return float(stats.t.ppf((1 + level) / 2, n - 1))
+
+
 def mean_interval(values: Sequence[float] | Array, level: float = LEVEL) -> Interval | None:
     """Student's t interval of a mean: mean +- t(1 - (1 - level)/2, n - 1) sd / sqrt(n).
 
@@ -62,7 +69,7 @@ def mean_interval(values: Sequence[float] | Array, level: float = LEVEL) -> Inte
     mean = float(sample.mean())
     if spread <= 1e-12 * max(abs(mean), float(np.abs(sample).max())):
         return None
-    half = float(stats.t.ppf((1 + level) / 2, n - 1)) * spread / math.sqrt(n)
+    half = critical(n, level) * spread / math.sqrt(n)
     return Interval(mean - half, mean + half)
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from .evidence import Evidence
 from .format import bracket, decimals_for, plus_minus
 from .frame import Data, Task, direction, groups, rows, titled
-from .parts import Cell, Column, Panel, Part, Table, marked, marked_columns
+from .parts import Cell, Column, Panel, Part, Table, marked, panel_of
 from .statistics import Interval, mean_interval
 
 _COLUMNS = [
@@ -44,12 +44,12 @@ def section(evidence: Evidence) -> Part | None:
         return None
     shown = raw[[evidence.engine(row.problem, row.method) == row.engine for row in rows(raw)]]
     cells: Cells = {(r.problem, r.task, r.metric, r.method): r for r in rows(shown)}
-    panels = tuple(_main(evidence.data, problem, cells) for problem in evidence.data.problems)
+    panels = tuple(_main(evidence, problem, cells) for problem in evidence.data.problems)
     others = [
         panel
         for problem in evidence.data.problems
         for task in evidence.data.tasks(problem)
-        if (panel := _others(evidence.data, problem, task, shown, cells))
+        if (panel := _others(evidence, problem, task, shown, cells))
     ]
     seeds = sorted({int(n) for n in raw["seeds"]})
     caption = (
@@ -126,13 +126,13 @@ def _cell(row: Any, decimals: int) -> Cell:
     return Cell(plus_minus(mean, interval, decimals), mean, interval, detail)
 
 
-def _main(data: Data, problem: str, cells: Cells) -> Panel:
-    methods, tasks = data.methods(problem), data.tasks(problem)
+def _main(evidence: Evidence, problem: str, cells: Cells) -> Panel:
+    methods, tasks = evidence.order(problem), evidence.data.tasks(problem)
     columns = [_cells([cells.get((problem, t.name, t.metric, method)) for method in methods]) for t in tasks]
     if len(tasks) <= _WIDE or len(methods) > len(tasks):
         heads = (Column("method", number=False), *(Column(task.title, task.higher) for task in tasks))
         grid = [[Cell(method), *(column[i] for column in columns)] for i, method in enumerate(methods)]
-        return Panel(problem, heads, marked_columns(heads, grid))
+        return panel_of(problem, heads, grid)
     heads = (Column("task", number=False), *(Column(method) for method in methods))
     turned = (
         (Cell(Column(task.title, task.higher).label), *marked(column, task.higher))
@@ -141,17 +141,17 @@ def _main(data: Data, problem: str, cells: Cells) -> Panel:
     return Panel(problem, heads, tuple(turned))
 
 
-def _others(data: Data, problem: str, task: Task, shown: pd.DataFrame, cells: Cells) -> Panel | None:
+def _others(evidence: Evidence, problem: str, task: Task, shown: pd.DataFrame, cells: Cells) -> Panel | None:
     """The metrics of one task other than its main one, the loss among them."""
     chosen = shown[(shown["problem"] == problem) & (shown["task"] == task.name) & (shown["metric"] != task.metric)]
     metrics = chosen.drop_duplicates("metric")
     if metrics.empty:
         return None
-    methods = data.methods(problem)
+    methods = evidence.order(problem)
     heads = [Column("method", number=False)]
     columns = []
     for row in rows(metrics):
         heads.append(Column(titled(row.metric, row.unit), row.higher_is_better))
         columns.append(_cells([cells.get((problem, task.name, row.metric, method)) for method in methods]))
     grid = [[Cell(method), *(column[i] for column in columns)] for i, method in enumerate(methods)]
-    return Panel(f"{problem}: {task.name}", tuple(heads), marked_columns(heads, grid))
+    return panel_of(f"{problem}: {task.name}", heads, grid)

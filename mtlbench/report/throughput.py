@@ -9,7 +9,7 @@ import pandas as pd
 from .agreement import TOLERANCE, Agreement
 from .evidence import Evidence
 from .format import NOTHING, bracket, count, number, short
-from .parts import Cell, Column, Panel, Part, Statement, Table, marked_columns
+from .parts import Cell, Column, Panel, Part, Statement, Table, panel_of
 from .timings import Timing
 
 _CAPTION = (
@@ -28,7 +28,7 @@ def section(evidence: Evidence) -> Part | None:
     compared = {(a.problem, a.method, a.engine): a for a in evidence.agreements}
     raw = pd.DataFrame([_raw(t, compared.get((t.problem, t.method, t.engine))) for t in timed])
     panels = tuple(
-        _panel(problem, [t for t in timed if t.problem == problem], compared, len(evidence.data.engines) > 1)
+        _panel(evidence, problem, [t for t in timed if t.problem == problem], compared)
         for problem in evidence.data.problems
         if any(t.problem == problem for t in timed)
     )
@@ -71,15 +71,19 @@ def _raw(timing: Timing, agreement: Agreement | None) -> dict[str, object]:
     }
 
 
-def _panel(problem: str, timed: list[Timing], compared: dict[tuple[str, str, str], Agreement], several: bool) -> Panel:
+def _panel(
+    evidence: Evidence, problem: str, timed: list[Timing], compared: dict[tuple[str, str, str], Agreement]
+) -> Panel:
     columns = [Column("method", number=False), Column("engine", number=False), Column("samples/s", higher=True)]
-    columns += [Column("step [ms]", higher=False), Column("timed trials", number=True), Column("", number=False)]
-    columns += [Column("× eager", higher=None), Column("accuracy against eager")] if several else []
-    rows = []
-    for timing in timed:
-        row = _row(timing)
-        rows.append(row + _beside_eager(timing, compared) if several else row)
-    return Panel(problem, tuple(columns), marked_columns(columns, rows))
+    columns += [Column("step [ms]", higher=False), Column("timed trials"), Column("mind", number=False)]
+    columns += [Column("× eager"), Column("accuracy against eager")]
+    order = evidence.order(problem)
+    ranked = sorted(timed, key=lambda timing: order.index(timing.method))
+    rows = [[*_row(timing), *_beside_eager(timing, compared)] for timing in ranked]
+    several = len(evidence.data.engines) > 1
+    hidden = set() if several else {"engine", "× eager", "accuracy against eager"}
+    hidden |= set() if any(timing.shared or timing.mixed for timing in timed) else {"mind"}
+    return panel_of(problem, columns, rows, hidden)
 
 
 def _row(timing: Timing) -> list[Cell]:

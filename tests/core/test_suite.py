@@ -148,7 +148,7 @@ OVERRIDES = st.fixed_dictionaries(
     {},
     optional={
         "weighting": st.sampled_from(["equal", "uncertainty", {"name": "fixed", "weights": {"digit": 1.0}}]),
-        "architecture": st.sampled_from(["single", {"dropout": 0.1}, {"hidden": 3}, {"trunk": {"kind": "cnn"}}]),
+        "architecture": st.sampled_from(["single", {"hidden": 3}, {"trunk": {"kind": "cnn"}}]),
         "optimizer": st.sampled_from([{"lr": 0.3}, {"name": "sgd", "lr": 1}, {"betas": [0.1, 0.2]}]),
         "engines": st.sampled_from([["eager"], ["fused", "eager"], "fused"]),
         "train": st.sampled_from([{"epochs": 2}, {"early_stopping": None}, {"early_stopping": {"patience": 1}}]),
@@ -158,7 +158,7 @@ OVERRIDES = st.fixed_dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
 @given(a=OVERRIDES, b=OVERRIDES, single=OVERRIDES)
 def test_a_resolved_suite_reads_back_as_itself(read: Reader, a: Any, b: Any, single: Any) -> None:
     single = {key: value for key, value in single.items() if key not in ("problem", "engines")}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -12,6 +12,7 @@ from mtlbench.problems.assemble import assemble, moments, standardise
 PART = np.array([0, 0, 0, 0, 1, 1, 2, 2])
 
 
+@settings(deadline=None)
 @given(arrays("float64", (9, 2), elements=st.floats(-1e300, 1e300)))
 def test_standardised_columns_have_no_mean_and_unit_deviation_or_none(values: np.ndarray) -> None:
     mean, deviation = moments(values)

@@ -97,10 +97,21 @@ def rows_of(stream: Stream, task: str, seed: int | None) -> list[tuple[bytes, in
     return rows
 
 
-def test_each_streamed_batch_holds_every_task(write_idx: Write, pair: dict[str, str], tmp_path: Path) -> None:
+def test_each_streamed_training_batch_holds_every_task(write_idx: Write, pair: dict[str, str], tmp_path: Path) -> None:
     stream = Idx.model_validate({**spec_of_two(write_idx, pair), "stream": True}).load(1, tmp_path).train
     assert isinstance(stream, Stream)
-    assert all(len(target) for batch in stream.batches(8, 0) for target in batch.targets.values())
+    sizes = [[len(target) for target in batch.targets.values()] for batch in stream.batches(1, 0)]
+    assert sizes == [[1, 1]] * 45  # letters have 45 training rows, digits only 19
+    once = [[len(target) for target in batch.targets.values()] for batch in stream.batches(1, None)]
+    assert np.sum(once, axis=0).tolist() == [45, 19]
+
+
+def test_a_stream_of_one_task_is_cut_by_its_own_rows(write_idx: Write, pair: dict[str, str], tmp_path: Path) -> None:
+    stream = Idx.model_validate({**spec_of_two(write_idx, pair), "stream": True}).load(1, tmp_path).train
+    alone = stream.only(("digits",))
+    assert isinstance(alone, Stream)
+    assert alone.size == 19
+    assert [batch.size for batch in alone.batches(10, 3)] == [9, 10]
 
 
 def test_a_plain_file_is_mapped_and_not_read(pair: dict[str, str], tmp_path: Path) -> None:

@@ -38,12 +38,12 @@ def test_no_source_digit_is_seen_in_two_splits() -> None:
 
 
 def test_the_larger_value_wins_and_the_right_digit_stands_lower_right() -> None:
-    problem = MultiDigits(limit=50)
+    problem = MultiDigits(limit=100)
     images, labels, white = problem._sources(5, HERE)[0]
     split = problem.load(5, HERE).train
     known = {image.tobytes(): label for image, label in zip(images, labels, strict=True)}
     assert white == 16
-    assert split.inputs.shape == (50, 1, 10, 10)
+    assert split.inputs.shape == (100, 1, 10, 10)
     for canvas, left, right in zip(split.inputs[:, 0] * 16, split.targets["left"], split.targets["right"], strict=True):
         pairs = [
             (known[a.tobytes()], known[b.tobytes()])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -16,6 +16,7 @@ def fractions(parts: tuple[float, float, float]) -> Fractions:
     return Fractions(train=train, validation=validation, test=test)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6), shares)
 def test_counts_add_up_and_are_within_one_row(rows: int, parts: tuple[float, float, float]) -> None:
     counts = apportion(rows, parts)
@@ -29,6 +30,7 @@ def test_known_counts() -> None:
     assert apportion(60_000, (0.6, 0.2, 0)) == (45_000, 15_000, 0)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 6), min_size=10, max_size=300), shares, st.integers(0, 99))
 def test_assign_is_exact_in_all_and_proportional_in_each_stratum(
     strata: list[int], parts: tuple[float, float, float], seed: int
@@ -42,6 +44,7 @@ def test_assign_is_exact_in_all_and_proportional_in_each_stratum(
         assert np.abs(found - expected).max() < 2
 
 
+@settings(deadline=None)
 @given(shares, st.integers(1, 9), st.integers(0, 99))
 def test_fewest_rows_of_a_stratum_reach_every_split(parts: tuple[float, float, float], strata: int, seed: int) -> None:
     rule = fractions(parts)
@@ -62,6 +65,7 @@ def test_every_row_is_tested_with_its_share_of_seeds() -> None:
     assert np.abs(tested - 0.2).max() < 0.08  # four standard deviations of a proportion
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-1, 5), min_size=30, max_size=60), st.integers(0, 99))
 def test_keep_classes_changes_no_size_and_leaves_no_class_out(codes: list[int], seed: int) -> None:
     known = np.array(codes)

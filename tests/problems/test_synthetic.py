@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from sklearn.linear_model import Ridge
@@ -12,6 +12,7 @@ from sklearn.linear_model import Ridge
 from mtlbench.problems.synthetic import Synthetic
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1), st.integers(2, 6), st.integers(0, 99))
 def test_true_vectors_have_the_stated_cosine(relatedness: float, tasks: int, seed: int) -> None:
     vectors = Synthetic(relatedness=relatedness, tasks=tasks, features=9).vectors(seed)

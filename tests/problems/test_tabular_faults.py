@@ -98,10 +98,14 @@ def test_a_target_that_is_not_what_is_stated(tmp_path: Path) -> None:
 
 def test_fewer_rows_than_the_splits_need(tmp_path: Path) -> None:
     few = {name: values[:6] + [None] * (ROWS - 6) if name == "y" else values for name, values in GOOD.items()}
-    assert "target 'y' has 6 labelled rows: expected at least 7" in fault(tmp_path, few, targets=["y", "kind"])
-    assert "has 40 labelled rows: expected at least 140" in fault(
+    assert "target 'y' has 6 labelled rows: expected at least 8" in fault(tmp_path, few, targets=["y", "kind"])
+    assert "has 40 labelled rows: expected at least 150" in fault(
         tmp_path, split={"train": 0.98, "validation": 0.01, "test": 0.01}
     )
+
+
+def test_more_classes_than_train_can_hold(tmp_path: Path) -> None:
+    assert "target 'x': expected every class in train" in fault(tmp_path, targets={"x": {"kind": "classification"}})
 
 
 def test_missing_values_that_are_refused(tmp_path: Path) -> None:
@@ -134,15 +138,10 @@ def test_a_column_of_time(tmp_path: Path) -> None:
     assert "got none in train (split by time" in fault(tmp_path, {"day": ["2024-01-01"] * ROWS}, split=by_time)
 
 
-def test_stratified_by_something_else_than_a_target(tmp_path: Path) -> None:
-    split = {"by": "stratified", "column": "colour"}
-    assert "'colour' is no target to stratify by; expected one of y" in fault(tmp_path, split=split)
-
-
 def test_groups_too_small_or_too_many(tmp_path: Path) -> None:
     message = fault(tmp_path, group_by="day")
     assert "column 'day': expected groups of at least 10 labelled rows (min_rows), the largest of 30 has 2" in message
-    assert "target 'day=2024-01-01' has 2 labelled rows: expected at least 7" in fault(
+    assert "target 'day=2024-01-01' has 2 labelled rows: expected at least 8" in fault(
         tmp_path, group_by="day", min_rows=2
     )
 

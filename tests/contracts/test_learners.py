@@ -1,0 +1,100 @@
+"""Every row of the table of learners: the records it owes, purity, and one look at the test split."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from math import isfinite
+from typing import Any
+
+import pytest
+import torch
+
+from mtlbench.architectures import TABLE as ARCHITECTURES
+from mtlbench.core.record import Record
+from mtlbench.core.settings import EarlyStopping, Train
+from mtlbench.core.task import Data, Split, Stream
+from mtlbench.engine import TABLE as ENGINES
+from mtlbench.learners import TABLE
+from mtlbench.learners.base import Job, TimedOut
+from mtlbench.optim import OPTIMIZERS, SCHEDULES
+from mtlbench.weightings import TABLE as WEIGHTINGS
+from tests.toy_data import FORMS, NAMES, TASKS, make, stream
+
+TIMES = {"epoch_seconds", "samples_per_second", "step_seconds", "train_seconds"}
+
+
+def job(form: str = "shared", **changes: Any) -> Job:
+    settings = Train(epochs=4, batch_size=16, early_stopping=EarlyStopping(patience=2))
+    usual = Job(
+        data=make(form),
+        tasks=NAMES,
+        architecture=ARCHITECTURES.build({"name": "shared", "hidden": [8], "dropout": 0.1}),
+        weighting=WEIGHTINGS.build({"name": "random"}),
+        engine=ENGINES.build({"name": "eager"}),
+        optimizer=OPTIMIZERS.build({"name": "adam", "lr": 0.01}),
+        schedule=SCHEDULES.build({"name": "cosine"}),
+        train=settings,
+        seed=0,
+        device=torch.device("cpu"),
+    )
+    return replace(usual, **changes)
+
+
+def untimed(records: list[Record]) -> list[Record]:
+    return [record for record in records if record.metric not in TIMES]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", TABLE)
+def test_records_are_those_of_the_vocabulary(name: str, form: str) -> None:
+    found = TABLE.build({"name": name}).run(job(form))
+    keys = Counter((record.split, record.task, record.metric, record.step) for record in found)
+    assert set(keys.values()) == {1}
+    assert all(isfinite(record.value) for record in found)
+    test = {(record.task, record.metric) for record in found if record.split == "test"}
+    assert test == {(task.name, metric) for task in TASKS for metric in ("loss", *task.metrics)}
+    assert {r.task for r in found if r.split == "test" and r.main} == set(NAMES)
+    assert all(record.higher_is_better is not None for record in found if record.main)
+    whole = {record.metric for record in found if (record.split, record.task) == ("", "")}
+    assert {"train_seconds", "parameters"} <= whole
+
+
+@pytest.mark.parametrize("form", ["masked", "stream"])
+@pytest.mark.parametrize("name", TABLE)
+def test_the_same_job_twice_gives_the_same_bits(name: str, form: str) -> None:
+    torch.manual_seed(0)
+    first = TABLE.build({"name": name}).run(job(form))
+    torch.rand(7)  # whatever happened before
+    state = torch.get_rng_state()
+    again = TABLE.build({"name": name}).run(job(form))
+    assert untimed(first) == untimed(again)
+    assert torch.equal(torch.get_rng_state(), state)
+    other = TABLE.build({"name": name}).run(job(form, seed=1))
+    assert untimed(first) != untimed(other)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_the_test_split_is_read_once_after_all_else(name: str) -> None:
+    data, log = make("shared"), []
+
+    def logged(split: Split, part: str) -> Stream:
+        inner = stream(split)
+
+        def batches(size: int, seed: int | None) -> Iterator[Split]:
+            log.append(part)
+            return inner.batches(size, seed)
+
+        return Stream(split.size, batches)
+
+    parts = [logged(getattr(data, part), part) for part in ("train", "validation", "test")]
+    TABLE.build({"name": name}).run(job(data=Data(data.outline, *parts)))
+    assert log.count("test") == 1
+    assert log[-1] == "test"
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_past_deadline_is_said(name: str) -> None:
+    with pytest.raises(TimedOut, match=r"raise resources\.timeout"):
+        TABLE.build({"name": name}).run(job(deadline=0.0))

@@ -1,0 +1,183 @@
+"""Every section of the report, on every kind of input that a run can leave behind."""
+
+from __future__ import annotations
+
+import warnings
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+from report.samples import TASKS, Sample, sample
+
+from mtlbench.report import SECTIONS, build
+from mtlbench.report.assemble import parts_of, section
+from mtlbench.report.evidence import gather
+from mtlbench.report.html import page
+from mtlbench.report.latex import latex_table
+from mtlbench.report.markdown import markdown_report, markdown_table
+from mtlbench.report.parts import Part
+
+INJECTION = '<script>alert("x")</script>&amp;"\'$x^2$ \\input{a} |_*`[a](b)` \u202eλ数字🎲\x00\x1b[31m\n# h'
+SMALL = {"methods": {"equal": 0.4, "random": -2.0}, "epochs": 2, "seeds": 3}
+
+
+def full():
+    return sample(methods=3, problems=("digits", "toy"), engines=("eager", "fused"), seeds=3, epochs=3).frames()
+
+
+def empty():
+    records, trials, _, _ = sample(**SMALL).frames()
+    return records.iloc[:0], trials.iloc[:0], {}, {}
+
+
+def bare():
+    return pd.DataFrame(), pd.DataFrame(), {}, {}
+
+
+def one_seed():
+    return sample(methods=2, seeds=1, epochs=1).frames()
+
+
+def one_task():
+    return sample(**SMALL, tasks={"ink": TASKS["ink"]}).frames()
+
+
+def many_tasks():
+    tasks = {f"school {i}": ("rmse", "points", False, 10.0 + i / 7, 0.3) for i in range(20)}
+    return sample(methods=2, tasks=tasks, seeds=3, epochs=1).frames()
+
+
+def failed_only():
+    made = sample(**SMALL)
+    for row in made.trials:
+        row |= {"status": "failed", "error": "RuntimeError: out of memory", "traceback": "Traceback …\n  File x"}
+    return Sample([], made.trials, {}, made.suite).frames()
+
+
+def missing_only():
+    made = sample(**SMALL)
+    for row in made.trials:
+        row |= {"status": "missing", "attempt": 0, "environment": ""}
+    return Sample([], made.trials, {}, made.suite).frames()
+
+
+def baseline_only():
+    return sample(methods={}, seeds=3, epochs=2).frames()
+
+
+def no_baseline():
+    made = sample(**SMALL)
+    made.trials = [row for row in made.trials if not row["baseline"]]
+    return made.frames()
+
+
+def baseline_failed_on_one_task():
+    made = sample(**SMALL)
+    for row in made.trials:
+        if row["tasks"] == "parity":
+            row |= {"status": "failed", "error": "ValueError: no"}
+    return made.frames()
+
+
+def nan():
+    records, *rest = sample(**SMALL).frames()
+    return records.assign(value=np.nan), *rest
+
+
+def diverged():
+    records, *rest = sample(**SMALL).frames()
+    chosen = (records["method"] == "random") & (records["seed"] == 1)
+    records.loc[chosen, "value"] = np.inf
+    records.loc[(records["method"] == "equal") & (records["task"] == "ink"), "value"] = 1e300
+    return records, *rest
+
+
+def zeros():
+    records, *rest = sample(**SMALL).frames()
+    return records.assign(value=0.0), *rest
+
+
+def constant():
+    records, *rest = sample(**SMALL).frames()
+    return records.assign(value=5.0), *rest
+
+
+def negative():
+    records, *rest = sample(**SMALL).frames()
+    return records.assign(value=-records["value"]), *rest
+
+
+def hostile():
+    made = sample(methods={f"m{INJECTION}": 1.0, "equal": 0.1, f"n{INJECTION}": -1}, problems=(f"p{INJECTION}", "../q"))
+    for row in (*made.records, *made.trials):
+        row |= {"engine": f"e{INJECTION}", "suite": INJECTION, "optimizer": INJECTION}
+    for row in made.records:
+        row["task"] = row["task"] and f"t,{row['task']}{INJECTION}"
+        row["metric"] = {"rmse": f"r{INJECTION}"}.get(row["metric"], row["metric"])
+        row["unit"] = row["unit"] and INJECTION
+    made.trials[0] |= {"status": "failed", "error": INJECTION, "traceback": f"{INJECTION}\n{INJECTION}"}
+    for row in made.trials:
+        row["notes"] = f"{INJECTION}\nsecond"
+    made.environments = {INJECTION: {INJECTION: INJECTION, "a": {"b": [1, None]}}, "e1": {"a": {"b": 2}}}
+    made.suite = {"suite": INJECTION, "description": INJECTION, "command": INJECTION, INJECTION: [INJECTION]}
+    return made.frames()
+
+
+CASES = [
+    full, empty, bare, one_seed, one_task, many_tasks, failed_only, missing_only, baseline_only, no_baseline,
+    baseline_failed_on_one_task, nan, diverged, zeros, constant, negative, hostile,
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: case.__name__)
+def evidence(request):
+    return gather(*request.param())
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_section_gives_a_part_or_nothing(name, evidence):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        part = section(SECTIONS[name])(evidence)
+    if part is None:
+        return
+    assert isinstance(part, Part)
+    assert part.name == name
+    for table in part.tables:
+        for panel in (*table.panels, *table.folded):
+            assert panel.rows
+            assert {len(row) for row in panel.rows} == {len(panel.columns)}
+        assert table.caption
+        assert set(table.text.dtypes.astype(str)) <= {"str", "object"}
+        assert "{\\input" not in latex_table(table)
+        markdown_table(table)
+    for figure in part.figures:
+        assert figure.alt
+        assert ElementTree.fromstring(figure.svg).tag.endswith("svg")
+
+
+def test_sections_are_pure():
+    frames = full()
+    before = [frame.copy(deep=True) for frame in frames[:2]]
+    first, second = build(*frames), build(*frames)
+    assert (first.html, first.markdown, first.figures) == (second.html, second.markdown, second.figures)
+    for frame, copy in zip(frames, before, strict=False):
+        pd.testing.assert_frame_equal(frame, copy)
+
+
+def test_hostile_names_are_escaped_everywhere():
+    parts = parts_of(gather(*hostile()))
+    html = page(INJECTION, INJECTION, {INJECTION: INJECTION}, parts)
+    assert html.count("<script>") == 1  # the page's own
+    assert "alert(&#34;x&#34;)" in html
+    markdown = markdown_report(INJECTION, INJECTION, {INJECTION: INJECTION}, parts)
+    for text in (html, markdown, *(latex_table(table) for part in parts for table in part.tables)):
+        assert not set("\x00\x1b\u202e") & set(text)
+        assert "<script>alert" not in text
+    assert "\n# h" not in markdown
+    assert "](b)" not in markdown.replace("\\](b)", "")
+    for part in parts:
+        for figure in part.figures:
+            assert "<script" not in figure.svg
+            assert set(figure.name) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-")

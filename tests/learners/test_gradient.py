@@ -1,0 +1,155 @@
+"""Gradient training: what it records along the way, and what it does when things go wrong."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from mtlbench.architectures import TABLE as ARCHITECTURES
+from mtlbench.core.errors import MtlbenchError
+from mtlbench.core.record import Record
+from mtlbench.core.settings import EarlyStopping, Train
+from mtlbench.core.task import Data, Split
+from mtlbench.engine import TABLE as ENGINES
+from mtlbench.learners.base import Diverged, Job
+from mtlbench.learners.gradient import Gradient
+from mtlbench.optim import OPTIMIZERS, SCHEDULES
+from mtlbench.weightings import TABLE as WEIGHTINGS
+from tests.toy_data import FORMS, NAMES, TASKS, make
+
+
+def train(form: str = "shared", **changes: Any) -> list[Record]:
+    usual = Job(
+        data=make(form),
+        tasks=NAMES,
+        architecture=ARCHITECTURES.build({"name": "shared", "hidden": [16]}),
+        weighting=WEIGHTINGS.build({"name": "equal"}),
+        engine=ENGINES.build({"name": "eager"}),
+        optimizer=OPTIMIZERS.build({"name": "adam", "lr": 0.01}),
+        schedule=SCHEDULES.build({"name": "constant"}),
+        train=Train(epochs=6, batch_size=16),
+        seed=0,
+        device=torch.device("cpu"),
+    )
+    return Gradient().run(replace(usual, **changes))
+
+
+def values(records: list[Record], split: str, task: str, metric: str) -> dict[int, float]:
+    return {r.step: r.value for r in records if (r.split, r.task, r.metric) == (split, task, metric)}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_it_learns(form: str) -> None:
+    found = train(form, train=Train(epochs=20, batch_size=16))
+    for name in NAMES:
+        losses = values(found, "train", name, "loss")
+        assert losses[20] < 0.9 * losses[1]
+        assert list(values(found, "validation", name, "loss")) == list(range(21))
+
+
+def test_records_of_an_epoch() -> None:
+    found = train()
+    for task in TASKS:
+        assert list(values(found, "train", task.name, "loss")) == [1, 2, 3, 4, 5, 6]
+        assert values(found, "train", task.name, "weight") == dict.fromkeys(range(1, 7), pytest.approx(1 / 3))
+        assert list(values(found, "validation", task.name, task.main_metric)) == [0, 1, 2, 3, 4, 5, 6]
+        assert list(values(found, "test", task.name, "loss")) == [6]
+    seconds = values(found, "train", "", "epoch_seconds")
+    assert list(seconds) == [1, 2, 3, 4, 5, 6]
+    (total,) = values(found, "", "", "train_seconds").values()
+    assert total == pytest.approx(sum(seconds.values()))
+    timed = sorted(list(seconds.values())[1:])  # warm-up is one epoch
+    assert values(found, "train", "", "samples_per_second")[0] == pytest.approx(60 / timed[2])
+    assert values(found, "train", "", "step_seconds")[0] == pytest.approx(timed[2] / 4)
+    counts = {name: values(found, "", "", name)[0] for name in ("parameters", "epochs", "steps")}
+    assert counts == {"parameters": 6 * 16 + 16 + (3 + 1 + 2) * 17, "epochs": 6, "steps": 24}
+
+
+def test_the_training_loss_is_the_mean_over_labelled_rows() -> None:
+    data = make("masked")
+    still = OPTIMIZERS.build({"name": "sgd", "lr": 1e-30})  # the weights stay, so every epoch has the same loss
+    found = train(data=replace(data, validation=data.train), optimizer=still, train=Train(epochs=1, batch_size=7))
+    for name in NAMES:
+        expected = values(found, "validation", name, "loss")[1]
+        assert values(found, "train", name, "loss")[1] == pytest.approx(expected, rel=1e-5)
+
+
+def test_early_stopping_tests_the_best_epoch() -> None:
+    data = make("shared")
+    noise = np.random.default_rng(0).standard_normal((30, 2)).astype("float32")
+    targets = {"kind": data.validation.targets["kind"][::-1].copy(), "sign": 1 - data.validation.targets["sign"]}
+    against = Split(data.validation.inputs, {**targets, "sum.total": noise})  # learning makes this worse
+    setting = Train(epochs=30, batch_size=16, early_stopping=EarlyStopping(patience=3))
+    found = train(data=replace(data, validation=against), train=setting)
+    scores = [
+        sum(values(found, "validation", name, "loss")[epoch] / values(found, "validation", name, "loss")[0]
+            for name in NAMES)
+        for epoch in range(1, int(values(found, "", "", "epochs")[0]) + 1)
+    ]  # fmt: skip
+    best = 1 + scores.index(min(scores))
+    assert len(scores) == best + 3 < 30
+    assert list(values(found, "test", "kind", "loss")) == [best]
+    short = train(data=replace(data, validation=against), train=Train(epochs=best, batch_size=16))
+    assert [r for r in short if r.split == "test"] == [r for r in found if r.split == "test"]
+
+
+def test_a_single_task_is_the_multi_task_network_without_the_others() -> None:
+    shared, single = (
+        train(tasks=("kind",), architecture=ARCHITECTURES.build({"name": name, "hidden": [16]}))
+        for name in ("shared", "single")
+    )
+    assert [r for r in shared if r.split == "test"] == [r for r in single if r.split == "test"]
+    together = train(architecture=ARCHITECTURES.build({"name": "single", "hidden": [16]}))
+    alone = values(single, "validation", "kind", "loss")
+    assert values(together, "validation", "kind", "loss")[0] == pytest.approx(alone[0])
+
+
+@pytest.mark.parametrize("form", ["shared", "masked", "sets"])
+def test_separate_networks_learn_what_single_task_runs_learn(form: str) -> None:
+    one_step: dict[str, Any] = {
+        "train": Train(epochs=1, batch_size=1000),
+        "architecture": ARCHITECTURES.build({"name": "single", "hidden": [8]}),
+        "optimizer": OPTIMIZERS.build({"name": "sgd", "lr": 0.1}),
+        "weighting": WEIGHTINGS.build({"name": "imtl_l"}),  # 1 per task in its first step, like equal on one task
+    }
+    together = train(form, **one_step)
+    for name in NAMES:
+        alone = train(form, tasks=(name,), **one_step)
+        expected = values(alone, "validation", name, "loss")
+        assert values(together, "validation", name, "loss") == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_schedule_sets_the_rate_of_every_epoch() -> None:
+    sgd = OPTIMIZERS.build({"name": "sgd", "lr": 0.05})
+    stopped = SCHEDULES.build({"name": "step", "every": 2, "gamma": 1e-30})
+    losses = values(train(optimizer=sgd, schedule=stopped), "validation", "kind", "loss")
+    assert losses[0] > losses[1] > losses[2]
+    assert losses[2] == losses[3] == losses[6]
+
+
+@pytest.mark.parametrize("engine", ["eager", "foreach", "torch_fused"])
+def test_divergence_names_task_epoch_and_remedy(engine: str) -> None:
+    wild = OPTIMIZERS.build({"name": "sgd", "lr": 1e12})
+    with pytest.raises(Diverged, match=r"task '.*': expected a finite .* loss, got (nan|inf) in epoch 1; lower") as error:
+        train(optimizer=wild, engine=ENGINES.build({"name": engine}))
+    assert "now 1e+12" in str(error.value)
+
+
+def test_no_labelled_row_to_train_on() -> None:
+    data = make("shared")
+    nothing = {name: np.zeros(60, dtype=bool) for name in NAMES}
+    hidden = Split(data.train.inputs, data.train.targets, nothing)
+    with pytest.raises(MtlbenchError, match="expected labelled training rows, got none"):
+        train(data=Data(data.outline, hidden, data.validation, data.test))
+
+
+def test_warm_up_longer_than_the_run_leaves_the_last_epoch() -> None:
+    found = train(train=Train(epochs=2, batch_size=16, warmup_epochs=5))
+    last = values(found, "train", "", "epoch_seconds")[2]
+    assert values(found, "train", "", "samples_per_second")[0] == pytest.approx(60 / last)
+    assert math.isfinite(values(found, "train", "", "step_seconds")[0])

@@ -1,0 +1,144 @@
+"""Faults that only the data, the pairs and the machine show: before any trial starts, with their places."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from mtlbench.core.errors import SuiteError
+from mtlbench.core.record import Result
+from mtlbench.run.plan import make_plan
+
+SUITE = """\
+problem: digits
+architecture: {name: shared, hidden: [16]}
+methods:
+  equal: {}
+  learned: {weighting: uncertainty}
+optimizer: adam
+seeds: 2
+"""
+OWN = '''
+from mtlbench.problems.digits import Digits
+from mtlbench.core.errors import DataError
+
+class Own(Digits):
+    """A problem of the user's own."""
+    path: str = ""
+
+    def files(self, root):
+        return (root / self.path,) if self.path else ()
+
+    def outline(self, root):
+        if self.path == "bad.csv":
+            raise DataError("bad.csv: column 'y' has one class only")
+        return super().outline(root)
+'''
+
+
+@pytest.fixture
+def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "own_problem.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_problem", raising=False)
+    path = tmp_path / "s.yaml"
+    path.write_text(SUITE)
+    return path
+
+
+def _faults(path: Path, text: str, **options: bool) -> list[str]:
+    path.write_text(text)
+    with pytest.raises(SuiteError) as caught:
+        make_plan(path, **options)  # type: ignore[arg-type]
+    return [str(issue).removeprefix(f"{path}:") for issue in caught.value.issues]
+
+
+def _ids(path: Path, text: str) -> list[str]:
+    path.write_text(text)
+    return [trial.id for trial in make_plan(path).trials]
+
+
+def test_bad_data_is_told_at_the_problem(suite: Path) -> None:
+    text = SUITE.replace("digits", "{name: 'own_problem:Own', path: bad.csv}")
+    [fault] = _faults(suite, text)
+    assert fault == "1:10: problem 'own_problem:Own': bad.csv: column 'y' has one class only"
+    [fault] = _faults(suite, SUITE.replace("digits", "{name: 'own_problem:Own', path: none.csv}"))
+    assert fault.startswith("1:10: problem 'own_problem:Own': ")
+    assert "none.csv" in fault
+
+
+def test_faults_of_file_data_and_pairs_come_together(suite: Path) -> None:
+    text = SUITE.replace("optimizer: adam", "optimizer: {name: adam, lrr: 3}").replace(
+        "uncertainty", "{name: fixed, weights: {digit: 0.5, no_such_task: 0.5}}"
+    )
+    *weights, optimizer = _faults(suite, text)
+    assert all(fault.startswith("5:47: weighting 'fixed' on problem 'digits': weights: ") for fault in weights)
+    assert any("no_such_task" in fault for fault in weights)
+    assert optimizer == "6:25: unknown key 'lrr' of optimizer 'adam', did you mean 'lr'?"
+
+
+def test_weights_that_do_not_sum_to_one(suite: Path) -> None:
+    [fault] = _faults(suite, SUITE.replace("uncertainty", "{name: fixed, weights: {digit: 1, parity: 2, ink: 3}}"))
+    assert fault.startswith("5:4")
+    assert "normalize: true" in fault
+
+
+def test_a_gpu_that_is_not_there(suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mtlbench.measure.environment.gpu_names", lambda: [])
+    text = SUITE + "resources: {gpus: 1}\n"
+    assert _faults(suite, text) == [
+        "8:19: resources.gpus: expected a GPU on this machine, got none; set gpus: 0, or join a cluster with one"
+    ]
+    assert make_plan(suite, local=False).trials[0].device == "cuda"
+    monkeypatch.setattr("mtlbench.measure.environment.gpu_names", lambda: ["H200"])
+    assert make_plan(suite).trials[0].device == "cuda"
+
+
+def test_engines_say_what_they_lack(suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mtlbench.engine.table.Engine.check", lambda self, device: [f"no {device} here"])
+    assert _faults(suite, SUITE + "engines: [eager, foreach]\n") == [
+        "8:11: engine 'eager': no cpu here",
+        "8:18: engine 'foreach': no cpu here",
+    ]
+
+
+def test_an_attribute_of_the_wrong_kind(suite: Path) -> None:
+    text = SUITE.replace("{name: shared, hidden: [16]}", "'own_problem:Own'")
+    assert _faults(suite, text) == [
+        "2:15: architecture 'own_problem:Own': expected a subclass of mtlbench.architectures.base.Architecture, got Own"
+    ]
+
+
+def test_data_belong_to_the_identity_of_a_trial_and_paths_do_not(suite: Path, tmp_path: Path) -> None:
+    text = SUITE.replace("digits", "{name: 'own_problem:Own', path: data.csv}")
+    (tmp_path / "data.csv").write_text("a,b\n1,2\n")
+    first = _ids(suite, text)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "data.csv").write_text("a,b\n1,2\n")
+    assert _ids(elsewhere / "other.yaml", text) == first
+    (tmp_path / "data.csv").write_text("a,b\n1,3\n")
+    second = _ids(suite, text)
+    assert not set(first) & set(second)
+
+
+def test_changed_data_are_a_reason(suite: Path, tmp_path: Path) -> None:
+    text = SUITE.replace("digits", "{name: 'own_problem:Own', path: data.csv}")
+    suite.write_text(text)
+    (tmp_path / "data.csv").write_text("1")
+    plan = make_plan(suite, out=tmp_path / "out")
+    for trial in plan.trials:
+        plan.store.write(trial, Result("ok", shared=False))
+    (tmp_path / "data.csv").write_text("2")
+    again = make_plan(suite, out=tmp_path / "out")
+    assert {(planned.state, planned.reason) for planned in again.planned} == {("changed", "data changed")}
+
+
+def test_source_of_an_own_problem_belongs_to_its_identity(suite: Path, tmp_path: Path) -> None:
+    text = SUITE.replace("digits", "own_problem:Own")
+    first = _ids(suite, text)
+    with (tmp_path / "own_problem.py").open("a") as file:
+        file.write("# another version\n")
+    assert not set(first) & set(_ids(suite, text))
