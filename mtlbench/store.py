@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,27 +80,27 @@ class Store:
             "result": result.to_json(),
             "failures": [failure.to_json() for failure in failures],
         }
-        write_atomically(path, json.dumps(content, indent=1, allow_nan=True) + "\n")
+        write_atomically(path, json.dumps(content) + "\n")
 
     def find(self, trial_id: str) -> Stored | None:
         """What is kept of a trial; None where there is nothing readable, so that it runs again."""
         return self._read(self.path(trial_id))
 
     def all(self) -> Iterator[Stored]:
-        """Every readable trial in the folder, whether or not today's suite still asks for it."""
+        """Every readable trial in the folder, whether or not today's suite still asks for it; without its records,
+        which a plan over thousands of trials has no use for.
+        """
         for path in sorted((self.folder / "trials").glob("*.json")):
-            stored = self._read(path)
+            stored = self._read(path, with_records=False)
             if stored:
                 yield stored
 
-    def _read(self, path: Path) -> Stored | None:
+    def _read(self, path: Path, with_records: bool = True) -> Stored | None:
         try:
             content = json.loads(path.read_text())
-            return Stored(
-                Trial.from_json(content["trial"]),
-                Result.from_json(content["result"]),
-                tuple(Result.from_json(failure) for failure in content["failures"]),
-            )
+            result = content["result"] if with_records else {**content["result"], "records": ()}
+            failures = tuple(Result.from_json(failure) for failure in content["failures"])
+            return Stored(Trial.from_json(content["trial"]), Result.from_json(result), failures)
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError):
@@ -190,7 +190,8 @@ def trial_labels(trial: Trial | None, attempt: int, environment: str) -> dict[st
         names = ("trial", "kind", *_COLUMNS_OF_TRIAL, "seed", "attempt", "environment")
         return dict.fromkeys(names)
     values = {name: getattr(trial, name) for name in _COLUMNS_OF_TRIAL}
-    values = {name: value["name"] if isinstance(value, dict) else value for name, value in values.items()}
+    values = {name: value["name"] if isinstance(value, Mapping) else value for name, value in values.items()}
+    values["problem"] = trial.problem_name
     return {
         "trial": trial.id,
         "kind": trial.kind,

@@ -39,7 +39,8 @@ class Result:
     """How one attempt at a trial ended.
 
     ``status`` is "ok" or "failed"; ``error`` holds the reason in one line and ``traceback`` the whole of it.
-    ``shared`` says that other work ran on the trial's CPUs or GPU, so that its times are not to be compared.
+    ``shared`` says that other work ran on the trial's CPUs or GPU, so that its times are not to be compared; ``alone``
+    that the scheduler, at least, had put nothing else there.
     """
 
     status: str
@@ -49,6 +50,7 @@ class Result:
     traceback: str = ""
     seconds: float = 0.0
     shared: bool = True
+    alone: bool = False
     notes: tuple[str, ...] = ()
     environment: dict[str, Any] = field(default_factory=dict)
     version: int = VERSION

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 from .config import Config
 from .errors import MtlbenchError, did_you_mean
+
+
+def look_beside(folder: Path) -> None:
+    """Let ``module:attribute`` names find modules in a folder, after everything that is installed."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
 
 
 class UnknownName(MtlbenchError):
@@ -58,7 +66,7 @@ class Registry(Mapping[str, str]):
         except Exception as error:  # the module is the user's own: importing it may raise anything
             raise UnknownName(
                 f"{self.noun} '{name}': cannot import '{target}' ({error}); expected package.module:attribute, "
-                "importable from where mtlbench runs"
+                "in a package that is installed or a file beside the suite"
             ) from error
         if not (isinstance(found, type) and issubclass(found, Config)):
             raise UnknownName(f"{self.noun} '{name}': expected a subclass of mtlbench's Config, got {found!r}")

@@ -28,10 +28,10 @@ class Gradient(Learner):
         devices = [job.device] if job.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(derive(job.seed, "step"))
-            return _Training(job).run()
+            return Training(job).run()
 
 
-class _Training:
+class Training:
     """One job on its way; ``records`` grows."""
 
     def __init__(self, job: Job) -> None:
@@ -54,14 +54,14 @@ class _Training:
         train = self.job.train
         best = BestEpoch(train.early_stopping, self.model, self._validate(0))
         for epoch in range(1, train.epochs + 1):
-            self._train(epoch)
+            self.epoch(epoch)
             if best.update(epoch, self._validate(epoch)):
                 break
         step = best.restore()
         test = Evaluator(self.job.data.test, self.outline, train.evaluation_batch_size, self.job.device)
         return [*self.records, *test.records(self.model, "test", step), *self._totals()]
 
-    def _train(self, epoch: int) -> None:
+    def epoch(self, epoch: int) -> None:
         """One pass over the training split; losses and weights are read from the device once, at its end."""
         self.model.train()
         loss_sums, label_counts, weight_sums = self._zeros(), self._zeros(), self._zeros()

@@ -52,36 +52,33 @@ def task_losses(
     if reduction not in ("mean", "sum"):
         raise ValueError(f"expected reduction mean or sum, got {reduction!r}")
     losses = []
-    count: Tensor | int
     for output, target, kind, mask in zip(outputs, targets, kinds, masks, strict=True):
         if kind == "cross_entropy":
-            loss, count = _cross_entropy(output, target, mask, ignore_index, label_smoothing)
+            losses.append(_cross_entropy(output, target, mask, reduction, ignore_index, label_smoothing))
         else:
-            loss, count = _elementwise(kind, output, target, mask)
-        losses.append(loss / count if reduction == "mean" else loss)
+            losses.append(_elementwise(kind, output, target, mask, reduction))
     per_task = torch.stack(losses)
     return (per_task.sum() if weights is None else torch.dot(per_task, weights)), per_task
 
 
 def _cross_entropy(
-    output: Tensor, target: Tensor, mask: Tensor | None, ignore_index: int, label_smoothing: float
-) -> tuple[Tensor, Tensor]:
-    """Sum over labelled rows, and their number (at least 1)."""
+    output: Tensor, target: Tensor, mask: Tensor | None, reduction: Reduction, ignore_index: int, smoothing: float
+) -> Tensor:
     if mask is not None:
         target = target.masked_fill(~mask, ignore_index)
-    loss = F.cross_entropy(output, target, reduction="sum", ignore_index=ignore_index, label_smoothing=label_smoothing)
-    return loss, (target != ignore_index).sum().clamp(min=1)
+    loss = F.cross_entropy(output, target, reduction="sum", ignore_index=ignore_index, label_smoothing=smoothing)
+    return loss / (target != ignore_index).sum().clamp(min=1) if reduction == "mean" else loss
 
 
-def _elementwise(kind: str, output: Tensor, target: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | int]:
-    """Sum over the elements of labelled rows, and their number (at least 1)."""
+def _elementwise(kind: str, output: Tensor, target: Tensor, mask: Tensor | None, reduction: Reduction) -> Tensor:
     if kind not in _ELEMENTWISE:
         raise ValueError(f"expected a loss among cross_entropy, {', '.join(_ELEMENTWISE)}, got {kind!r}")
     if output.shape != target.shape:
         raise ValueError(f"{kind}: expected a target of shape {tuple(output.shape)}, got {tuple(target.shape)}")
     function = _ELEMENTWISE[kind]
     if mask is None:
-        return function(output, target, reduction="sum"), max(output.numel(), 1)
+        return function(output, target, reduction=reduction if output.numel() else "sum")
     elements = function(output, target, reduction="none")
     known = mask.view(-1, *[1] * (elements.ndim - 1)).expand_as(elements)
-    return elements.where(known, elements.new_zeros(())).sum(), known.sum().clamp(min=1)
+    loss = elements.where(known, elements.new_zeros(())).sum()
+    return loss / known.sum().clamp(min=1) if reduction == "mean" else loss

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
@@ -25,12 +26,10 @@ def section(evidence: Evidence) -> Part | None:
     """One figure a problem: training loss and validation metric, one row a task."""
     facts = evidence.data.records
     facts = facts[facts["split"].isin(["train", "validation"]) & (facts["task"] != "") & facts["value"].notna()]
-    engines = {(r.problem, r.method): r.engine for problem in evidence.data.problems for r in evidence.of(problem)}
-    keys = zip(facts["problem"], facts["method"], facts["engine"], facts["baseline"], strict=True)
-    kept = [single or engines.get((problem, method)) == engine for problem, method, engine, single in keys]
-    curves = {problem: group for problem, group in facts[kept].groupby("problem", sort=False) if len(group)}
-    names = file_names(map(str, curves), "curves")
-    drawn = (_figure(evidence, names[str(p)], str(p), group) for p, group in curves.items())
+    kept = facts[np.array([evidence.engine(r.problem, r.method) == r.engine for r in rows(facts)], dtype=bool)]
+    curves = {problem: group for (problem,), group in groups(kept, ["problem"])}
+    names = file_names(curves, "curves")
+    drawn = (_figure(evidence, names[problem], problem, group) for problem, group in curves.items())
     figures = tuple(figure for figure in drawn if figure)
     return Part("curves", "Training curves", figures=figures) if figures else None
 

@@ -152,7 +152,8 @@ class Data:
     def _scores(self) -> dict[tuple[str, str, str], pd.DataFrame]:
         metrics = {(problem, task.name): task.metric for problem in self.problems for task in self.tasks(problem)}
         keys = zip(self._main["problem"], self._main["task"], self._main["metric"], strict=True)
-        chosen = self._main[[metrics[problem, task] == metric for problem, task, metric in keys]]
+        ranking = [metrics[problem, task] == metric for problem, task, metric in keys]
+        chosen = self._main[np.array(ranking, dtype=bool)]
         found: dict[tuple[str, str, str], pd.DataFrame] = {}
         for (problem, method, engine), group in groups(chosen, ["problem", "method", "engine"]):
             wide = group.groupby(["seed", "task"])["value"].mean().unstack("task")

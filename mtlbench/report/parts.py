@@ -159,7 +159,9 @@ def _overlap(one: Cell, other: Cell) -> bool:
     return one.interval.low <= other.interval.high and other.interval.low <= one.interval.high
 
 
-def panel_of(title: str, columns: Sequence[Column], rows: Sequence[Sequence[Cell]], hidden: Collection[str] = ()) -> Panel:
+def panel_of(
+    title: str, columns: Sequence[Column], rows: Sequence[Sequence[Cell]], hidden: Collection[str] = frozenset()
+) -> Panel:
     """A panel with the best of each column marked, without the columns of ``hidden`` titles."""
     kept = [i for i, column in enumerate(columns) if column.title not in hidden]
     by_column = [marked([row[i] for row in rows], columns[i].higher) for i in kept]

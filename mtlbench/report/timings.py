@@ -14,8 +14,15 @@ from .statistics import Array, Interval, ratio
 
 _TIMES = ["samples_per_second", "step_seconds", "train_seconds"]
 _SIZES = ["peak_memory", "parameters"]
+
+
+def _rate_of_all(rates: pd.Series) -> float:
+    """A row counts when every task has seen it: 1 / sum of 1 / rate."""
+    return float(1 / (1 / rates).sum()) if (rates > 0).all() else math.nan
+
+
 _SINGLE: dict[str, Any] = {  # how the baseline's separate trials, one a task, make up one method
-    "samples_per_second": lambda rates: 1 / (1 / rates).sum(),  # a row counts when every task has seen it
+    "samples_per_second": _rate_of_all,
     "step_seconds": "sum",
     "train_seconds": "sum",
     "peak_memory": "max",

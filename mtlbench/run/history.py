@@ -16,7 +16,7 @@ NEW = "new"
 FINISHED = "finished"
 FAILED = "failed before"
 CHANGED = "changed"
-SHARED = "timed on a shared machine"
+SHARED = "timed beside others"
 _MOST_DIFFERENCES = 3
 
 
@@ -71,8 +71,8 @@ class History:
         result = stored.result
         if not result.ok:
             return Planned(trial, identity, FAILED, result.error, result.attempt)
-        if trial.exclusive and result.shared:
-            reason = "it counts for throughput, but other work ran beside it"
+        if trial.exclusive and not result.alone:
+            reason = "its throughput counts, but other trials ran beside it"
             return Planned(trial, identity, SHARED, reason, result.attempt)
         return Planned(trial, identity, FINISHED, "", result.attempt)
 

@@ -15,6 +15,7 @@ from ..core.entries import Tables
 from ..core.errors import MtlbenchError, SuiteError
 from ..core.expand import expand
 from ..core.power import Power
+from ..core.registry import look_beside
 from ..core.suite import Suite
 from ..core.suite_reader import read_suite
 from ..core.trial import Trial
@@ -67,11 +68,12 @@ class Plan:
     planned: tuple[Planned, ...]
     history: History
     store: Store
+    every: tuple[Trial, ...]  # all trials of the suite, chosen or not
     notes: tuple[str, ...]  # choices made for the user, such as inferred task types
 
     @cached_property
     def trials(self) -> tuple[Trial, ...]:
-        """Every trial of the plan."""
+        """The trials that ``only`` left in the plan."""
         return tuple(planned.trial for planned in self.planned)
 
     @cached_property
@@ -86,8 +88,8 @@ class Plan:
 
     @property
     def root(self) -> Path:
-        """The folder that the suite's relative paths start from."""
-        return self.suite.root
+        """The folder that the suite's relative paths start from; absolute, since workers may run elsewhere."""
+        return self.suite.root.resolve()
 
     @cached_property
     def _attempts(self) -> dict[str, int]:
@@ -209,15 +211,17 @@ def make_plan(
 
     Raises SuiteError with every fault of the file, and MtlbenchError where ``only`` matches nothing.
     """
+    look_beside(path.resolve().parent)
     suite, issues = read_suite(path, tables=tables(), profile=profile, seeds=seeds)
     found = survey(suite, local)
     if issues or found.issues:
         raise SuiteError([*issues, *found.issues])
-    trials = _only(only, expand(suite, found.outlines, found.digests))
+    every = expand(suite, found.outlines, found.digests)
+    trials = _only(only, every)
     store = Store(Path(out) if out else Path("results") / suite.name)
     history = History(store.all())
     notes = tuple(f"{name}: {note}" for name, outline in found.outlines.items() for note in outline.notes)
-    return Plan(suite, tuple(map(history.plan, trials)), history, store, notes)
+    return Plan(suite, tuple(map(history.plan, trials)), history, store, every, notes)
 
 
 def _only(pattern: str | None, trials: tuple[Trial, ...]) -> tuple[Trial, ...]:

@@ -41,7 +41,7 @@ class Tally:
             self.counts["retried"] += 1
             return
         self.counts["done" if event.result.ok else "failed"] += 1
-        key = (event.trial.problem["name"], event.trial.method, event.trial.engine)
+        key = (event.trial.problem_name, event.trial.method, event.trial.engine)
         for record in event.result.records:
             if record.split == "test" and record.main:
                 self.scores[key][record.task].append(record.value)

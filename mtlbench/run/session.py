@@ -78,7 +78,7 @@ def run(
     plan = make_plan(Path(suite), profile=profile, seeds=seeds, only=only, out=out, local=address is None)
     store = plan.store
     with store.lock():
-        store.write_index(plan.trials, plan.resolved())
+        store.write_index(plan.every, plan.resolved())
         events = _events(plan, executor, address, max_parallel)
         with display(plan) as listener, contextlib.closing(events):
             for event in events:

@@ -15,6 +15,7 @@ import torch
 from ..architectures import TABLE as ARCHITECTURES
 from ..core.errors import MtlbenchError, UnavailableError
 from ..core.record import Record, Result
+from ..core.registry import look_beside
 from ..core.settings import Train
 from ..core.trial import Trial
 from ..engine import TABLE as ENGINES
@@ -57,6 +58,7 @@ def execute(trial: Trial, root: Path, attempt: int, deadline_s: float | None, al
         traceback=trace,
         seconds=seconds,
         shared=not alone or load.noticeable(),
+        alone=alone,
         notes=notes,
         environment=facts,
     )
@@ -70,6 +72,7 @@ def _one_line(failure: Exception) -> str:
 
 def _run(trial: Trial, root: Path, deadline: float) -> tuple[tuple[Record, ...], tuple[str, ...]]:
     """Records and notes of a trial that ends well."""
+    look_beside(root)
     device = _device(trial.device)
     memory = PeakMemory(device)
     data = PROBLEMS.build(trial.problem).load(trial.seed, root)

@@ -19,11 +19,12 @@ from mtlbench.report.markdown import markdown_report, markdown_table
 from mtlbench.report.parts import Part
 
 INJECTION = '<script>alert("x")</script>&amp;"\'$x^2$ \\input{a} |_*`[a](b)` \u202eλ数字🎲\x00\x1b[31m\n# h'
-SMALL = {"methods": {"equal": 0.4, "random": -2.0}, "epochs": 2, "seeds": 3}
+SIZE = {"epochs": 2, "seeds": 3, "tasks": {name: TASKS[name] for name in ("digit", "ink")}}
+SMALL = {"methods": {"equal": 0.4, "random": -2.0}, **SIZE}
 
 
 def full():
-    return sample(methods=3, problems=("digits", "toy"), engines=("eager", "fused"), seeds=3, epochs=3).frames()
+    return sample(methods=3, problems=("digits", "toy"), engines=("eager", "fused"), **SIZE).frames()
 
 
 def empty():
@@ -40,7 +41,7 @@ def one_seed():
 
 
 def one_task():
-    return sample(**SMALL, tasks={"ink": TASKS["ink"]}).frames()
+    return sample(**SMALL | {"tasks": {"ink": TASKS["ink"]}}).frames()
 
 
 def many_tasks():
@@ -75,7 +76,7 @@ def no_baseline():
 def baseline_failed_on_one_task():
     made = sample(**SMALL)
     for row in made.trials:
-        if row["tasks"] == "parity":
+        if row["tasks"] == "ink":
             row |= {"status": "failed", "error": "ValueError: no"}
     return made.frames()
 
@@ -109,7 +110,9 @@ def negative():
 
 
 def hostile():
-    made = sample(methods={f"m{INJECTION}": 1.0, "equal": 0.1, f"n{INJECTION}": -1}, problems=(f"p{INJECTION}", "../q"))
+    made = sample(
+        methods={f"m{INJECTION}": 1.0, "equal": 0.1, f"n{INJECTION}": -1}, problems=(f"p{INJECTION}", "../q"), **SIZE
+    )
     for row in (*made.records, *made.trials):
         row |= {"engine": f"e{INJECTION}", "suite": INJECTION, "optimizer": INJECTION}
     for row in made.records:
@@ -158,7 +161,7 @@ def test_section_gives_a_part_or_nothing(name, evidence):
 
 
 def test_sections_are_pure():
-    frames = full()
+    frames = sample(**SMALL, problems=("digits", "toy")).frames()
     before = [frame.copy(deep=True) for frame in frames[:2]]
     first, second = build(*frames), build(*frames)
     assert (first.html, first.markdown, first.figures) == (second.html, second.markdown, second.figures)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -46,7 +47,7 @@ def follow(weighting: Weighting, tasks: tuple[str, ...], losses: list[Tensor]) -
     optimizer = torch.optim.SGD(parameters, 0.1) if parameters else None
     found = []
     for epoch in range(3):
-        for before, after in zip(losses, losses[1:], strict=False):
+        for before, after in pairwise(losses):
             if optimizer:
                 optimizer.zero_grad()
             weights, state = weighting.weigh(before / (epoch + 1), state)

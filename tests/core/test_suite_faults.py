@@ -125,7 +125,7 @@ REPLACED = [
         "problem: digits",
         "problem: no.such:Problem",
         "1:10: problem 'no.such:Problem': cannot import 'no.such:Problem' (No module named 'no'); expected "
-        "package.module:attribute, importable from where mtlbench runs",
+        "package.module:attribute, in a package that is installed or a file beside the suite",
     ),
     ("problem: digits\n", "", f"1:1: missing key 'problem' of the suite; expected {KEYS['problem']}"),
     (

@@ -132,7 +132,7 @@ def test_what_does_not_fit_is_said() -> None:
         task_losses([output], [target, target], ["mse"])
     with pytest.raises(ValueError, match=r"mse: expected a target of shape \(4, 2\), got \(4,\)"):
         task_losses([output], [target[:, 0]], ["mse"])
-    with pytest.raises(ValueError, match="expected a loss among cross_entropy, .*, got 'hinge'"):
+    with pytest.raises(ValueError, match=r"expected a loss among cross_entropy, .*, got 'hinge'"):
         task_losses([output], [target], ["hinge"])
     with pytest.raises(ValueError, match="expected reduction mean or sum, got 'none'"):
         task_losses([output], [target], ["mse"], reduction="none")

@@ -40,7 +40,7 @@ def _store(plan: Plan, **result: object) -> None:
     """A stored result of every trial of a plan."""
     for trial in plan.trials:
         facts = (Record("accuracy", 90.0, "test", trial.tasks[0], main=True),)
-        plan.store.write(trial, replace(Result("ok", 1, facts, seconds=2.0, shared=False), **result))  # type: ignore[arg-type]
+        plan.store.write(trial, replace(Result("ok", 1, facts, seconds=2.0, alone=True), **result))  # type: ignore[arg-type]
 
 
 def test_a_first_plan(suite: Path) -> None:
@@ -87,9 +87,9 @@ def test_failed_trials_are_tried_again(suite: Path) -> None:
 
 
 def test_timed_trials_that_had_company_run_again(suite: Path) -> None:
-    _store(_plan(suite), shared=True)
+    _store(_plan(suite), alone=False)
     plan = _plan(suite)
-    assert plan.states == {"timed on a shared machine": 7, "finished": 7}
+    assert plan.states == {"timed beside others": 7, "finished": 7}
     assert {trial.seed for trial in plan.todo} == {0}
 
 

@@ -130,7 +130,7 @@ def test_changed_data_are_a_reason(suite: Path, tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("1")
     plan = make_plan(suite, out=tmp_path / "out")
     for trial in plan.trials:
-        plan.store.write(trial, Result("ok", shared=False))
+        plan.store.write(trial, Result("ok", alone=True))
     (tmp_path / "data.csv").write_text("2")
     again = make_plan(suite, out=tmp_path / "out")
     assert {(planned.state, planned.reason) for planned in again.planned} == {("changed", "data changed")}

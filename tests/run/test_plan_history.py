@@ -74,7 +74,7 @@ def test_strangers_are_no_relatives() -> None:
 
 def test_single_tasks_are_not_mixed_up() -> None:
     digit, ink = _with(baseline=True, tasks=("digit",)), _with(baseline=True, tasks=("ink",))
-    history = History([Stored(digit, Result("ok", seconds=3.0, shared=False))])
+    history = History([Stored(digit, Result("ok", seconds=3.0, alone=True))])
     assert history.plan(digit).state == "finished"
     assert history.plan(ink).state == "new"
     assert (history.seconds(digit), history.seconds(ink)) == (3.0, None)
