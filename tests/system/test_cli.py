@@ -9,6 +9,7 @@ import pytest
 
 from .conftest import Cli
 
+REPOSITORY = Path(__file__).parents[2]
 ALL_ROOMS = ("problems", "architectures", "weightings", "learners", "engines", "optimizers", "schedules")
 
 
@@ -54,8 +55,10 @@ def test_schema_validates_the_suites_we_ship(cli: Cli) -> None:
     import jsonschema  # a dependency of ray
     import yaml
 
-    schema = json.loads(cli("schema").stdout)
-    suites = sorted((Path(__file__).parents[2] / "bench" / "suites").glob("*.yaml"))
+    printed = cli("schema").stdout
+    assert printed == (REPOSITORY / "docs" / "suite.schema.json").read_text(), "mtlbench schema > docs/suite.schema.json"
+    schema = json.loads(printed)
+    suites = sorted((REPOSITORY / "bench" / "suites").glob("*.yaml"))
     assert suites
     for path in suites:
         jsonschema.validate(yaml.safe_load(path.read_text()), schema)
