@@ -1,13 +1,14 @@
 """What the harness costs: our trainer beside a bare PyTorch loop, and the share of a trial that is not training.
 
-    python bench/overhead.py [--blocks 20] [--threads 1]
+    python bench/overhead.py [--blocks 20] [--trials 5] [--threads 1]
 
-Throughput: both train the same model from the same weights on the same batches with the same optimizer, interleaved
-in one process (random A B B A blocks of one epoch each; the first block warms up). The ratio is ours over bare, median
-over blocks with a 95 % bootstrap interval; the goal is at least 0.95.
+Throughput: both train the same model on the same rows with the same optimizer, interleaved in one process (random
+A B B A blocks of one epoch each; the first block warms up). The ratio is ours over bare, median over blocks with a 95 %
+bootstrap interval; the goal is at least 0.95.
 
-Overhead: seconds of whole trials, less the seconds of their training epochs, as a share of the whole. The first trial
-of a process also imports what it uses; that is reported apart. The goal is below 10 % for trials of 2 seconds.
+Overhead: seconds of whole trials (loading, evaluation after every epoch, records), less the seconds of their training
+epochs, as a share of the whole. The process is warm: what its first trial imports is not counted. The goal is below
+10 % for trials of 2 seconds.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -31,12 +33,12 @@ from mtlbench.core.task import Data, Outline, Split, TaskSpec
 from mtlbench.core.trial import Trial
 from mtlbench.engine import TABLE as ENGINES
 from mtlbench.learners.base import Job
-from mtlbench.learners.gradient import Training
+from mtlbench.learners.training import Training
 from mtlbench.measure.clock import interleave, speedup
 from mtlbench.measure.load import ForeignLoad
 from mtlbench.optim import Adam, Constant
 from mtlbench.problems.digits import Digits
-from mtlbench.run.trial import execute
+from mtlbench.runner.trial import execute
 from mtlbench.weightings.losses import Equal
 
 CPU, HERE = torch.device("cpu"), Path(__file__).parent
@@ -91,7 +93,7 @@ class Bare:
     def __init__(self, case: Case, update: dict[str, bool]) -> None:
         (features,) = case.data.outline.input_shape
         sizes = (features, *case.hidden)
-        layers = [(nn.Linear(a, b), nn.ReLU()) for a, b in zip(sizes, sizes[1:], strict=False)]
+        layers = [(nn.Linear(a, b), nn.ReLU()) for a, b in pairwise(sizes)]
         self.trunk = nn.Sequential(*(layer for pair in layers for layer in pair))
         self.tasks = case.data.outline.tasks
         self.heads = nn.ModuleList(nn.Linear(sizes[-1], task.outputs) for task in self.tasks)
@@ -140,7 +142,7 @@ def ours(case: Case, engine: str) -> Callable[[], None]:
 
 
 def throughput(blocks: int) -> None:
-    print(f"{'samples/s, ours over bare':<44}{'ours':>10}{'bare':>10}  ratio [95 %]")
+    print(f"\n{'samples/s':<48}{'ours':>10}{'bare':>10}  ours / bare [95 %]")
     for case in CASES:
         for engine, update in (("eager", {"foreach": False}), ("torch_fused", {"fused": True})):
             load = ForeignLoad()
@@ -166,10 +168,10 @@ def overhead(trials: int) -> None:
         seed=0,
         threads=torch.get_num_threads(),
     )
-    first = execute(trial, HERE, 1, None, True)
-    print(f"\nfirst trial of the process, 3 epochs: {first.seconds:.2f} s, imports included")
-    epochs = max(1, int(2.0 / median(r.value for r in first.records if r.metric == "epoch_seconds")))
+    warm = execute(trial, HERE, 1, None, True)
+    epochs = max(1, int(2.0 / median(r.value for r in warm.records if r.metric == "epoch_seconds")))
     shares = []
+    print()
     for seed in range(trials):
         result = execute(replace(trial, seed=seed, train={"epochs": epochs}), HERE, 1, None, True)
         (training,) = [record.value for record in result.records if record.metric == "train_seconds"]

@@ -14,7 +14,7 @@ import click
 from .core.errors import MtlbenchError
 
 if TYPE_CHECKING:
-    from .run.plan import Plan
+    from .runner.plan import Plan
 
 INTERRUPTED = 130
 _suite = click.argument("suite", type=click.Path(path_type=Path))
@@ -55,8 +55,8 @@ def run(
     if dry_run:
         _show_plan(suite, as_json=False, **choice)
         return
-    from .run.screen import show_result
-    from .run.session import run as run_suite
+    from .runner.screen import show_result
+    from .runner.session import run as run_suite
 
     result = run_suite(suite, executor=executor, address=address, max_parallel=max_parallel, display=_display, **choice)
     show_result(result, _console())
@@ -65,8 +65,8 @@ def run(
 
 @contextlib.contextmanager
 def _display(plan: Plan) -> Iterator[Any]:
-    from .run.progress import Tally, make_progress
-    from .run.screen import show_todo
+    from .runner.progress import Tally, make_progress
+    from .runner.screen import show_todo
 
     console = _console()
     show_todo(plan, console)
@@ -84,8 +84,8 @@ def plan(suite: Path, as_json: bool, **choice: Any) -> None:
 
 
 def _show_plan(suite: Path, as_json: bool, **choice: Any) -> None:
-    from .run.plan import make_plan
-    from .run.screen import show_plan
+    from .runner.plan import make_plan
+    from .runner.screen import show_plan
 
     made = make_plan(suite, **choice)
     if as_json:
@@ -98,8 +98,8 @@ def _show_plan(suite: Path, as_json: bool, **choice: Any) -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 def report(folder: Path) -> None:
     """Write tables, figures and report.html of a results FOLDER again, from its records."""
-    from .run.screen import show_result
-    from .run.session import report_again
+    from .runner.screen import show_result
+    from .runner.session import report_again
 
     show_result(report_again(folder), _console())
 
@@ -108,8 +108,8 @@ def report(folder: Path) -> None:
 @click.argument("room", required=False)
 def list_entries(room: str | None) -> None:
     """List every problem, architecture, weighting, learner, engine, optimizer and schedule (or one ROOM of them)."""
-    from .run.catalogue import catalogue
-    from .run.screen import show_catalogue
+    from .runner.catalogue import catalogue
+    from .runner.screen import show_catalogue
 
     show_catalogue(list(catalogue(room)), _console())
 
@@ -117,8 +117,8 @@ def list_entries(room: str | None) -> None:
 @cli.command()
 def doctor() -> None:
     """Show versions, CPU, GPUs and kernels; what is missing; and the command that mends it."""
-    from .run.doctor import examine
-    from .run.screen import show_checks
+    from .runner.doctor import examine
+    from .runner.screen import show_checks
 
     checks = examine()
     show_checks(checks, _console())
@@ -129,7 +129,7 @@ def doctor() -> None:
 @click.argument("path", type=click.Path(path_type=Path), default=Path("suite.yaml"))
 def init(path: Path) -> None:
     """Write a commented suite that runs as it is to PATH (suite.yaml)."""
-    from .run.starter import write_starter
+    from .runner.starter import write_starter
 
     written = write_starter(path)
     click.echo(f"wrote {written}; next: mtlbench run {written}")
@@ -138,7 +138,7 @@ def init(path: Path) -> None:
 @cli.command()
 def schema() -> None:
     """Print the JSON Schema of suite files, for editors."""
-    from .run.schema import json_schema
+    from .runner.schema import json_schema
 
     click.echo(json.dumps(json_schema(), indent=1))
 

@@ -34,7 +34,7 @@ class Model(nn.Module):
 
     def forward(self, inputs: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
         """One output per task."""
-        return self.predict(self.represent(inputs))
+        return self.architecture.predict(self.architecture.represent(self.shared, inputs), self.by_task)
 
     def represent(self, inputs: Tensor | Mapping[str, Tensor]) -> Any:
         """The shared representation."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,13 +11,14 @@ from torch import Tensor
 
 from ..core.errors import UnavailableError
 from ..core.task import Outline
-from ..ops import task_losses
+from ..ops import per_task_losses
 from ..weightings.base import Need, Weighting
 from .batches import Batch
 from .model import Model
 from .table import Engine
 
-LOSSES: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {"reference": task_losses}
+# Outputs, targets, kinds and masks to losses [T]. Unknown labels are masked, so that no target means "no label".
+LOSSES: dict[str, Callable[..., Tensor]] = {"reference": partial(per_task_losses, ignore_index=None)}
 
 
 class Step:
@@ -50,9 +52,8 @@ class Step:
 
     def _shown(self, losses: Tensor, batch: Batch) -> Tensor:
         """What the weighting sees: for a task without a label in the batch, the last loss it had (1 before any)."""
-        if batch.masks is None:
-            return losses.detach()
-        self.seen = torch.where(batch.counts > 0, losses.detach(), self.seen)
+        shown = losses.detach()
+        self.seen = shown if batch.masks is None else torch.where(batch.counts > 0, shown, self.seen)
         return self.seen
 
 
@@ -61,7 +62,7 @@ def _losses_of(engine: Engine, model: Model, outline: Outline) -> Callable[..., 
 
     def losses(inputs: Any, targets: list[Tensor], masks: list[Tensor | None] | None) -> Tensor:
         outputs = model(inputs)
-        return function([outputs[name] for name in outline.names], targets, kinds, masks=masks)[1]
+        return function([outputs[name] for name in outline.names], targets, kinds, masks=masks)
 
     return losses
 

@@ -13,7 +13,7 @@ from ..core.record import Record
 from ..core.task import Outline, Split, Stream, TaskSpec
 from ..engine.batches import Batch, stream_batch
 from ..engine.model import Model
-from ..ops import task_losses
+from ..ops import per_task_losses
 
 if TYPE_CHECKING:
     from ..core.task import Array
@@ -43,10 +43,12 @@ class Evaluator:
     @torch.inference_mode()
     def records(self, model: Model, name: str, step: int, main_only: bool = False) -> list[Record]:
         """Loss and metrics, or loss and main metric, of every task that has a label in the split."""
+        if not self.split.size:
+            return []
         model.eval()
         outputs, labels = self._predict(model)
         kinds = [task.loss for task in self.outline.tasks]
-        losses = task_losses(outputs, labels.targets, kinds, masks=labels.masks)[1].tolist()
+        losses = per_task_losses(outputs, labels.targets, kinds, masks=labels.masks).tolist()
         found = []
         for t, task in enumerate(self.outline.tasks):
             if not len(labels.truths[t]):

@@ -1,5 +1,5 @@
 """Operations of a training step: one file each, with its PyTorch reference."""
 
-from .task_losses import task_losses
+from .task_losses import per_task_losses, task_losses
 
-__all__ = ["task_losses"]
+__all__ = ["per_task_losses", "task_losses"]

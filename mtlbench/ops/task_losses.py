@@ -26,7 +26,7 @@ def task_losses(
     weights: Tensor | None = None,
     *,
     reduction: Reduction = "mean",
-    ignore_index: int = -100,
+    ignore_index: int | None = -100,
     label_smoothing: float = 0.0,
     masks: Sequence[Tensor | None] | None = None,
 ) -> tuple[Tensor, Tensor]:
@@ -37,12 +37,35 @@ def task_losses(
     counts rows. masks: bool [N_t], True where the label is known, or None where all are; weights: [T].
 
     L_t is the ``reduction`` over the elements of labelled rows. A cross-entropy row is labelled if its target is not
-    ``ignore_index`` either; ``label_smoothing`` concerns cross-entropy alone. A task without a labelled row has
-    L_t = 0 and zero gradient, where torch's mean is NaN. Differentiable in outputs and weights; as in eager PyTorch,
-    a weight of 0 does not hide a NaN loss.
+    ``ignore_index`` either (None: every target is a label); ``label_smoothing`` concerns cross-entropy alone. A task
+    without a labelled row has L_t = 0 and zero gradient, where torch's mean is NaN. Differentiable in outputs and
+    weights; as in eager PyTorch, a weight of 0 does not hide a NaN loss.
 
     Raises ValueError where the sequences or a task's shapes do not match, or a kind or reduction is unknown.
     """
+    per_task = per_task_losses(
+        outputs,
+        targets,
+        kinds,
+        reduction=reduction,
+        ignore_index=ignore_index,
+        label_smoothing=label_smoothing,
+        masks=masks,
+    )
+    return (per_task.sum() if weights is None else torch.dot(per_task, weights)), per_task
+
+
+def per_task_losses(
+    outputs: Sequence[Tensor],
+    targets: Sequence[Tensor],
+    kinds: Sequence[str],
+    *,
+    reduction: Reduction = "mean",
+    ignore_index: int | None = -100,
+    label_smoothing: float = 0.0,
+    masks: Sequence[Tensor | None] | None = None,
+) -> Tensor:
+    """The task losses L [T] of ``task_losses``, without their total."""
     masks = [None] * len(outputs) if masks is None else masks
     if not len(outputs) == len(targets) == len(kinds) == len(masks):
         raise ValueError(
@@ -57,17 +80,24 @@ def task_losses(
             losses.append(_cross_entropy(output, target, mask, reduction, ignore_index, label_smoothing))
         else:
             losses.append(_elementwise(kind, output, target, mask, reduction))
-    per_task = torch.stack(losses)
-    return (per_task.sum() if weights is None else torch.dot(per_task, weights)), per_task
+    return torch.stack(losses)
 
 
 def _cross_entropy(
-    output: Tensor, target: Tensor, mask: Tensor | None, reduction: Reduction, ignore_index: int, smoothing: float
+    output: Tensor,
+    target: Tensor,
+    mask: Tensor | None,
+    reduction: Reduction,
+    ignore_index: int | None,
+    smoothing: float,
 ) -> Tensor:
+    if mask is None and ignore_index is None and len(output):
+        return F.cross_entropy(output, target, reduction=reduction, label_smoothing=smoothing)
+    ignored = -100 if ignore_index is None else ignore_index
     if mask is not None:
-        target = target.masked_fill(~mask, ignore_index)
-    loss = F.cross_entropy(output, target, reduction="sum", ignore_index=ignore_index, label_smoothing=smoothing)
-    return loss / (target != ignore_index).sum().clamp(min=1) if reduction == "mean" else loss
+        target = target.masked_fill(~mask, ignored)
+    loss = F.cross_entropy(output, target, reduction="sum", ignore_index=ignored, label_smoothing=smoothing)
+    return loss / (target != ignored).sum().clamp(min=1) if reduction == "mean" else loss
 
 
 def _elementwise(kind: str, output: Tensor, target: Tensor, mask: Tensor | None, reduction: Reduction) -> Tensor:

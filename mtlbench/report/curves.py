@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from .evidence import Evidence
 from .format import listing, plural
-from .frame import Task, titled
+from .frame import Task, groups, rows, titled
 from .parts import Figure, Part, file_names
 from .plots import INK, QUIET, WIDTH, colour, draw, fit, plain_numbers, spread_ratio
 from .statistics import FEWEST, critical

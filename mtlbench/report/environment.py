@@ -61,7 +61,7 @@ def _cells(frame: pd.DataFrame) -> tuple[tuple[Cell, ...], ...]:
 
 
 def _environments(evidence: Evidence, flat: Mapping[str, Mapping[str, str]], differing: list[str]) -> Table | None:
-    names = list(dict.fromkeys(name for fields in flat.values() for name in fields))
+    names = list(dict.fromkeys(name for fields in flat.values() for name, value in fields.items() if value))
     if not names:
         return None
     trials = evidence.data.trials["environment"].value_counts()

@@ -12,11 +12,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from .parts import Cell, Figure, Part, clean
-from .plots import INK, QUIET, RULE
+from .plots import INK, PAPER, QUIET, RULE
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
-_COLOURS = {INK: "var(--ink)", QUIET: "var(--quiet)", RULE: "var(--rule)"}
+_COLOURS = {INK: "var(--ink)", QUIET: "var(--quiet)", RULE: "var(--rule)", PAPER: "var(--paper)"}
 
 
 def page(name: str, description: str, facts: Mapping[str, str], parts: Sequence[Part]) -> str:
@@ -53,7 +53,7 @@ def inline(figure: Figure) -> Markup:
             parent.remove(element)
     width = float(root.attrib.pop("width").removesuffix("pt"))
     root.attrib.pop("height")
-    root.attrib.update({"role": "img", "aria-label": clean(figure.alt), "style": f"max-width: {width * 1.375:.0f}px"})
+    root.attrib.update({"role": "img", "aria-label": clean(figure.alt), "style": f"--wide: {width * 1.5:.0f}px"})
     for element in root.iter():
         for key, value in element.attrib.items():
             element.set(key, _adapted(key, value, figure.name))

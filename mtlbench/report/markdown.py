@@ -14,12 +14,12 @@ def escape(text: object) -> str:
     """Text that Markdown and the HTML in it show as it is, on one line."""
     shown = clean(text)
     shown = shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_\[\]|~$])", r"\\\1", shown)
+    return re.sub(r"([\\`*_|~$]|\](?=[(\[:]))", r"\\\1", shown)
 
 
 def _block(text: str) -> str:
     """Escaped text at the start of a line, where signs and numbers would make it a heading or a list."""
-    return re.sub(r"^(\d+)([.)])", r"\1\\\2", re.sub(r"^([-+#=])", r"\\\1", escape(text)))
+    return re.sub(r"^(\d+)([.)])", r"\1\\\2", re.sub(r"^([-+#=[])", r"\\\1", escape(text)))
 
 
 def markdown_table(table: Table) -> str:
@@ -60,7 +60,8 @@ def _part(part: Part) -> list[str]:
         if table.panels:
             blocks += [*map(_panel, table.panels), f"<sub>{escape(table.caption)}</sub>"]
     for figure in part.figures:
-        blocks.append(f"![{escape(figure.alt)}](figures/{figure.name}.svg)\n\n<sub>{escape(figure.title)}</sub>")
+        alt = escape(figure.alt.replace("[", "(").replace("]", ")"))  # brackets would end it
+        blocks.append(f"![{alt}](figures/{figure.name}.svg)\n\n<sub>{escape(figure.title)}</sub>")
     return blocks if len(blocks) > 1 else []
 
 

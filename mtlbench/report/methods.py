@@ -18,8 +18,9 @@ _CAPTION = (
     "is better; in brackets its 95 % interval (Student's t over seeds, the baseline's uncertainty included). Mean rank "
     "is over tasks, 1 is best. The single-task row is one model a task: parameters and training seconds are sums over "
     "tasks, samples/s is 1 / Σ 1/rate (a row counts when every task has seen it), peak memory is the largest. "
-    "× eager: samples/s over eager's of the same method. Bold is best; ≈ marks intervals that overlap the best one's."
+    "Bold is best; ≈ marks intervals that overlap the best one's."
 )
+_ENGINES = " × eager: samples/s over eager's of the same method, paired by seed."
 _TESTED = " * and p: exact sign-flip test over seeds, Holm-corrected over methods, p ≤ 0.05."
 _SHARED = " Times marked “shared” come from trials that had no machine to themselves: do not compare them."
 
@@ -31,7 +32,8 @@ def section(evidence: Evidence) -> Part | None:
     tested = any(delta.testable for delta in evidence.deltas)
     panels = tuple(_panel(evidence, problem, tested) for problem in evidence.data.problems)
     shared = any(timing.shared for timing in evidence.timings)
-    caption = _CAPTION + (_TESTED if tested else "") + (_SHARED if shared else "")
+    several = len(evidence.data.engines) > 1
+    caption = _CAPTION + (_ENGINES if several else "") + (_TESTED if tested else "") + (_SHARED if shared else "")
     table = Table("methods", "Methods", caption, _raw(evidence), panels)
     return Part("methods", "Methods", _flags(evidence), (table,))
 
@@ -83,33 +85,40 @@ def _limits(name: str, interval: Interval | None) -> dict[str, float]:
 def _panel(evidence: Evidence, problem: str, tested: bool) -> Panel:
     order = evidence.order(problem)
     found = sorted((d for d in evidence.deltas if d.problem == problem), key=lambda d: order.index(d.method))
-    several = len(evidence.data.engines) > 1
+    timed = [evidence.timing(problem, delta.method, delta.engine) for delta in found]
+    everywhere = all(timing.shared for timing in timed if timing)
+    mark = ", shared" if everywhere and any(timed) else ""
     columns = [Column("method", number=False), Column("engine", number=False), Column("Δm [%]", higher=True)]
     columns += [Column("mean rank", higher=False), Column("seeds"), Column("p (Holm)")]
-    columns += [Column("samples/s", higher=True), Column("× eager"), Column("peak memory")]
-    columns += [Column("parameters"), Column("training [s]")]
-    hidden = {"engine", "× eager"} if not several else set()
+    columns += [Column(f"samples/s{mark}", higher=True), Column("× eager"), Column("peak memory")]
+    columns += [Column("parameters"), Column(f"training [s]{mark}")]
+    hidden = set() if len(evidence.data.engines) > 1 else {"engine", "× eager"}
     hidden |= set() if tested else {"p (Holm)"}
     decimals = decimals_for((d.interval.half for d in found if d.interval), (d.mean for d in found), most=2)
-    rows = [_row(d, evidence.timing(problem, d.method, d.engine), decimals) for d in found]
+    rows = [
+        [*_quality(delta, decimals), *_cost(timing, marked=not everywhere)]
+        for delta, timing in zip(found, timed, strict=True)
+    ]
     return panel_of(problem, columns, rows, hidden)
 
 
-def _row(delta: Delta, timing: Timing | None, decimals: int) -> list[Cell]:
-    cells = [Cell(delta.method), Cell(delta.engine), _gain(delta, decimals)]
-    cells += [Cell(number(delta.rank, 1), delta.rank), Cell(str(len(delta.seeds)), len(delta.seeds))]
-    cells += [Cell(p_value(delta.p_holm), delta.p_holm) if delta.testable else Cell(NOTHING)]
+def _quality(delta: Delta, decimals: int) -> list[Cell]:
+    p = Cell(p_value(delta.p_holm), delta.p_holm) if delta.testable else Cell(NOTHING)
+    rank, seeds = Cell(number(delta.rank, 1), delta.rank), Cell(str(len(delta.seeds)), len(delta.seeds))
+    return [Cell(delta.method), Cell(delta.engine), _gain(delta, decimals), rank, seeds, p]
+
+
+def _cost(timing: Timing | None, marked: bool) -> list[Cell]:
     if timing is None:
-        return cells + [Cell(NOTHING)] * 5
+        return [Cell(NOTHING)] * 5
     rate, seconds = timing.mean("samples_per_second"), timing.mean("train_seconds")
-    mark = " shared" if timing.shared else ""
+    mark = " shared" if timing.shared and marked else ""
     return [
-        *cells,
-        Cell(count(rate) + (mark if math.isfinite(rate) else ""), rate),
+        Cell(count(rate) + mark, rate),
         Cell(bracket(timing.ratio, timing.ratio_interval, 2, sign=False), timing.ratio),
         Cell(memory(timing.peak_memory), timing.peak_memory),
         Cell(count(timing.parameters), timing.parameters),
-        Cell(short(seconds) + (mark if math.isfinite(seconds) else ""), seconds),
+        Cell(short(seconds) + mark, seconds),
     ]
 
 

@@ -56,8 +56,9 @@ def section(evidence: Evidence) -> Part | None:
     )
     panels = {problem: _panel(problem, frame) for problem, frame in pairs.items()}
     single = tuple(panel for problem, panel in panels.items() if problem not in mapped)
+    folded = tuple(panels[problem] for problem in mapped)
     raw = pd.concat(pairs.values(), ignore_index=True)
-    table = Table("pairwise", "All pairs of methods", _CAPTION, raw, single, tuple(panels[p] for p in mapped))
+    table = Table("pairwise", "All pairs of methods", _CAPTION, raw, single, folded, "All pairs")
     return Part("pairwise", "Method against method", tables=(table,), figures=figures)
 
 

@@ -68,6 +68,7 @@ class Table:
     raw: pd.DataFrame
     panels: tuple[Panel, ...]
     folded: tuple[Panel, ...] = ()
+    more: str = ""  # what the folded panels are
 
     @property
     def text(self) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from .format import MINUS
 from .parts import Figure, clean
 
 WIDTH = 10.0  # inches; as wide as the page
-INK, QUIET, RULE = "#1f2a37", "#6b7684", "#d5dbe1"  # html.py turns these into the page's own colours
+INK, QUIET, RULE, PAPER = "#1f2a37", "#6b7684", "#d5dbe1", "#ffffff"  # html.py turns these into the page's own colours
 GOOD, BAD, UNCLEAR = "#2f855a", "#c0532b", "#7d8894"
 TONES = {"better": GOOD, "worse": BAD}
 SERIES = ("#3566b8", "#d08a1d", "#2f9e7a", "#b5508c", "#5aa3d8", "#8a5cc2", "#c0532b", "#7a8b2a")
@@ -46,8 +46,8 @@ _STYLE: Any = {
     "ytick.color": RULE,
     "xtick.labelcolor": QUIET,
     "ytick.labelcolor": QUIET,
-    "figure.facecolor": "none",
-    "savefig.facecolor": "none",
+    "figure.facecolor": PAPER,
+    "savefig.facecolor": PAPER,
     "legend.frameon": False,
     "lines.linewidth": 1.5,
 }
@@ -97,10 +97,8 @@ def plain_numbers(axis: Any) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}".replace("-", MINUS)))
 
 
-def place_labels(axes: Axes, points: list[tuple[float, float, str]], must: set[str]) -> None:
+def place_labels(canvas: Canvas, axes: Axes, points: list[tuple[float, float, str]], must: set[str]) -> None:
     """Labels beside their points where they hide no other label; those in ``must`` come first."""
-    canvas = axes.get_figure(root=True)
-    assert canvas is not None
     canvas.draw_without_rendering()  # so that the axes are where they will be
     taken: list[Any] = []
     for x, y, text in sorted(points, key=lambda point: (point[2] not in must, point[0])):

@@ -89,7 +89,7 @@ def _paint(canvas: Canvas, problem: str, points: list[_Point], front: list[_Poin
     _legend(canvas, axes, engines, {point.engine for point in points})
     shown = {point.method for point in (points if len(methods) <= _LABELLED else front)}
     labels = [(group[-1].rate, group[-1].gain, fit(method, 20)) for method, group in methods.items() if method in shown]
-    place_labels(axes, labels, {fit(point.method, 20) for point in front})
+    place_labels(canvas, axes, labels, {fit(point.method, 20) for point in front})
 
 
 def _legend(canvas: Canvas, axes: Axes, engines: tuple[str, ...], used: set[str]) -> None:

@@ -58,7 +58,9 @@ def section(evidence: Evidence) -> Part | None:
         "interval. Arrows point to better; bold is best; ≈ marks intervals that overlap the best one's. Engines differ "
         "in speed alone, so one is shown; all are in the CSV file."
     )
-    return Part("tasks", "Tasks", tables=(Table("tasks", "Tasks", caption, raw, panels, tuple(others)),))
+    return Part(
+        "tasks", "Tasks", tables=(Table("tasks", "Tasks", caption, raw, panels, tuple(others), "Other metrics"),)
+    )
 
 
 def _raw(data: Data) -> pd.DataFrame:

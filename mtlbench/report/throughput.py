@@ -14,9 +14,12 @@ from .timings import Timing
 
 _CAPTION = (
     "Training throughput, means over the timed trials: rows a second and seconds a step after warm-up, synchronised. "
-    "× eager: samples/s over eager's of the same method, paired by seed, geometric mean with its 95 % interval. "
-    f"Accuracy: largest relative difference of a main test metric from eager's; “differs” beyond {TOLERANCE:.0%} where "
-    "the interval, widened for all comparisons, leaves out zero. For single-task training the tasks' steps are summed."
+    "For single-task training the tasks' steps are summed. Machine: whether the timed trials had theirs to themselves."
+)
+_ENGINES = (
+    " × eager: samples/s over eager's of the same method, paired by seed, geometric mean with its 95 % interval. "
+    f"Accuracy: largest relative difference of a main test metric from eager's; “differs” beyond {100 * TOLERANCE:g} % "
+    "where the interval, widened for all comparisons, leaves out zero."
 )
 
 
@@ -32,7 +35,8 @@ def section(evidence: Evidence) -> Part | None:
         for problem in evidence.data.problems
         if any(t.problem == problem for t in timed)
     )
-    table = Table("throughput", "Throughput", _CAPTION, raw, panels)
+    caption = _CAPTION + (_ENGINES if len(evidence.data.engines) > 1 else "")
+    table = Table("throughput", "Throughput", caption, raw, panels)
     return Part("throughput", "Throughput", _warnings(timed), (table,))
 
 
@@ -42,7 +46,7 @@ def _warnings(timed: list[Timing]) -> tuple[Statement, ...]:
     if shared:
         said.append(
             f"{shared} of {len(timed)} rows come from trials that shared their CPUs or GPU with other work (marked "
-            "“shared”): hints, not measurements. Set resources.exclusive in the suite to time them alone."
+            "“shared”): hints, not measurements. Time them on a machine that does nothing else."
         )
     if any(timing.mixed for timing in timed):
         said.append("Some ratios compare trials that ran in different environments (marked “mixed”).")
@@ -75,28 +79,27 @@ def _panel(
     evidence: Evidence, problem: str, timed: list[Timing], compared: dict[tuple[str, str, str], Agreement]
 ) -> Panel:
     columns = [Column("method", number=False), Column("engine", number=False), Column("samples/s", higher=True)]
-    columns += [Column("step [ms]", higher=False), Column("timed trials"), Column("mind", number=False)]
+    columns += [Column("step [ms]", higher=False), Column("timed trials"), Column("machine", number=False)]
     columns += [Column("× eager"), Column("accuracy against eager")]
     order = evidence.order(problem)
     ranked = sorted(timed, key=lambda timing: order.index(timing.method))
     rows = [[*_row(timing), *_beside_eager(timing, compared)] for timing in ranked]
     several = len(evidence.data.engines) > 1
     hidden = set() if several else {"engine", "× eager", "accuracy against eager"}
-    hidden |= set() if any(timing.shared or timing.mixed for timing in timed) else {"mind"}
     return panel_of(problem, columns, rows, hidden)
 
 
 def _row(timing: Timing) -> list[Cell]:
     rate, step = timing.mean("samples_per_second"), 1000 * timing.mean("step_seconds")
     trials = len(timing.values("samples_per_second"))
-    notes = [*(["shared"] if timing.shared else []), *(["mixed"] if timing.mixed else [])]
+    machine = ("shared" if timing.shared else "alone") + (", mixed" if timing.mixed else "")
     return [
         Cell(timing.method),
         Cell(timing.engine),
         Cell(count(rate), rate),
         Cell(short(step), step),
         Cell(str(trials), trials),
-        Cell(", ".join(notes)),
+        Cell(machine),
     ]
 
 

@@ -11,14 +11,14 @@ from .evidence import Evidence
 from .format import decimals_for, limits, listing, number, plural
 from .frame import EAGER
 from .parts import Part, Statement, Tone
-from .statistics import seeds_needed, smallest_p
+from .statistics import FEWEST, seeds_needed, smallest_p
 
 _WORDS = {
     "better": "better than single-task: {}",
     "worse": "worse than single-task: {}",
     "leaning": "leaning, but not clear once all comparisons are allowed for: {}",
     "unclear": "no clear difference: {}",
-    "few": "too few seeds: {}",
+    "few": "without an interval: {}",
 }
 
 
@@ -49,25 +49,29 @@ def _problem(problem: str, found: Sequence[Delta]) -> Statement:
         return Statement(f"Nothing can be said about joint training on {problem}: {_reasons(why)}.", "warning")
     groups = {name: [d for d in known if d.outcome == name] for name in _WORDS}
     if len(groups["few"]) == len(known):
-        seeds = max(len(delta.seeds) for delta in known)
-        return Statement(
-            f"Too few seeds to judge joint training on {problem}: {gains(known, 4, known)}, without an interval over "
-            f"{plural(seeds, 'seed')}. Run at least 3, better 5.",
-            "unclear",
-        )
-    head, tone = _head(bool(groups["better"]), bool(groups["worse"]))
+        return Statement(_without_interval(problem, known), "unclear")
+    head, tone = _head(len(groups["better"]), len(groups["worse"]), len(known))
     points = [text.format(gains(groups[name], 4, known)) for name, text in _WORDS.items() if groups[name]]
     return Statement(head.format(f"{problem}{_over(known)}"), tone, (*points, *_doubts(known)))
 
 
-def _head(better: bool, worse: bool) -> tuple[str, Tone]:
+def _without_interval(problem: str, known: Sequence[Delta]) -> str:
+    seeds, found = max(len(delta.seeds) for delta in known), gains(known, 4, known)
+    if seeds >= FEWEST:
+        return f"Joint training on {problem} cannot be judged: {found}, the same for each of {plural(seeds, 'seed')}."
+    return (
+        f"Too few seeds to judge joint training on {problem}: {found}, without an interval over "
+        f"{plural(seeds, 'seed')}. Run at least {FEWEST}, better 5."
+    )
+
+
+def _head(better: int, worse: int, known: int) -> tuple[str, Tone]:
     if better and worse:
         return "On {}, the method decides whether joint training helped or hurt.", "mixed"
-    if better:
-        return "Joint training helped on {}.", "good"
-    if worse:
-        return "Joint training hurt on {}.", "bad"
-    return "Joint training made no clear difference on {}.", "unclear"
+    if not better and not worse:
+        return "Joint training made no clear difference on {}.", "unclear"
+    part = f" with {better + worse} of {known} methods" if better + worse < known else ""
+    return f"Joint training {'helped' if better else 'hurt'} on {{}}{part}.", "good" if better else "bad"
 
 
 def _over(known: Sequence[Delta]) -> str:
@@ -86,7 +90,7 @@ def _reasons(why: Sequence[str]) -> str:
 
 def _power(found: Sequence[Delta]) -> list[Statement]:
     """What this number of seeds can prove."""
-    weak = [delta for delta in found if delta.found and not delta.testable]
+    weak = [delta for delta in found if delta.interval and not delta.testable]
     if not weak:
         return []
     seeds, comparisons = min(len(delta.seeds) for delta in weak), max(delta.comparisons for delta in weak)
@@ -126,8 +130,8 @@ def _accuracy(compared: Sequence[Agreement]) -> str:
         return ""
     largest = max(abs(agreement.relative) for agreement in compared)
     if largest <= TOLERANCE:
-        return f"Its accuracy is eager's within {TOLERANCE:.0%}."
-    return f"Its accuracy is not distinguishable from eager's (furthest apart: {largest:.1%})."
+        return f"Its accuracy is eager's within {100 * TOLERANCE:g} %."
+    return f"Its accuracy is not distinguishable from eager's (furthest apart: {100 * largest:.1f} %)."
 
 
 def _changes(compared: Sequence[Agreement]) -> str:

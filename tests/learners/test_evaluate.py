@@ -101,6 +101,12 @@ def test_a_task_without_a_label_in_the_split_has_no_records(streamed: bool) -> N
     assert {record.task for record in found} == {"kind", "sum.total"}
 
 
+def test_an_empty_split_has_no_records() -> None:
+    data = make("shared")
+    nothing = Split(data.test.inputs[:0], {name: target[:0] for name, target in data.test.targets.items()})
+    assert Evaluator(nothing, data.outline, 7, CPU).records(Model(Single(), data.outline, 0), "test", 0) == []
+
+
 def test_dropout_is_off() -> None:
     data = make("shared")
     model = Model(Single(dropout=0.9), data.outline, 0).train()

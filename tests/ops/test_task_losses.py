@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from mtlbench.core.task import LOSS_KINDS
-from mtlbench.ops import task_losses
+from mtlbench.ops import per_task_losses, task_losses
 
 TORCH = {
     "cross_entropy": F.cross_entropy,
@@ -70,11 +70,14 @@ def test_a_masked_row_does_not_exist(kind: str, reduction: str) -> None:
 
 @pytest.mark.parametrize("kind", sorted(TORCH))
 @pytest.mark.parametrize("rows", [0, 4])
-def test_a_task_without_a_labelled_row_has_no_loss_and_no_gradient(kind: str, rows: int) -> None:
+@pytest.mark.parametrize("ignore_index", [-100, None])
+def test_a_task_without_a_labelled_row_has_no_loss_and_no_gradient(
+    kind: str, rows: int, ignore_index: int | None
+) -> None:
     output, target = draw(kind, rows, 3)
     other, label = draw("mse", 5, 1)
-    masks = [torch.zeros(rows, dtype=torch.bool), None]
-    total, losses = task_losses([output, other], [target, label], [kind, "mse"], masks=masks)
+    masks = [torch.zeros(rows, dtype=torch.bool) if rows else None, None]
+    total, losses = task_losses([output, other], [target, label], [kind, "mse"], masks=masks, ignore_index=ignore_index)
     total.backward()
     assert losses[0] == 0
     assert torch.equal(output.grad, torch.zeros_like(output))
@@ -89,6 +92,8 @@ def test_ignored_targets_and_label_smoothing_concern_cross_entropy_alone() -> No
     _, losses = task_losses([output, value], [target, label], ["cross_entropy", "mse"], **settings)
     torch.testing.assert_close(losses[0], F.cross_entropy(output, target, **settings))
     torch.testing.assert_close(losses[1], F.mse_loss(value, label))
+    plain = per_task_losses([output], [target], ["cross_entropy"], ignore_index=None, label_smoothing=0.2)
+    torch.testing.assert_close(plain[0], F.cross_entropy(output, target, label_smoothing=0.2))
     nothing = torch.full_like(target, 2)
     _, (loss,) = task_losses([output], [nothing], ["cross_entropy"], **settings)
     loss.backward()

@@ -56,7 +56,9 @@ def test_schema_validates_the_suites_we_ship(cli: Cli) -> None:
     import yaml
 
     printed = cli("schema").stdout
-    assert printed == (REPOSITORY / "docs" / "suite.schema.json").read_text(), "mtlbench schema > docs/suite.schema.json"
+    assert printed == (REPOSITORY / "docs" / "suite.schema.json").read_text(), (
+        "mtlbench schema > docs/suite.schema.json"
+    )
     schema = json.loads(printed)
     suites = sorted((REPOSITORY / "bench" / "suites").glob("*.yaml"))
     assert suites

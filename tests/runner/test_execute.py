@@ -16,7 +16,7 @@ from mtlbench.core.record import Record, Result
 from mtlbench.core.trial import Trial
 from mtlbench.measure.load import ForeignLoad
 from mtlbench.problems.synthetic import Synthetic
-from mtlbench.run.trial import execute
+from mtlbench.runner.trial import execute
 
 ROOT = Path(__file__).parents[2]
 TRIAL = Trial(
@@ -64,7 +64,7 @@ def test_bits_do_not_depend_on_what_the_process_did_before(tmp_path: Path) -> No
 import json, sys
 from pathlib import Path
 from mtlbench.core.trial import Trial
-from mtlbench.run.trial import execute
+from mtlbench.runner.trial import execute
 trial = Trial.from_json(json.load(sys.stdin))
 Path({str(tmp_path / "out")!r}).write_text(json.dumps(execute(trial, Path("."), 1, None, True).to_json()))
 """

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from mtlbench.core.errors import MtlbenchError
-from mtlbench.run.plan import make_plan
-from mtlbench.run.starter import write_starter
+from mtlbench.runner.plan import make_plan
+from mtlbench.runner.starter import write_starter
 
 
 def test_a_folder_gets_a_suite_of_the_usual_name(tmp_path: Path) -> None:

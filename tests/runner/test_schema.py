@@ -9,9 +9,9 @@ import jsonschema  # a dependency of ray
 import pytest
 
 from mtlbench.core.yaml_reader import read_yaml
-from mtlbench.run.plan import make_plan, tables
-from mtlbench.run.schema import json_schema
-from mtlbench.run.starter import write_starter
+from mtlbench.runner.plan import make_plan, tables
+from mtlbench.runner.schema import json_schema
+from mtlbench.runner.starter import write_starter
 
 SUITES = sorted((Path(__file__).parents[2] / "bench" / "suites").glob("*.yaml"))
 

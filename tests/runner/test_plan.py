@@ -10,7 +10,7 @@ import pytest
 
 from mtlbench.core.errors import MtlbenchError
 from mtlbench.core.record import Record, Result
-from mtlbench.run.plan import Plan, make_plan
+from mtlbench.runner.plan import Plan, make_plan
 from mtlbench.store import Store
 
 SUITE = """\
@@ -132,7 +132,7 @@ def test_json_and_resolved_suite(suite: Path) -> None:
 def test_a_thousand_trials_wait_for_nothing_heavy(suite: Path) -> None:
     suite.write_text(SUITE.replace("seeds: 2", "seeds: 143"))
     code = (
-        "import sys; from pathlib import Path; from mtlbench.run.plan import make_plan;"
+        "import sys; from pathlib import Path; from mtlbench.runner.plan import make_plan;"
         "print(len(make_plan(Path(sys.argv[1])).trials), *sorted(m for m in sys.modules if '.' not in m))"
     )
     ended = subprocess.run([sys.executable, "-c", code, str(suite)], capture_output=True, text=True, check=True)

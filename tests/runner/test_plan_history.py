@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from mtlbench.core.record import Result
 from mtlbench.core.trial import Trial
-from mtlbench.run.history import History, differences
+from mtlbench.runner.history import History, differences
 
 TRIAL = Trial(
     problem={"name": "digits"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -51,4 +52,6 @@ def _plain(value: object) -> str:
     """A default as it would be written in a suite."""
     if isinstance(value, tuple | list):
         return f"[{', '.join(map(_plain, value))}]"
-    return {None: "null", True: "true", False: "false"}.get(value, str(value)) if not isinstance(value, dict) else "{…}"
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    return "{…}" if isinstance(value, dict) else str(value)

@@ -9,7 +9,7 @@ import pytest
 
 from mtlbench.core.errors import SuiteError
 from mtlbench.core.record import Result
-from mtlbench.run.plan import make_plan
+from mtlbench.runner.plan import make_plan
 
 SUITE = """\
 problem: digits

@@ -139,7 +139,9 @@ def outcome(event: Finished) -> str:
 def standings(tally: Tally) -> Table:
     """Mean main test metric per method and task over the seeds finished so far."""
     tasks: Iterable[str] = dict.fromkeys(task for scores in tally.scores.values() for task in scores)
-    table = Table("method", "engine", "seeds", *map(Text, tasks), title="so far (test, main metric)")
+    table = Table("method", "engine", "seeds", title="so far (test, main metric)")
+    for task in tasks:
+        table.add_column(Text(task))
     for (problem, method, engine), scores in tally.scores.items():
         cells = [f"{fmean(scores[task]):.3f}" if scores.get(task) else "" for task in tasks]
         seeds = max(len(values) for values in scores.values())

@@ -1,0 +1,71 @@
+"""The report in a real browser: it fits, it sorts, and it reaches for nothing outside itself."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from html import unescape
+from pathlib import Path
+
+import pytest
+from report.samples import sample
+
+from mtlbench.report import build
+
+CHROMIUM = Path("/usr/bin/chromium")
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs /usr/bin/chromium (apt-get install chromium)")
+
+PROBE = """
+<script>
+const head = [...document.querySelectorAll("#methods thead th")].find((th) => th.textContent.startsWith("Δm"));
+const rows = () => [...document.querySelectorAll("#methods tbody tr")];
+const gains = () => rows().map((row) => row.cells[head.cellIndex].dataset.value);
+const seen = {before: gains()};
+head.querySelector("button").click();
+Object.assign(seen, {up: gains(), sort: head.getAttribute("aria-sort")});
+head.querySelector("button").click();
+seen.down = gains();
+document.querySelector("#methods thead button").click();
+seen.names = rows().map((row) => row.cells[0].textContent);
+for (const fold of document.querySelectorAll("details")) fold.open = true;
+seen.width = [document.documentElement.scrollWidth, document.documentElement.clientWidth];
+seen.figures = [...document.querySelectorAll("figure svg")].map((svg) => svg.getBoundingClientRect().height);
+seen.loaded = performance.getEntriesByType("resource").map((entry) => entry.name);
+const said = document.createElement("pre");
+said.id = "probe";
+said.textContent = JSON.stringify(seen);
+document.body.append(said);
+</script>
+</body>"""
+
+
+@pytest.fixture(scope="module")
+def html():
+    return build(*sample(methods=4, engines=("eager", "fused"), epochs=3).frames()).html
+
+
+def opened(html: str, folder: Path, width: int) -> dict:
+    """What the probe saw at this window width."""
+    page = folder / "report.html"
+    page.write_text(html.replace("</body>", PROBE))
+    command = [
+        CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--dump-dom",
+        f"--user-data-dir={folder / 'profile'}", f"--window-size={width},900", page.as_uri(),
+    ]  # fmt: skip
+    dumped = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    found = re.search(r'<pre id="probe">(.*?)</pre>', dumped, re.DOTALL)
+    assert found, "the page's script stopped before the probe could run"
+    return json.loads(unescape(found[1]))
+
+
+@pytest.mark.parametrize("width", [1280, 500])
+def test_page(html, tmp_path, width):
+    seen = opened(html, tmp_path, width)
+    assert seen["sort"] == "ascending"
+    assert seen["up"] == sorted(seen["before"], key=float)
+    assert seen["down"] == seen["up"][::-1]
+    assert seen["names"] == sorted(seen["names"])
+    assert seen["width"][0] <= seen["width"][1]  # only tables scroll sideways, each in its own box
+    assert min(seen["figures"]) > 100
+    assert seen["loaded"] == []
