@@ -13,13 +13,13 @@ def smallest_p(seeds: int) -> float:
 
 
 def can_be_significant(seeds: int, comparisons: int, alpha: float = ALPHA) -> bool:
-    """Whether the strongest of m comparisons can pass Holm's first step: 2 / 2^n <= alpha / m."""
-    return comparisons * smallest_p(seeds) <= alpha
+    """Whether the strongest of m > 0 comparisons can pass Holm's first step: 2 / 2^n <= alpha / m."""
+    return comparisons > 0 and comparisons * smallest_p(seeds) <= alpha
 
 
 def seeds_needed(comparisons: int, alpha: float = ALPHA) -> int:
     """The fewest seeds with which ``can_be_significant`` holds; 9 for ten comparisons at 0.05."""
-    return next(n for n in range(1, 1000) if can_be_significant(n, comparisons, alpha))
+    return next(n for n in range(1, 1000) if can_be_significant(n, max(comparisons, 1), alpha))
 
 
 @dataclass(frozen=True)

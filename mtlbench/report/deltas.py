@@ -9,13 +9,13 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from ..core.power import can_be_significant
 from .format import plural
 from .frame import Data
 from .statistics import (
     LEVEL,
     Interval,
     Relative,
-    can_be_significant,
     holm,
     mean_interval,
     mean_ranks,

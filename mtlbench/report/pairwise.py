@@ -13,13 +13,14 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Rectangle
 
+from ..core.power import can_be_significant
 from .deltas import Delta
 from .evidence import Evidence
 from .format import NOTHING, bracket, decimals_for, number, p_value
 from .frame import Data, rows
 from .parts import Cell, Column, Figure, Panel, Part, Table, file_names
 from .plots import BAD, GOOD, INK, draw, fit
-from .statistics import Interval, can_be_significant, holm, mean_interval, relative, sign_flip
+from .statistics import Interval, holm, mean_interval, relative, sign_flip
 
 _CAPTION = (
     "Difference of Δm between two methods, first minus second, in percentage points, with its 95 % interval; seeds are "

@@ -114,21 +114,6 @@ def holm(p_values: Sequence[float] | Array) -> list[float]:
     return [float(value) for value in adjusted]
 
 
-def smallest_p(seeds: int) -> float:
-    """The smallest two-sided p that a sign-flip test of n seeds can give: 2 / 2^n."""
-    return min(1.0, 2.0 ** (1 - seeds))
-
-
-def can_be_significant(seeds: int, comparisons: int, level: float = LEVEL) -> bool:
-    """Whether the strongest of ``comparisons`` could pass Holm's correction with this many seeds."""
-    return comparisons > 0 and comparisons * smallest_p(seeds) <= 1 - level
-
-
-def seeds_needed(comparisons: int, level: float = LEVEL) -> int:
-    """The fewest seeds with which one of ``comparisons`` could be significant: m 2 / 2^n <= 1 - level."""
-    return next(n for n in range(1, 64) if can_be_significant(n, max(comparisons, 1), level))
-
-
 @dataclass(frozen=True)
 class Relative:
     """What a method gains over its single-task baseline, relative to the baseline's size.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ..core.power import seeds_needed, smallest_p
 from .agreement import TOLERANCE, Agreement
 from .deltas import Delta
 from .evidence import Evidence
 from .format import decimals_for, limits, listing, number, plural
 from .frame import EAGER
 from .parts import Part, Statement, Tone
-from .statistics import FEWEST, seeds_needed, smallest_p
+from .statistics import FEWEST
 
 _WORDS = {
     "better": "better than single-task: {}",

@@ -6,16 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mtlbench.core.power import can_be_significant, seeds_needed, smallest_p
 from mtlbench.report.statistics import (
-    can_be_significant,
     holm,
     mean_interval,
     mean_ranks,
     ratio,
     relative,
-    seeds_needed,
     sign_flip,
-    smallest_p,
 )
 from report.measure_coverage import coverage_relative, coverage_t
 
