@@ -95,7 +95,7 @@ def test_lost_workers_and_hanging_trials(suite: Path, monkeypatch: pytest.Monkey
     text = text.replace("{name: digits, tasks: [digit, parity]}", f"[{once}, {hang}]")
     suite.write_text(text.replace("equal: {weighting: equal}", "random: {weighting: random, train: {epochs: 1}}"))
     with suite.open("a") as file:
-        file.write("resources: {timeout: 10s, exclusive: none}\n")
+        file.write("resources: {timeout: 20s, exclusive: none}\n")
     monkeypatch.setattr("mtlbench.runner.ray_scheduler.GRACE", 1.0)
     run = mtlbench.run(suite, seeds=1, out=suite.parent / "out")
     assert {title.split("/")[0] for title in run.failed} == {"hangs"}
