@@ -4,28 +4,34 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 
 namespace mtlbench::cpu {
 
-// Calls body(first, last) for contiguous parts of [0, count), at most one a thread and none smaller than `grain`
-// (but for the last). Which thread does what must not show in the result: cut sums at fixed places, not at the parts.
+// Calls body(first, last) for consecutive parts of [0, count), each of `grain` or more (but for the last), as threads
+// come free: large parts first, small ones at the end, so that uneven work and busy cores even out. Which thread gets
+// which part changes from run to run, so a result must not depend on it: cut sums at fixed places, not at the parts.
 // The body must not throw.
 template <class Body>
 void parallel(int64_t count, int64_t grain, const Body& body) {
-  const int64_t wanted = (count + grain - 1) / std::max<int64_t>(grain, 1);
-  const int threads = static_cast<int>(std::min<int64_t>(wanted, omp_in_parallel() ? 1 : omp_get_max_threads()));
-  if (threads <= 1) {
+  const int64_t parts = (count + grain - 1) / grain;
+  const int team = static_cast<int>(std::min<int64_t>(parts, omp_in_parallel() ? 1 : omp_get_max_threads()));
+  if (team <= 1) {
     if (count > 0) body(int64_t{0}, count);
     return;
   }
-#pragma omp parallel num_threads(threads)
+  std::atomic<int64_t> next{0};
+#pragma omp parallel num_threads(team)
   {
-    const int64_t team = omp_get_num_threads();
-    const int64_t rank = omp_get_thread_num();
-    const int64_t first = count * rank / team;
-    const int64_t last = count * (rank + 1) / team;
-    if (first < last) body(first, last);
+    int64_t first = next.load(std::memory_order_relaxed);
+    while (first < count) {
+      const int64_t last = std::min(count, first + std::max(grain, (count - first) / (2 * team)));
+      if (next.compare_exchange_weak(first, last, std::memory_order_relaxed)) {
+        body(first, last);
+        first = next.load(std::memory_order_relaxed);
+      }
+    }
   }
 }
 

@@ -11,8 +11,8 @@ namespace mtlbench {
 #define MTLBENCH_CHECK_TYPE(condition, ...) TORCH_CHECK_TYPE(condition, __VA_ARGS__)
 #define MTLBENCH_CHECK_VALUE(condition, ...) TORCH_CHECK_VALUE(condition, __VA_ARGS__)
 
-inline DType dtype_of(const at::Tensor& tensor, const char* operation, const char* argument) {
-  switch (tensor.scalar_type()) {
+inline DType dtype_of(c10::ScalarType type, const char* operation, const char* argument) {
+  switch (type) {
     case at::kFloat:
       return DType::Float32;
     case at::kDouble:
@@ -23,7 +23,7 @@ inline DType dtype_of(const at::Tensor& tensor, const char* operation, const cha
       return DType::Float16;
     default:
       MTLBENCH_CHECK_TYPE(false, operation, ": expected ", argument,
-                          " of dtype float32, bfloat16, float16 or float64, got ", tensor.scalar_type());
+                          " of dtype float32, bfloat16, float16 or float64, got ", type);
   }
 }
 

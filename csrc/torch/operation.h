@@ -27,7 +27,7 @@ inline void* current_stream(c10::Device device) {
 template <Place place>
 class Site {
  public:
-  explicit Site(c10::Device device) : guard_(place == Place::Cuda ? c10::OptionalDevice(device) : std::nullopt) {
+  explicit Site(c10::Device device) : guard_(place == Place::Cuda ? std::optional<c10::Device>(device) : std::nullopt) {
     if constexpr (place == Place::Cuda) stream_ = current_stream(device);
   }
   void* stream() const { return stream_; }
