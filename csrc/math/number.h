@@ -43,7 +43,7 @@ template <class To, class From>
 MTLBENCH_FN To bits_as(From from) {
   static_assert(sizeof(To) == sizeof(From));
   To to;
-  memcpy(&to, &from, sizeof to);
+  memcpy(static_cast<void*>(&to), &from, sizeof to);  // through void*: __half has constructors
   return to;
 }
 }  // namespace detail
