@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 HOW_TO_BUILD = "build them with: pip install --no-build-isolation --no-deps -e . (needs a C++ compiler; nvcc for CUDA)"
 
@@ -24,7 +26,6 @@ class Backend:
     reason: str  # why there are no kernels, and how to build them; empty where there are
 
 
-@cache
 def _load() -> tuple[ModuleType | None, str]:
     try:
         from .. import _C
@@ -33,19 +34,18 @@ def _load() -> tuple[ModuleType | None, str]:
     return _C, ""
 
 
-@cache
+# Loaded when the operations are: torch.compile traces `library`, and could not trace an import.
+module, _reason = _load()
+_has_cuda: bool = module is not None and module.has_cuda
+_warned: set[str] = set()
+
+
 def backend() -> Backend:
     """Which kernels are loaded, how they were built, and for which architectures."""
-    module, reason = _load()
     if module is None:
-        return Backend(False, "", "", (), reason)
-    architectures = tuple(module.cuda_architectures.split()) if module.has_cuda else ()
+        return Backend(False, "", "", (), _reason)
+    architectures = tuple(module.cuda_architectures.split()) if _has_cuda else ()
     return Backend(True, module.built, module.cpu, architectures, "")
-
-
-@cache
-def _warn_once(reason: str) -> None:
-    warnings.warn(f"{reason}. Until then operations run on the torch reference.", RuntimeWarning, stacklevel=3)
 
 
 def library(device: torch.device) -> Any | None:
@@ -53,15 +53,27 @@ def library(device: torch.device) -> Any | None:
 
     Warns once where kernels could be had: the module is not built, or was built without CUDA.
     """
-    loaded, reason = _load()
-    if device.type == "cpu":
-        available = loaded is not None
-    elif device.type == "cuda":
-        available = loaded is not None and loaded.has_cuda
-        reason = reason or f"the kernels of mtlbench were built without CUDA; {HOW_TO_BUILD}"
-    else:
-        return None  # no kernels exist for this kind of device
-    if not available:
-        _warn_once(reason)
-        return None
-    return torch.ops.mtlbench
+    if module is not None and (device.type == "cpu" or (device.type == "cuda" and _has_cuda)):
+        return torch.ops.mtlbench
+    if device.type in ("cpu", "cuda"):
+        _warn_once(_reason or f"the kernels of mtlbench were built without CUDA; {HOW_TO_BUILD}")
+    return None  # for other kinds of device there are no kernels
+
+
+def _warn_once(reason: str) -> None:
+    if reason not in _warned:
+        _warned.add(reason)
+        warnings.warn(f"{reason}. Until then operations run on the torch reference.", RuntimeWarning, stacklevel=3)
+
+
+def register_fake(operation: str) -> Callable[[_Function], _Function]:
+    """Decorator: the function gives the shapes of a compiled operation's results, for torch.compile."""
+
+    def register(function: _Function) -> _Function:
+        if module is not None:
+            torch.library.register_fake(f"mtlbench::{operation}", function)
+            if module.has_emulator:
+                torch.library.register_fake(f"mtlbench_emulated::{operation}", function)
+        return function
+
+    return register
