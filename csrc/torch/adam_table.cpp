@@ -15,7 +15,7 @@ constexpr const char* kName = "weighted_adam_";
 void check_like(const at::Tensor& tensor, const at::Tensor& param, c10::ScalarType dtype, const char* name,
                 size_t row) {
   MTLBENCH_CHECK_VALUE(tensor.layout() == c10::kStrided, kName, ": expected a dense ", name, "[", row, "], got layout ",
-                       tensor.layout());
+                       tensor.layout(), " (torch.optim.SparseAdam takes sparse gradients)");
   MTLBENCH_CHECK_TYPE(tensor.scalar_type() == dtype, kName, ": expected ", name, "[", row, "] of dtype ", dtype,
                       ", got ", tensor.scalar_type());
   MTLBENCH_CHECK_TYPE(tensor.device() == param.device(), kName, ": expected ", name, "[", row, "] on ", param.device(),
@@ -53,16 +53,16 @@ void AdamTable::add(const at::Tensor& param, const at::Tensor& exp_avg, const at
   check_like(param, param, param_type_, "params", sizes_.size());
   MTLBENCH_CHECK_TYPE(param.device() == device_, kName, ": expected params[", sizes_.size(), "] on ", device_,
                       " as the others, got ", param.device());
-  param_ = param;
+  param_ = &param;
   plain_ = param.is_contiguous();
   if (!plain_ && !param.is_non_overlapping_and_dense()) {
     at::assert_no_internal_overlap(param);
-    param_ = param.clone(at::MemoryFormat::Contiguous);
+    write_back_.push_back({param, param.clone(at::MemoryFormat::Contiguous)});
+    param_ = &write_back_.back().dense;
     plain_ = true;
-    write_back_.push_back({param, param_});
   }
   if (!param.is_inference()) param.unsafeGetTensorImpl()->bump_version();  // autograd may have saved it
-  params_.push_back(param_.mutable_data_ptr());
+  params_.push_back(param_->mutable_data_ptr());
   exp_avgs_.push_back(mutated(exp_avg, param, "exp_avgs"));
   exp_avg_sqs_.push_back(mutated(exp_avg_sq, param, "exp_avg_sqs"));
   if (amsgrad_) max_exp_avg_sqs_.push_back(mutated(*max_exp_avg_sq, param, "max_exp_avg_sqs"));
@@ -77,8 +77,8 @@ void* AdamTable::mutated(const at::Tensor& tensor, const at::Tensor& param, cons
 }
 
 void* AdamTable::in_layout_of_param(const at::Tensor& tensor, bool write_back) {
-  if (tensor.strides() == param_.strides()) return tensor.mutable_data_ptr();
-  const at::Tensor dense = at::empty_strided(param_.sizes(), param_.strides(), tensor.options());
+  if (tensor.strides() == param_->strides()) return tensor.mutable_data_ptr();
+  const at::Tensor dense = at::empty_strided(param_->sizes(), param_->strides(), tensor.options());
   dense.copy_(tensor);
   if (write_back) {
     write_back_.push_back({tensor, dense});
@@ -93,7 +93,7 @@ void AdamTable::gradient(const at::Tensor* gradient) {
     gradients_.push_back(nullptr);
     return;
   }
-  check_like(*gradient, param_, param_type_, "gradients[..]", sizes_.size() - 1);
+  check_like(*gradient, *param_, param_type_, "gradients[..]", sizes_.size() - 1);
   if (gradient->numel() == 0) {  // no memory, and yet a gradient: the parameter counts as updated
     alignas(16) static const char nowhere = 0;
     gradients_.push_back(&nowhere);
@@ -138,11 +138,11 @@ void AdamTable::run(const AdamOptions& options, at::Tensor total) {
   work.shared_step = shared_step_;
   const int64_t weights = options.weights ? options.weights->numel() : tasks_;
   work.losses_count = options.losses ? options.losses->numel() : weights;
-  MTLBENCH_CHECK_VALUE(tasks_ == 1 || weights == tasks_, kName, ": expected one weight for each of the ", tasks_,
-                       " lists of gradients, got ", weights);
+  MTLBENCH_CHECK_VALUE(tasks_ == 1 || options.combined || weights == tasks_, kName,
+                       ": expected one weight for each of the ", tasks_, " lists of gradients, got ", weights);
   work.losses = number(options.losses, "losses", options.weights ? weights : work.losses_count);
   work.weights = number(options.weights, "weights", weights);
-  work.weigh_gradients = weights == tasks_;
+  work.weigh_gradients = !options.combined && weights == tasks_;
   if (options.losses) work.total = static_cast<float*>(total.mutable_data_ptr());
   work.lr = options.lr;
   work.beta1 = options.beta1;

@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <deque>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -20,6 +21,7 @@ struct AdamOptions {
   double lr = 0, beta1 = 0, beta2 = 0, eps = 0, weight_decay = 0;
   bool decoupled = false, maximize = false, bias_correction = true;
   std::optional<at::Tensor> grad_scale, found_inf;
+  bool combined = false;  // the gradients are weighted already: weights form the total loss alone
 };
 
 // Rows are added one by one: add(…), then gradient(…) once for each task, then step(…).
@@ -56,13 +58,13 @@ class AdamTable {
   int64_t tasks_;
   bool amsgrad_;
   float* shared_step_ = nullptr;
-  at::Tensor param_;  // of the row just added, dense
-  bool plain_ = true;
+  const at::Tensor* param_ = nullptr;  // of the row just added; dense
+  bool plain_ = true;                  // and contiguous
   std::vector<int64_t> sizes_;
   std::vector<void*> params_, exp_avgs_, exp_avg_sqs_, max_exp_avg_sqs_;
   std::vector<const void*> gradients_;
   std::vector<float*> steps_;
-  std::vector<Copy> write_back_;
+  std::deque<Copy> write_back_;
   std::vector<at::Tensor> kept_;  // alive until the launch
 };
 

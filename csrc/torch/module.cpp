@@ -6,6 +6,7 @@
 #if MTLBENCH_EMULATOR
 #include "cuda/emulator/emulator.h"
 #endif
+#include "torch/python.h"
 
 namespace py = pybind11;
 
@@ -16,6 +17,7 @@ PYBIND11_MODULE(_C, m) {
   m.attr("has_cuda") = MTLBENCH_CUDA != 0;
   m.attr("has_emulator") = MTLBENCH_EMULATOR != 0;
   m.attr("cpu") = mtlbench::cpu::isa_name();
+  mtlbench::bind_adam(m);
 #if MTLBENCH_EMULATOR
   m.def("set_emulated_blocks", &mtlbench::emulator::set_resident_blocks, py::arg("blocks"),
         "How many blocks the emulated GPU runs at once.");

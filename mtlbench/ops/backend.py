@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -28,10 +29,9 @@ class Backend:
 
 def _load() -> tuple[ModuleType | None, str]:
     try:
-        from .. import _C
+        return import_module("mtlbench._C"), ""
     except ImportError as error:
         return None, f"the kernels of mtlbench are not built ({error}); {HOW_TO_BUILD}"
-    return _C, ""
 
 
 # Loaded when the operations are: torch.compile traces `library`, and could not trace an import.

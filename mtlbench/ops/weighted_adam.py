@@ -57,16 +57,22 @@ def weighted_adam_(
     Raises: ValueError for lengths or shapes that do not match, TypeError for dtypes or devices that do not.
     Source: Kingma and Ba 2015, algorithm 1; Loshchilov and Hutter 2019, algorithm 2; Reddi et al. 2018, algorithm 2.
     """
-    steps = [step] if isinstance(step, Tensor) else list(step)
-    flat = [gradient for of_task in gradients for gradient in of_task]
-    tasks = len(gradients)
-    lr_value, lr_tensor = (0.0, lr) if isinstance(lr, Tensor) else (lr, None)
-    tensors = (params, flat, tasks, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, steps, losses, weights, lr_tensor)
-    numbers = AdamNumbers(lr_value, *betas, eps, weight_decay, decoupled, maximize, bias_correction)
-    where = params[0] if len(params) else steps[0]
-    kernels = backend.library(where.device) if has_kernel(where, exp_avgs[0] if len(params) else where) else None
+    steps = [step] if isinstance(step, Tensor) else step
+    numbers = AdamNumbers(*betas, eps, weight_decay, decoupled, maximize, bias_correction)
+    scalars = (losses, weights, lr, grad_scale, found_inf)
+    if backend.module is not None and not torch.compiler.is_compiling():
+        done = backend.module.weighted_adam_(
+            params, gradients, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, steps, scalars, numbers
+        )
+        if done is not False:
+            return done
+    where, state = (params[0], exp_avgs[0]) if len(params) else (steps[0], steps[0])
+    kernels = backend.library(where.device) if has_kernel(where, state) else None
     update = reference if kernels is None else kernels.weighted_adam_
-    total: Tensor = update(*tensors, grad_scale, found_inf, *numbers)
+    flat = [gradient for of_task in gradients for gradient in of_task]
+    tensors = (params, flat, len(gradients), exp_avgs, exp_avg_sqs, max_exp_avg_sqs, steps, losses, weights)
+    lr_value, lr_tensor = (0.0, lr) if isinstance(lr, Tensor) else (lr, None)
+    total: Tensor = update(*tensors, lr_tensor, grad_scale, found_inf, lr_value, *numbers)
     return None if losses is None else total
 
 
@@ -80,7 +86,6 @@ def has_kernel(param: Tensor, state: Tensor) -> bool:
 class AdamNumbers(NamedTuple):
     """The plain numbers of an update, in the order of the compiled operation."""
 
-    lr: float
     beta1: float
     beta2: float
     eps: float
@@ -103,12 +108,13 @@ def reference(
     lr_tensor: Tensor | None,
     grad_scale: Tensor | None,
     found_inf: Tensor | None,
+    lr: float,
     *numbers: Any,
 ) -> Tensor:
     """The same in torch, tensor by tensor, with the arguments of the compiled operation."""
     n = AdamNumbers(*numbers)
     factors = _factors(weights, tasks, grad_scale, -1.0 if n.maximize else 1.0)
-    total = _total(losses, weights, steps[0])
+    total = steps[0].new_empty(0) if losses is None else total_loss(losses, weights)
     if found_inf is not None and bool(found_inf != 0):
         return total
     touched = False
@@ -120,7 +126,7 @@ def reference(
         grad = sum(factors[t] * g.to(number) for t, g in present)
         step = steps[0] if len(steps) == 1 else steps[i]
         peak = max_exp_avg_sqs[i] if max_exp_avg_sqs else None
-        _update_one(p, grad, m, v, peak, step.double() + 1, n.lr if lr_tensor is None else lr_tensor.double(), n)
+        _update_one(p, grad, m, v, peak, step.double() + 1, lr if lr_tensor is None else lr_tensor.double(), n)
         touched = True
         if len(steps) > 1:
             step.add_(1)
@@ -129,9 +135,8 @@ def reference(
     return total
 
 
-def _total(losses: Tensor | None, weights: Tensor | None, like: Tensor) -> Tensor:
-    if losses is None:
-        return torch.empty(0, dtype=torch.float32, device=like.device)
+def total_loss(losses: Tensor, weights: Tensor | None) -> Tensor:
+    """sum_t λ_t L_t, formed in float64, as float32."""
     weighted = losses.double() if weights is None else losses.double() * weights
     return weighted.sum().float()
 
@@ -169,3 +174,26 @@ def _update_one(
 def _fake(params: Any, gradients: Any, tasks: Any, *rest: Any) -> Tensor:
     steps, losses = rest[3], rest[4]
     return steps[0].new_empty(() if losses is not None else (0,))
+
+
+def weighted_adam_from_state_(
+    params: list[Tensor],
+    state: dict[Tensor, dict[str, Tensor]],
+    gradients: TaskGradients | None,
+    offset: int,
+    amsgrad: bool,
+    scalars: tuple[Any, ...],
+    numbers: AdamNumbers,
+) -> Tensor | list[int] | bool | None:
+    """weighted_adam_ on an optimizer's own parameters and state, read in C++: no work in Python for each tensor.
+
+    ``gradients[t][offset + i]`` belongs to ``params[i]``; None takes each parameter's ``grad``, weighted already.
+    ``scalars`` are losses, weights, lr, grad_scale, found_inf. Returns the total loss or None when done, the indices
+    of parameters that must be given a state first, or False where this way is closed and weighted_adam_ must be called.
+    """
+    if backend.module is None or torch.compiler.is_compiling():
+        return False
+    done: Tensor | list[int] | bool | None = backend.module.weighted_adam_from_state_(
+        params, state, gradients, offset, amsgrad, scalars, numbers
+    )
+    return done
