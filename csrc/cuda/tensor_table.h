@@ -80,12 +80,12 @@ void start_with_tables(const std::vector<int64_t>& chosen, const int64_t* sizes,
   }
 }
 
-// This block's share of the tiles, tensor by tensor: visit(tensor, first, last) for tiles [first, last) of the tensor.
-// A share is one stretch of the list, so one search finds its beginning.
+// Part `part` of `parts` of the tiles, tensor by tensor: visit(tensor, first, last) for tiles [first, last) of the
+// tensor. A part is one stretch of the list, so one search finds its beginning.
 template <class Table, class Visit>
-__device__ void for_each_share(const Table& table, const Visit& visit) {
-  uint32_t tile = static_cast<uint32_t>(uint64_t{table.tiles} * blockIdx.x / gridDim.x);
-  const uint32_t last = static_cast<uint32_t>(uint64_t{table.tiles} * (blockIdx.x + 1) / gridDim.x);
+__device__ void for_each_share(const Table& table, uint32_t part, uint32_t parts, const Visit& visit) {
+  uint32_t tile = static_cast<uint32_t>(uint64_t{table.tiles} * part / parts);
+  const uint32_t last = static_cast<uint32_t>(uint64_t{table.tiles} * (part + 1) / parts);
   for (int tensor = tensor_of_tile(table.ends(), static_cast<int>(table.tensors), tile); tile < last; ++tensor) {
     const uint32_t begin = table.first_tile(tensor);
     const uint32_t end = table.ends()[tensor] < last ? table.ends()[tensor] : last;

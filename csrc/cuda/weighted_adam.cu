@@ -96,7 +96,7 @@ __global__ void __launch_bounds__(kThreads, sizeof(Computed<Param>) < 8 ? 4 : 2)
   float known_step = -1;
 
   if (!skip) {
-    for_each_share(table, [&](int tensor, uint32_t first, uint32_t last) {
+    for_each_share(table, blockIdx.x, gridDim.x, [&](int tensor, uint32_t first, uint32_t last) {
       const uint64_t* row = table.row(tensor);
       const float step = *pointer<const float>(row, kStep);
       if (step != known_step) {  // the same for all threads of the block

@@ -70,10 +70,20 @@ def register_fake(operation: str) -> Callable[[_Function], _Function]:
     """Decorator: the function gives the shapes of a compiled operation's results, for torch.compile."""
 
     def register(function: _Function) -> _Function:
-        if module is not None:
-            torch.library.register_fake(f"mtlbench::{operation}", function)
-            if module.has_emulator:
-                torch.library.register_fake(f"mtlbench_emulated::{operation}", function)
+        for name in _libraries():
+            torch.library.register_fake(f"{name}::{operation}", function)
         return function
 
     return register
+
+
+def register_autograd(operation: str, backward: Callable[..., Any], setup_context: Callable[..., Any]) -> None:
+    """Give a compiled operation its derivative."""
+    for name in _libraries():
+        torch.library.register_autograd(f"{name}::{operation}", backward, setup_context=setup_context)
+
+
+def _libraries() -> tuple[str, ...]:
+    if module is None:
+        return ()
+    return ("mtlbench", "mtlbench_emulated") if module.has_emulator else ("mtlbench",)
