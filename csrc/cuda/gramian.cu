@@ -168,22 +168,21 @@ void launch_all(const Gramian& work, void* stream) {
   double* totals = work.workspace + kGramianWorkspace;
   Sums sums{static_cast<int>(work.tasks), groups, work.workspace, totals, work.gramian, true};
   const unsigned ticket = ticket_for(stream);
-  const auto start = [&](const auto& table, bool) {
-    using Table = std::remove_cvref_t<decltype(table)>;
-    auto* kernel = &gramian_kernel<G, Stored, Table>;
+  auto* kernel = &gramian_kernel<G, Stored, TensorTable<kLargeCells>>;
+  const auto start = [&](const TensorTable<kLargeCells>& table, bool) {
     const unsigned resident = std::min(resident_blocks(kernel, kThreads), static_cast<unsigned>(kGramianBlocks));
     const unsigned parts = std::max(1u, std::min(resident / pairs, table.tiles));
     launch("gramian", kernel, Grid{.blocks = parts * pairs, .threads = kThreads, .stream = stream}, sums, table,
            ticket);
     sums.first_table = false;
   };
-  start_with_tables(all, work.sizes, static_cast<size_t>(work.tasks), fill, start);
+  start_with_tables<kLargeCells>(all, work.sizes, static_cast<size_t>(work.tasks), fill, start);
 }
 
 template <class Stored>
 void launch_for(const Gramian& work, void* stream) {
-  if (work.tasks <= 2) return launch_all<2, Stored>(work, stream);
   if constexpr (sizeof(Stored) < 8) {
+    if (work.tasks <= 2) return launch_all<2, Stored>(work, stream);
     if (work.tasks > 4) return launch_all<8, Stored>(work, stream);
   }
   launch_all<4, Stored>(work, stream);

@@ -44,9 +44,9 @@ std::optional<at::Tensor> optional_tensor(py::handle object, const char* name) {
   return tensor != nullptr ? std::optional<at::Tensor>(*tensor) : std::nullopt;
 }
 
-// Memory that may be read and written as it stands.
+// Memory that may be read and written as it stands. Sparse tensors go on to the checks, which say what is wrong.
 bool is_plain(const at::Tensor* tensor) {
-  return tensor == nullptr ||
+  return tensor == nullptr || tensor->layout() != c10::kStrided ||
          ((tensor->key_set() & at::kTensorSubclassLike).empty() && !tensor->is_neg() && !tensor->is_conj());
 }
 

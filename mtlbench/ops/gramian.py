@@ -55,14 +55,14 @@ def _rows(places: Sequence[int], tensors: int, tasks: int) -> list[list[tuple[in
 
 def reference(gradients: Sequence[Tensor], places: Sequence[int], tensors: int, tasks: int) -> Tensor:
     """The same in torch, with the arguments of the compiled operation: place i T + t is task t's for parameter i."""
-    dtype = torch.promote_types(gradients[0].dtype, torch.float32)
-    total = torch.zeros(tasks, tasks, dtype=dtype, device=gradients[0].device)
+    total = torch.zeros(tasks, tasks, dtype=torch.float64, device=gradients[0].device)
     for row in _rows(places, tensors, tasks):
         if row:
-            matrix = torch.stack([gradients[k].reshape(-1).to(dtype) for _, k in row])
+            matrix = torch.stack([gradients[k].reshape(-1).double() for _, k in row])
             own = torch.tensor([t for t, _ in row], device=total.device)
             total = total.index_put((own[:, None], own[None, :]), matrix @ matrix.T, accumulate=True)
-    return total
+    total = (total + total.T) / 2  # a matrix product need not be symmetric in its last bit
+    return total.to(torch.promote_types(gradients[0].dtype, torch.float32))
 
 
 @backend.register_fake("gramian")
