@@ -1,0 +1,12 @@
+// What one element of a loss gives: its value and its derivative with respect to the network's output.
+#pragma once
+
+namespace mtlbench {
+
+template <class T>
+struct LossAndSlope {
+  T value;  // L(x, y)
+  T slope;  // dL/dx
+};
+
+}  // namespace mtlbench

@@ -1,0 +1,10 @@
+// What the Python module holds beside the operations registered with torch.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace mtlbench {
+
+void bind_adam(pybind11::module_& m);
+
+}  // namespace mtlbench
