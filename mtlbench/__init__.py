@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .core.suite import Suite
+    from .fused_adam import FusedAdam
     from .ops import task_losses
     from .runner.session import Run, run
 
 # Public names and where they live; imported when first used, so that `import mtlbench` waits for nothing.
-_HOMES = {"Run": "runner.session", "Suite": "core.suite", "run": "runner.session", "task_losses": "ops"}
-__all__ = ["Run", "Suite", "run", "task_losses"]
+_HOMES = {
+    "FusedAdam": "fused_adam",
+    "Run": "runner.session",
+    "Suite": "core.suite",
+    "run": "runner.session",
+    "task_losses": "ops",
+}
+__all__ = ["FusedAdam", "Run", "Suite", "run", "task_losses"]
 
 
 def __getattr__(name: str) -> Any:

@@ -30,7 +30,7 @@ SCHEDULES = Registry(
     },
 )
 
-Update = Literal["loop", "foreach", "fused"]
+Update = Literal["loop", "foreach", "fused", "kernel"]
 _FLAGS: dict[Update, dict[str, bool]] = {
     "loop": {"foreach": False, "fused": False},
     "foreach": {"foreach": True, "fused": False},
@@ -45,10 +45,14 @@ class Optimizer(Config):
     lr: float = Field(1e-3, gt=0, description="learning rate")
     weight_decay: float = Field(0.0, ge=0, description="of the model's parameters, never of a weighting's")
 
+    def check(self, update: Update) -> list[str]:
+        """What makes an engine's update impossible for this optimizer, each in one sentence; empty if nothing."""
+        return []
+
     @abstractmethod
     def build(self, model: Iterable[Parameter], weighting: Iterable[Parameter], update: Update) -> TorchOptimizer:
-        """torch's optimizer of the model's and the weighting's parameters, computed parameter by parameter (loop),
-        with one call per operation (foreach) or with one call per update (fused).
+        """The optimizer of the model's and the weighting's parameters: torch's, computed parameter by parameter (loop),
+        with one call per operation (foreach) or with one call per update (fused), or mtlbench's kernel.
         """
 
     def _groups(self, model: Iterable[Parameter], weighting: Iterable[Parameter]) -> list[dict[str, Any]]:
@@ -64,11 +68,18 @@ class Adam(Optimizer):
     eps: float = Field(1e-8, gt=0, description="added to the root of the second moment")
 
     def build(self, model: Iterable[Parameter], weighting: Iterable[Parameter], update: Update) -> TorchOptimizer:
-        """torch.optim.Adam."""
+        """torch.optim.Adam, or mtlbench.FusedAdam."""
         import torch
 
         groups = self._groups(model, weighting)
+        if update == "kernel":
+            return self._kernel(groups, decoupled=False)
         return torch.optim.Adam(groups, self.lr, self.betas, self.eps, self.weight_decay, **_FLAGS[update])
+
+    def _kernel(self, groups: list[dict[str, Any]], decoupled: bool) -> TorchOptimizer:
+        from .fused_adam import FusedAdam
+
+        return FusedAdam(groups, self.lr, self.betas, self.eps, self.weight_decay, decoupled=decoupled)
 
 
 class AdamW(Adam):
@@ -77,10 +88,12 @@ class AdamW(Adam):
     weight_decay: float = Field(0.01, ge=0, description="of the model's parameters, never of a weighting's")
 
     def build(self, model: Iterable[Parameter], weighting: Iterable[Parameter], update: Update) -> TorchOptimizer:
-        """torch.optim.AdamW."""
+        """torch.optim.AdamW, or mtlbench.FusedAdam."""
         import torch
 
         groups = self._groups(model, weighting)
+        if update == "kernel":
+            return self._kernel(groups, decoupled=True)
         return torch.optim.AdamW(groups, self.lr, self.betas, self.eps, self.weight_decay, **_FLAGS[update])
 
 
@@ -96,6 +109,12 @@ class SGD(Optimizer):
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov: expected a momentum above 0, got 0; set momentum: 0.9 or remove nesterov")
         return self
+
+    def check(self, update: Update) -> list[str]:
+        """There is no kernel for it."""
+        if update != "kernel":
+            return []
+        return ["expected optimizer adam or adamw with this engine, got sgd: choose another, or engine torch_fused"]
 
     def build(self, model: Iterable[Parameter], weighting: Iterable[Parameter], update: Update) -> TorchOptimizer:
         """torch.optim.SGD."""

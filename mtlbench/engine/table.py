@@ -17,7 +17,7 @@ class Choices(NamedTuple):
 
     losses: Literal["reference"]  # who computes the T task losses
     combination: Literal["backward"]  # backward: sum_t lambda_t grad L_t in one backward pass
-    update: Literal["loop", "foreach", "fused"]  # how torch.optim walks over the parameters
+    update: Literal["loop", "foreach", "fused", "kernel"]  # how torch.optim walks over the parameters, or our kernel
     wrapper: Literal["none", "compile"]  # what is put around forward pass and losses
     summary: str
 
@@ -26,6 +26,7 @@ ROWS = {
     "eager": Choices("reference", "backward", "loop", "none", "Plain PyTorch: one call per operation and parameter."),
     "foreach": Choices("reference", "backward", "foreach", "none", "Eager, with torch's multi-tensor optimizer."),
     "torch_fused": Choices("reference", "backward", "fused", "none", "Eager, with torch's fused optimizer."),
+    "fused": Choices("reference", "backward", "kernel", "none", "Eager, with Adam by mtlbench's kernel in one launch."),
     "compiled": Choices("reference", "backward", "fused", "compile", "torch.compile around forward pass and losses."),
 }
 TABLE = Registry("engines", {name: f"{__name__}:{name}" for name in ROWS})

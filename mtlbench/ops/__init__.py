@@ -1,8 +1,7 @@
 """Operations of a training step: one file each, with its PyTorch reference and, where they are built, its kernels."""
 
-from .backend import backend
 from .gramian import gramian
 from .task_losses import per_task_losses, task_losses
 from .weighted_adam import weighted_adam_
 
-__all__ = ["backend", "gramian", "per_task_losses", "task_losses", "weighted_adam_"]
+__all__ = ["gramian", "per_task_losses", "task_losses", "weighted_adam_"]

@@ -74,6 +74,9 @@ class Survey:
         for engine in variant.engines:
             for sentence in engine.config.check(variant.device):
                 self.add(engine.node.place, f"engine '{engine.name}': {sentence}")
+            optimizer = variant.optimizer
+            for sentence in optimizer.config.check(engine.config.choices.update) if optimizer.config else ():
+                self.add(optimizer.node.place, f"engine '{engine.name}': {sentence}")
         if local and variant.device == "cuda" and not _gpus():
             node = variant.resources.node
             message = (

@@ -32,9 +32,9 @@ class Check:
 
 
 def examine() -> list[Check]:
-    """Look at Python, packages, CPU, compiler, GPUs, in that order."""
+    """Look at Python, packages, CPU, compiler, GPUs and kernels, in that order."""
     python = Check("python", platform.python_version(), "" if sys.version_info >= (3, 11) else "use Python >= 3.11")
-    return [python, *map(_package, _PACKAGES), _cpu(), _compiler(), *_gpus()]
+    return [python, *map(_package, _PACKAGES), _cpu(), _compiler(), *_gpus(), _kernels()]
 
 
 def _package(name: str) -> Check:
@@ -73,3 +73,15 @@ def _gpus() -> list[Check]:
     if torch.cuda.is_available():
         return [Check("gpu", ", ".join(names))]
     return [Check("gpu", ", ".join(names), f"torch {torch.__version__} cannot use it: install a CUDA build of torch")]
+
+
+def _kernels() -> Check:
+    if importlib.util.find_spec("torch") is None:
+        return Check("kernels", "need torch")
+    from ..ops.backend import backend
+
+    found = backend()
+    if not found.available:
+        return Check("kernels", "not built: operations run on the torch reference", found.reason)
+    cuda = f"CUDA for {', '.join(found.cuda_architectures)}" if found.cuda_architectures else "no CUDA"
+    return Check("kernels", f"built with {found.built_with}: C++ ({found.cpu}), {cuda}")

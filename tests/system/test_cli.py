@@ -27,6 +27,13 @@ def test_faults_of_a_suite_come_all_at_once_without_a_traceback(cli: Cli, suite:
     assert not (suite.parent / "results").exists()
 
 
+def test_an_engine_without_a_kernel_for_the_optimizer_is_refused(cli: Cli, suite: Path) -> None:
+    suite.write_text(suite.read_text().replace("[eager]", "[fused]").replace("adam, lr: 1.0e-3", "sgd"))
+    ended = cli("plan", suite)
+    assert ended.returncode == 2
+    assert "expected optimizer adam or adamw" in ended.stderr
+
+
 def test_dry_run_is_plan_and_starts_nothing(cli: Cli, suite: Path) -> None:
     dry = cli("run", suite, "--dry-run")
     assert dry.returncode == 0
