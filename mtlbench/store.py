@@ -106,11 +106,13 @@ class Store:
         except (ValueError, KeyError, TypeError):
             return None  # not ours, cut short by a full disk, or of another version: the trial runs again
 
-    def write_index(self, trials: Iterable[Trial], suite: dict[str, Any]) -> None:
-        """Keep the suite as it was resolved (for people: suite.yaml) and its trials in order (for reports)."""
+    def write_index(self, trials: Iterable[Trial], suite: dict[str, Any], command: str = "") -> None:
+        """Keep the suite as it was resolved (for people: suite.yaml) and, for reports, its trials in order and the
+        command that ran it.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         write_atomically(self.folder / "suite.yaml", to_yaml(suite))
-        content = {"suite": suite, "trials": [trial.to_json() for trial in trials]}
+        content = {"suite": {**suite, "command": command}, "trials": [trial.to_json() for trial in trials]}
         write_atomically(self.folder / "index.json", json.dumps(content) + "\n")
 
     def index(self) -> tuple[tuple[Trial, ...], dict[str, Any]]:

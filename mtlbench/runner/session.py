@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,7 +79,7 @@ def run(
     plan = make_plan(Path(suite), profile=profile, seeds=seeds, only=only, out=out, local=address is None)
     store = plan.store
     with store.lock():
-        store.write_index(plan.every, plan.resolved())
+        store.write_index(plan.every, plan.resolved(), _command(suite, profile=profile, seeds=seeds, only=only))
         events = _events(plan, executor, address, max_parallel)
         with display(plan) as listener, contextlib.closing(events):
             for event in events:
@@ -86,6 +87,12 @@ def run(
                     store.write(event.trial, event.result)
                 listener(event)
         return report_again(store.folder)
+
+
+def _command(suite: Path | str, **options: object) -> str:
+    """The command line that asks for the same trials."""
+    chosen = [f"--{name} {shlex.quote(str(value))}" for name, value in options.items() if value is not None]
+    return " ".join(["mtlbench run", shlex.quote(Path(suite).name), *chosen])
 
 
 def _events(
