@@ -3,7 +3,8 @@
 Environment variables
   MTLBENCH_BUILD=0              install without kernels; everything runs on the torch reference
   MTLBENCH_EMULATOR=0           leave out the CUDA kernels compiled for the host (the tests run them)
-  MTLBENCH_SANITIZE=address,undefined   instrument the C++ (run with LD_PRELOAD="$(g++ -print-file-name=libasan.so)")
+  MTLBENCH_SANITIZE=address,undefined   instrument the C++; Python then runs with ASAN_OPTIONS=detect_leaks=0 and
+                                LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libubsan.so)"
   MTLBENCH_DEBUG=1              -O1 and assertions, for debuggers
   TORCH_CUDA_ARCH_LIST          "9.0", "8.0;9.0+PTX" …; default: those of this machine's GPUs, else 9.0+PTX
   CXX, NVCC, MAX_JOBS           the compilers, and how many run at once
@@ -29,6 +30,7 @@ WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas"]
 
 
 def flag(name: str, default: str) -> bool:
+    """Whether an environment variable is set, and not to 0."""
     return os.environ.get(name, default) not in ("", "0")
 
 
@@ -39,6 +41,7 @@ def find_program(variable: str, *names: str) -> str | None:
 
 
 def output_of(*command: str) -> str:
+    """What a program prints; nothing if it fails or does not exist."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:
@@ -62,6 +65,7 @@ def cuda_architectures() -> list[str]:
 
 
 def gencode(architectures: list[str]) -> list[str]:
+    """The flags of nvcc for these architectures."""
     flags = []
     for name in architectures:
         number = name.removesuffix("+PTX").replace(".", "")
@@ -86,14 +90,16 @@ class Graph:
         self.objects: list[str] = []
 
     def compile(self, rule: str, source: Path, suffix: str = "") -> None:
+        """One more object."""
         target = self.work / source.relative_to(CSRC).with_suffix(f"{suffix}.o")
         self.edges.append(f"build {target}: {rule} {source}")
         self.objects.append(str(target))
 
     def flags(self) -> dict[str, str]:
+        """The flags of each rule."""
         sanitize = os.environ.get("MTLBENCH_SANITIZE")
         instrument = ["-g", "-fno-omit-frame-pointer", f"-fsanitize={sanitize}"] if sanitize else []
-        debug = flag("MTLBENCH_DEBUG", "0")
+        debug = flag("MTLBENCH_DEBUG", "0") or bool(sanitize)
         optimise = ["-O1", "-g"] if debug else ["-O2", "-DNDEBUG"]
         define = [f"-DMTLBENCH_EMULATOR={int(self.emulator)}", f"-DMTLBENCH_CUDA={int(self.nvcc is not None)}"]
         built = f"{Path(self.cxx).name} {output_of(self.cxx, '-dumpfullversion').strip()}"
@@ -103,7 +109,7 @@ class Graph:
         define += [f"-DMTLBENCH_BUILT='\"{built}\"'", f"-DMTLBENCH_ARCHITECTURES='\"{' '.join(self.architectures)}\"'"]
         common = ["-std=c++20", "-fPIC", "-fvisibility=hidden", "-pthread", f"-I{CSRC}", *instrument]
         torch = [*define, *(f"-isystem {path}" for path in self.torch_includes), "-DTORCH_EXTENSION_NAME=_C"]
-        # Vector code of the kernels: sqrt without errno and selects without traps; values stay IEEE, NaN and inf included.
+        # For vector code: sqrt without errno, selects without traps. Values stay IEEE's, NaN and inf included.
         kernels = ["-O3" if not debug else "-O1", "-fopenmp", "-fno-math-errno", "-fno-trapping-math"]
         link = [f"-L{path} -Wl,-rpath,{path}" for path in self.torch_libraries]
         link += ["-lc10", "-ltorch_cpu", "-ltorch", "-ltorch_python", "-fopenmp", *instrument]
@@ -120,12 +126,22 @@ class Graph:
         }
 
     def nvcc_flags(self, debug: bool) -> list[str]:
+        """No --use_fast_math: it flushes small numbers to zero, and Adam's second moments are small."""
         host = ["-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror"]
         lines = [] if debug else ["-DNDEBUG"]
         report = ["-Werror", "all-warnings", "-Xptxas", "-v"]
-        return ["-std=c++20", "-O3", *lines, *gencode(self.architectures), *report, f"-Xcompiler {','.join(host)}", f"-I{CSRC}"]
+        return [
+            "-std=c++20",
+            "-O3",
+            *lines,
+            *gencode(self.architectures),
+            *report,
+            f"-Xcompiler {','.join(host)}",
+            f"-I{CSRC}",
+        ]
 
     def write(self, module: Path) -> Path:
+        """Write build.ninja; ninja compiles again what changed, flags included."""
         for source in sorted((CSRC / "torch").rglob("*.cpp")):
             self.compile("torch", source)
         for source in sorted((CSRC / "cpu").rglob("*.cpp")):
@@ -153,11 +169,14 @@ class Graph:
         self.edges.append(f"build {module}: link {' '.join(self.objects)}\ndefault {module}")
         path = self.work / "build.ninja"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"ninja_required_version = 1.5\nbuilddir = {self.work}\n" + variables + rules + "\n".join(self.edges) + "\n")
+        path.write_text(
+            f"ninja_required_version = 1.5\nbuilddir = {self.work}\n" + variables + rules + "\n".join(self.edges) + "\n"
+        )
         return path
 
 
 def ninja() -> list[str]:
+    """The ninja on the PATH, or the one that pip installed."""
     program = shutil.which("ninja")
     return [program] if program else [sys.executable, "-m", "ninja"]
 
@@ -166,6 +185,7 @@ class BuildKernels(build_ext):
     """Compile what can be compiled here, and say plainly what was left out."""
 
     def build_extension(self, ext: Extension) -> None:
+        """Run ninja, unless there is no compiler."""
         cxx = find_program("CXX", "g++", "clang++", "c++")
         if cxx is None or not flag("MTLBENCH_BUILD", "1"):
             why = "MTLBENCH_BUILD=0" if cxx else "no C++ compiler was found (install g++, or set CXX)"
@@ -190,6 +210,7 @@ class BuildKernels(build_ext):
         return [path for path in super().get_outputs() if Path(path).exists()]
 
     def copy_extensions_to_source(self) -> None:
+        """An editable install without a compiler has nothing to copy."""
         built = [Path(self.build_lib, self.get_ext_filename(ext.name)) for ext in self.extensions]
         if all(path.exists() for path in built):
             super().copy_extensions_to_source()

@@ -50,6 +50,15 @@ bool is_plain(const at::Tensor* tensor) {
          ((tensor->key_set() & at::kTensorSubclassLike).empty() && !tensor->is_neg() && !tensor->is_conj());
 }
 
+// A list of tensors lies scattered in memory, and reading it waits for each Python object, then for each tensor behind
+// it. So both are asked for ahead of time: object i + 8 and, since its address is known by then, tensor i + 4.
+void foresee(PyObject* const* objects, size_t count, size_t i) {
+  if (i + 8 < count) __builtin_prefetch(objects[i + 8]);
+  if (i + 4 >= count || objects[i + 4] == Py_None || !is_tensor(objects[i + 4])) return;
+  const auto* memory = reinterpret_cast<const char*>(THPVariable_Unpack(objects[i + 4]).unsafeGetTensorImpl());
+  for (size_t byte = 0; byte < sizeof(c10::TensorImpl); byte += 64) __builtin_prefetch(memory + byte);
+}
+
 bool has_kernel(const at::Tensor& param, const at::Tensor& state) {
   return (param.is_cpu() || (kHasCuda && param.is_cuda())) &&
          AdamTable::supports(param.scalar_type(), state.scalar_type());
@@ -63,6 +72,7 @@ class Items {
     if (!fast_) throw py::error_already_set();
   }
   size_t size() const { return static_cast<size_t>(PySequence_Fast_GET_SIZE(fast_.ptr())); }
+  void foresee(size_t i) const { ::mtlbench::foresee(PySequence_Fast_ITEMS(fast_.ptr()), size(), i); }
   PyObject* operator[](size_t i) const {
     TORCH_CHECK_INDEX(i < size(), "weighted_adam_: a list changed its length while it was read");
     return PySequence_Fast_GET_ITEM(fast_.ptr(), static_cast<Py_ssize_t>(i));
@@ -155,6 +165,8 @@ py::object update(py::handle params_, py::handle gradients_, py::handle exp_avgs
   std::vector<AdamTable> tables;
   AdamTable& table = tables.emplace_back(first.device(), first.scalar_type(), state.scalar_type(), tasks, amsgrad, n);
   for (size_t i = 0; i < n; ++i) {
+    for (const Items* list : {&params, &exp_avgs, &exp_avg_sqs, &steps}) list->foresee(i);
+    for (const Items& of_task : gradients) of_task.foresee(i);
     const at::Tensor& param = tensor_in(params[i], "params");
     const at::Tensor& exp_avg = tensor_in(exp_avgs[i], "exp_avgs");
     const at::Tensor& exp_avg_sq = tensor_in(exp_avg_sqs[i], "exp_avg_sqs");
@@ -227,6 +239,8 @@ py::object update_from_state(const py::list& params, const py::dict& state, py::
   py::list missing;
   for (size_t i = 0; i < params.size(); ++i) {
     PyObject* object = PyList_GET_ITEM(params.ptr(), static_cast<Py_ssize_t>(i));
+    foresee(PySequence_Fast_ITEMS(params.ptr()), params.size(), i);
+    for (const Items& of_task : gradients) of_task.foresee(offset + i);
     const at::Tensor& param = tensor_in(object, "params");
     bool touched = false;
     for (size_t t = 0; t < tasks; ++t) {

@@ -60,6 +60,7 @@ class Block {
 
  private:
   static void enter();
+  void prepare(unsigned thread);
   void resume(unsigned thread);
   bool release();
 
@@ -153,20 +154,22 @@ bool Block::release() {
   return any;
 }
 
+void Block::prepare(unsigned thread) {
+  Fiber& fiber = fibers_[thread];
+  fiber.waits = Waits::No;
+  fiber.exchanges = 0;
+  getcontext(&fiber.context);
+  fiber.context.uc_stack.ss_sp = stacks_ + thread * kStackBytes;
+  fiber.context.uc_stack.ss_size = kStackBytes;
+  fiber.context.uc_link = nullptr;
+  makecontext(&fiber.context, &Block::enter, 0);
+}
+
 void Block::run(unsigned index, unsigned blocks) {
   running = this;
   here() = {{}, {index}, {static_cast<unsigned>(fibers_.size())}, {blocks}};
   std::fill(shared_.begin(), shared_.end(), 0xff);  // shared memory starts as NaN, not as zero
-  for (unsigned thread = 0; thread < fibers_.size(); ++thread) {
-    Fiber& fiber = fibers_[thread];
-    fiber.waits = Waits::No;
-    fiber.exchanges = 0;
-    getcontext(&fiber.context);
-    fiber.context.uc_stack.ss_sp = stacks_ + thread * kStackBytes;
-    fiber.context.uc_stack.ss_size = kStackBytes;
-    fiber.context.uc_link = nullptr;
-    makecontext(&fiber.context, &Block::enter, 0);
-  }
+  for (unsigned thread = 0; thread < fibers_.size(); ++thread) prepare(thread);
   std::minstd_rand random(index + 1);
   do {
     std::shuffle(order_.begin(), order_.end(), random);
