@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any, NamedTuple
 
 import torch
@@ -123,7 +124,7 @@ def reference(
         if not present:
             continue
         number = torch.promote_types(p.dtype, torch.float32)
-        grad = sum(factors[t] * g.to(number) for t, g in present).to(number)
+        grad = reduce(torch.add, [factors[t] * g.to(number) for t, g in present]).to(number)
         step = steps[0] if len(steps) == 1 else steps[i]
         peak = max_exp_avg_sqs[i] if max_exp_avg_sqs else None
         _update_one(p, grad, m, v, peak, step.double() + 1, lr if lr_tensor is None else lr_tensor.double(), n)
