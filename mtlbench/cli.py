@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -157,9 +158,13 @@ def main() -> None:
     except MtlbenchError as error:
         click.echo(str(error), err=True)
         sys.exit(2)
+    except OSError as error:  # a folder that cannot be written, a full disk
+        click.echo(f"{error.filename or 'input or output'}: {error.strerror or error}", err=True)
+        sys.exit(2)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would only garble the way out
         click.echo("stopped: finished trials are kept; the same command goes on from here", err=True)
         sys.exit(INTERRUPTED)

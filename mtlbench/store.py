@@ -121,7 +121,7 @@ class Store:
         try:
             content = json.loads(path.read_text())
             return tuple(map(Trial.from_json, content["trials"])), content["suite"]
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise MtlbenchError(
                 f"{self.folder}: expected a results folder written by `mtlbench run`, got no readable index.json"
             ) from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -13,11 +15,25 @@ from typing import Any
 from .config import Config
 from .errors import MtlbenchError, did_you_mean
 
+_beside: list[str] = []  # the folder that was looked in last
+
 
 def look_beside(folder: Path) -> None:
-    """Let ``module:attribute`` names find modules in a folder, after everything that is installed."""
-    if str(folder) not in sys.path:
-        sys.path.append(str(folder))
+    """Let ``module:attribute`` names find modules in a folder, after everything that is installed.
+
+    One folder at a time: the modules of the last one are forgotten, so that two suites may each have a ``mine.py``.
+    """
+    if _beside == [str(folder)]:
+        return
+    for old in _beside:
+        with contextlib.suppress(ValueError):
+            sys.path.remove(old)
+        for name, module in list(sys.modules.items()):
+            source = Path(getattr(module, "__file__", None) or os.devnull)
+            if source.parent == Path(old) and name != "__main__":
+                del sys.modules[name]
+    _beside[:] = [str(folder)]
+    sys.path.append(str(folder))
 
 
 class UnknownName(MtlbenchError):

@@ -27,7 +27,7 @@ class BestEpoch:
                 "give the problem a validation split, or remove train.early_stopping"
             )
         self.epoch, self.score = 0, float("inf")
-        self.weights: list[torch.Tensor] = []
+        self.weights: dict[str, torch.Tensor] = {}  # parameters and buffers
 
     def update(self, epoch: int, losses: Mapping[str, float]) -> bool:
         """Take note of an epoch's validation losses; True when training should stop."""
@@ -37,13 +37,11 @@ class BestEpoch:
         score = fmean(losses[name] / first for name, first in self.initial.items())
         if score < self.score - self.settings.min_delta:
             self.epoch, self.score = epoch, score
-            self.weights = [parameter.detach().clone() for parameter in self.model.parameters()]
+            self.weights = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         return epoch - self.epoch >= self.settings.patience
 
     def restore(self) -> int:
         """Put the best weights back into the model; the epoch they are from."""
         if self.weights:
-            with torch.no_grad():
-                for parameter, best in zip(self.model.parameters(), self.weights, strict=True):
-                    parameter.copy_(best)
+            self.model.load_state_dict(self.weights)
         return self.epoch

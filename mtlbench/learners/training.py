@@ -95,18 +95,25 @@ class Training:
             )
 
     def _totals(self) -> list[Record]:
-        """Facts of the whole training; rates are medians over the epochs after warm-up (the last, if none is left)."""
-        timed = self.epochs[self.job.train.warmup_epochs :] or self.epochs[-1:]
+        """Facts of the whole training."""
         parameters = sum(parameter.numel() for parameter in self.model.parameters())
         return [
-            Record(
-                "samples_per_second", median(r / s for s, _, r in timed), "train", unit="1/s", higher_is_better=True
-            ),
-            Record("step_seconds", median(s / n for s, n, _ in timed), "train", unit="s", higher_is_better=False),
+            *self._rates(),
             Record("train_seconds", sum(s for s, _, _ in self.epochs), unit="s", higher_is_better=False),
             Record("parameters", parameters, higher_is_better=False),
             Record("epochs", len(self.epochs)),
             Record("steps", sum(n for _, n, _ in self.epochs)),
+        ]
+
+    def _rates(self) -> list[Record]:
+        """Medians over the epochs after warm-up; nothing where none is left, since warming up is not speed."""
+        timed = self.epochs[self.job.train.warmup_epochs :]
+        if not timed:
+            return []
+        rate, step = median(r / s for s, _, r in timed), median(s / n for s, n, _ in timed)
+        return [
+            Record("samples_per_second", rate, "train", unit="1/s", higher_is_better=True),
+            Record("step_seconds", step, "train", unit="s", higher_is_better=False),
         ]
 
     def _zeros(self) -> Tensor:

@@ -16,10 +16,21 @@ from ..core.explain import sentence_place
 from ..core.suite import Suite, Variant
 from ..core.task import Outline
 from ..core.tree import Place
+from ..engine.table import Engine
+from ..learners.base import Learner
+from ..optim import Optimizer, Schedule
 from ..problems.base import Problem
 from ..weightings.base import Weighting
 
-_KINDS: dict[str, type[Config]] = {"problem": Problem, "architecture": Architecture, "weighting": Weighting}
+_KINDS: dict[str, type[Config]] = {
+    "problem": Problem,
+    "architecture": Architecture,
+    "weighting": Weighting,
+    "learner": Learner,
+    "optimizer": Optimizer,
+    "schedule": Schedule,
+    "engine": Engine,
+}
 
 
 @dataclass
@@ -29,6 +40,7 @@ class Survey:
     suite: Suite
     outlines: dict[str, Outline] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
+    code: dict[str, str] = field(default_factory=dict)
     issues: list[Issue] = field(default_factory=list)
 
     def add(self, place: Place, message: str) -> None:
@@ -46,7 +58,8 @@ class Survey:
 
     def kinds(self, variant: Variant) -> bool:
         """Whether every ``module:attribute`` is of the kind that its key asks for."""
-        entries = [*variant.problems, variant.architecture, variant.weighting]
+        entries = [*variant.problems, variant.architecture, variant.weighting, variant.learner, *variant.engines]
+        entries += [variant.optimizer, variant.schedule]
         wrong = [entry for entry in entries if entry.config and not isinstance(entry.config, _KINDS[entry.key])]
         for entry in wrong:
             kind = _KINDS[entry.key]
@@ -95,6 +108,7 @@ def survey(suite: Suite, local: bool) -> Survey:
     for variant in variants:
         found.pairs(variant, single=variant is suite.baseline)
         found.machine(variant, local)
+        found.code |= {str(entry.spec["name"]): _sha256(_source(entry)) for entry in _own(variant)}
     return found
 
 
@@ -102,14 +116,23 @@ def digest(entry: Entry, root: Path) -> str:
     """SHA-256 of all that decides a problem's data beside its parameters: its files, and its own source file where it
     is a ``module:attribute``; "" where there is nothing. Contents count, paths do not.
     """
-    files = [*entry.config.files(root), *_source(entry)]
-    if not files:
-        return ""
+    return _sha256([*entry.config.files(root), *_source(entry)])
+
+
+def _sha256(files: Iterable[Path]) -> str:
+    """Of all files together; "" for no file."""
     total = hashlib.sha256()
+    empty = total.hexdigest()
     for path in files:
         with path.open("rb") as file:
             total.update(hashlib.file_digest(file, "sha256").digest())
-    return total.hexdigest()
+    return "" if total.hexdigest() == empty else total.hexdigest()
+
+
+def _own(variant: Variant) -> Iterator[Entry]:
+    """The entries that are the user's own code, the problem's apart, which its data already cover."""
+    parts = (variant.learner, variant.architecture, variant.weighting, variant.optimizer, variant.schedule)
+    yield from (part for part in (*parts, *variant.engines) if part.config and ":" in str(part.spec["name"]))
 
 
 def _source(entry: Entry) -> Iterator[Path]:

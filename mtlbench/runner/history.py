@@ -97,8 +97,8 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     before, after = _flat(old), _flat(new)
     lines = []
     for key in dict.fromkeys([*after, *before]):
-        if key == "data" and before.get(key) != after.get(key):
-            lines.append("data changed")
+        if key in ("data", "code") and before.get(key, "") != after.get(key, ""):
+            lines.append(f"{key} changed")
         elif before.get(key) != after.get(key):
             lines.append(f"{key} {shown(before.get(key))} → {shown(after.get(key))}")
     return lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -70,6 +70,11 @@ class Plan:
     store: Store
     every: tuple[Trial, ...]  # all trials of the suite, chosen or not
     notes: tuple[str, ...]  # choices made for the user, such as inferred task types
+
+    def again(self) -> Plan:
+        """The same plan, after another look at what is in the results folder."""
+        history = History(self.store.all())
+        return replace(self, planned=tuple(map(history.plan, self.trials)), history=history)
 
     @cached_property
     def trials(self) -> tuple[Trial, ...]:
@@ -216,7 +221,7 @@ def make_plan(
     found = survey(suite, local)
     if issues or found.issues:
         raise SuiteError([*issues, *found.issues])
-    every = expand(suite, found.outlines, found.digests)
+    every = expand(suite, found.outlines, found.digests, found.code)
     trials = _only(only, every)
     store = Store(Path(out) if out else Path("results") / suite.name)
     history = History(store.all())
@@ -227,7 +232,8 @@ def make_plan(
 def _only(pattern: str | None, trials: tuple[Trial, ...]) -> tuple[Trial, ...]:
     if pattern is None:
         return trials
-    chosen = tuple(trial for trial in trials if pattern in trial.title or fnmatchcase(trial.title, pattern))
+    literal = pattern.replace("[", "[[]")  # titles hold brackets of their own
+    chosen = tuple(trial for trial in trials if pattern in trial.title or fnmatchcase(trial.title, literal))
     if not chosen:
         nearest = ", ".join(_nearest(pattern, (trial.title for trial in trials)))
         raise MtlbenchError(

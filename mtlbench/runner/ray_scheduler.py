@@ -156,8 +156,10 @@ class _Pool:
             return False
         if alone:
             return self._free_node(trial) is not None
-        used = sum(flight.trial.resources["cpus"] for flight in self.flying.values())
-        return used + trial.resources["cpus"] <= sum(node.cpus for node in self.nodes)
+        # No more than can start at once: a trial's time must not run out while it waits in Ray's queue.
+        flying = [flight.trial.resources for flight in self.flying.values()]
+        cpus, gpus = (sum(needs[kind] for needs in (*flying, trial.resources)) for kind in ("cpus", "gpus"))
+        return cpus <= sum(node.cpus for node in self.nodes) and gpus <= sum(node.gpus for node in self.nodes)
 
     def _submit(self, trial: Trial, attempt: int, alone: bool) -> None:
         node = self._free_node(trial) if alone else None

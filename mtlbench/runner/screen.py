@@ -55,8 +55,11 @@ def show_result(result: Run, console: Console) -> None:
     """Verdict, tables, failures, and where the report lies."""
     for name in _TABLES_ON_SCREEN:
         table = result.report.tables.get(name)
-        if table is not None and len(table.text):
-            console.print(frame_grid(f"\n{name}", table.text, console.width))
+        panels = table.panels if table is not None else ()
+        for panel in panels:
+            title = f"{name}: {panel.title}" if len(panels) > 1 else name
+            if panel.rows:
+                console.print(frame_grid(f"\n{title}", panel.text, console.width))
     console.print()
     for sentence in result.report.verdict:
         say(console, sentence, "bold")

@@ -40,11 +40,6 @@ class Run:
         return not self.failed
 
 
-def results_folder(suite: str, out: Path | str | None) -> Path:
-    """Where a suite's results lie: ``out``, or ``results/<suite>`` below the current folder."""
-    return Path(out) if out else Path("results") / suite
-
-
 @contextlib.contextmanager
 def _silent(plan: Plan) -> Iterator[Listener]:
     yield lambda event: None
@@ -79,6 +74,7 @@ def run(
     plan = make_plan(Path(suite), profile=profile, seeds=seeds, only=only, out=out, local=address is None)
     store = plan.store
     with store.lock():
+        plan = plan.again()  # another run may have ended in between
         store.write_index(plan.every, plan.resolved(), _command(suite, profile=profile, seeds=seeds, only=only))
         events = _events(plan, executor, address, max_parallel)
         with display(plan) as listener, contextlib.closing(events):

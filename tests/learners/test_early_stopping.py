@@ -64,3 +64,13 @@ def test_a_task_that_starts_at_zero_loss_or_has_no_label_does_not_count(model: M
     assert best.restore() == 2
     with pytest.raises(MtlbenchError, match="expects labelled rows in the validation split"):
         BestEpoch(EarlyStopping(), model, {})
+
+
+def test_buffers_are_kept_with_the_parameters(model: Model) -> None:
+    model.register_buffer("statistics", torch.zeros(1))
+    best = BestEpoch(EarlyStopping(patience=2), model, START)
+    for epoch, loss in enumerate([1.0, 3.0], start=1):
+        model.statistics.fill_(epoch)
+        best.update(epoch, {"a": loss, "b": 100.0})
+    assert best.restore() == 1
+    assert float(model.statistics) == 1.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -150,8 +149,7 @@ def test_no_labelled_row_to_train_on() -> None:
         train(data=Data(data.outline, hidden, data.validation, data.test))
 
 
-def test_warm_up_longer_than_the_run_leaves_the_last_epoch() -> None:
+def test_a_run_that_is_all_warm_up_has_no_throughput() -> None:
     found = train(train=Train(epochs=2, batch_size=16, warmup_epochs=5))
-    last = values(found, "train", "", "epoch_seconds")[2]
-    assert values(found, "train", "", "samples_per_second")[0] == pytest.approx(60 / last)
-    assert math.isfinite(values(found, "train", "", "step_seconds")[0])
+    assert not values(found, "train", "", "samples_per_second")
+    assert not values(found, "train", "", "step_seconds")

@@ -112,3 +112,33 @@ def test_wrong_words_on_the_command_line(cli: Cli, words: list[str]) -> None:
     ended = cli(*words)
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
+
+
+def test_a_title_chooses_itself_brackets_and_all(cli: Cli, suite: Path) -> None:
+    title = json.loads(cli("plan", suite, "--json").stdout)["trials"][0]["title"]
+    assert "[digit]" in title
+    pattern = title.replace("seed0", "*")
+    chosen = json.loads(cli("plan", suite, "--json", "--only", pattern).stdout)["trials"]
+    assert len(chosen) == 2
+
+
+@pytest.mark.parametrize("out", ["small.yaml", "small.yaml/below"])
+def test_a_results_folder_that_cannot_be(cli: Cli, suite: Path, out: str) -> None:
+    ended = cli("run", suite, "--executor", "serial", "--out", out)
+    assert ended.returncode == 2
+    assert "small.yaml" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_changed_code_of_a_users_own_weighting_runs_again(cli: Cli, suite: Path) -> None:
+    own = "from mtlbench.weightings.losses import Equal\n\n\nclass Mine(Equal):\n    '''Equal, by another name.'''\n"
+    (suite.parent / "mine.py").write_text(own)
+    suite.write_text(
+        suite.read_text().replace("weighting: equal", "weighting: 'mine:Mine'").replace("seeds: 2", "seeds: 1")
+    )
+    assert cli("run", suite, "--executor", "serial").returncode == 0
+    (suite.parent / "mine.py").write_text(own + "    # changed\n")
+    plan = json.loads(cli("plan", suite, "--json").stdout)
+    changed = [trial for trial in plan["trials"] if trial["state"] == "changed"]
+    assert [trial["method"] for trial in changed] == ["equal"]
+    assert changed[0]["reason"] == "code changed"
