@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 LARGEST = 3e38  # about the largest float32
 MANY = 30  # names are listed up to so many
+DECIMAL_COMMA = r"[+-]?\d+,\d+"
+CATEGORICAL = "or list the column as categorical"
 UNNAMED = "unnamed_"  # and its place: a column whose header is empty
 
 
@@ -40,7 +43,24 @@ def require(path: Path, columns: Collection[str], names: Collection[str], role: 
             hint = did_you_mean(name, columns)
             if "did you mean" not in hint and len(columns) > MANY:
                 hint = f"the file has {len(columns)} columns"
+            if any(is_number(column) for column in columns):  # data, more likely than a header
+                hint += "; a CSV file without a header line needs columns: […]"
             raise DataError(f"{path}: no column '{name}' for {role}; {hint}")
+
+
+def is_number(text: str) -> bool:
+    """Whether a text reads as a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def has_decimal_commas(column: Column) -> bool:
+    """Whether more than half of the cells are texts such as '12,5'."""
+    present = [cell for cell in column.dropna() if isinstance(cell, str)]
+    return 2 * sum(re.fullmatch(DECIMAL_COMMA, cell) is not None for cell in present) > column.count()
 
 
 def is_numeric(column: Column) -> bool:
@@ -58,9 +78,9 @@ def is_numeric(column: Column) -> bool:
     return len(present) > 0 and bool(pd.to_numeric(present, errors="coerce").notna().mean() > 0.5)
 
 
-def numbers(path: Path, column: Column) -> Array:
+def numbers(path: Path, column: Column, otherwise: str = CATEGORICAL) -> Array:
     """float64 [N], NaN where missing; dates count days since 1970. Raises DataError for the first cell that is no
-    number, or larger than float32 can hold.
+    number, or larger than float32 can hold; ``otherwise`` ends its advice.
     """
     import pandas as pd
 
@@ -74,8 +94,7 @@ def numbers(path: Path, column: Column) -> Array:
         raise DataError(
             f"{path}: column '{column.name}' holds numbers, but row {row_number(column, wrong[0])} holds "
             f"'{column.iloc[wrong[0]]}' ({len(wrong)} such rows); expected finite numbers. "
-            "Correct them, name that text in missing_values, "
-            "or list the column as categorical"
+            f"Correct them, name that text in missing_values, {otherwise}"
         )
     return values
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import DataError
 from .assemble import standardise
-from .tabular_columns import categories, is_numeric, numbers
+from .tabular_columns import categories, has_decimal_commas, is_numeric, numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,15 +95,21 @@ Feature = Numeric | Categorical
 def read_features(
     path: Path, frame: pd.DataFrame, names: Sequence[str], categorical: Sequence[str], most: int
 ) -> tuple[list[Feature], list[str]]:
-    """The features of these columns, and notes on levels without a column and on features that say nothing: those
-    without any value, and categories that are different in each row, such as names. Raises DataError.
+    """The features of these columns, and notes on decimal commas, on levels without a column and on features that say
+    nothing: those without any value, and categories that are different in each row, such as names. Raises DataError.
     """
     empty = [name for name in names if frame[name].isna().all()]
     features = [_read(path, frame[name], name in categorical, most) for name in names if name not in empty]
+    texts = [f.name for f in features if isinstance(f, Categorical) and f.name not in categorical]
+    commas = [name for name in texts if has_decimal_commas(frame[name])]
     keys = [f.name for f in features if isinstance(f, Categorical) and f.levels == len(frame)]
     kept = [feature for feature in features if feature.name not in keys]
     notes = [f"features without any value are left out: {', '.join(empty)}"] if empty else []
     notes += [f"text features that differ in each row are left out: {', '.join(keys)}"] if keys else []
+    if commas:
+        notes.append(
+            'features with decimal commas are text, state decimal: "," if they are numbers: ' + ", ".join(commas)
+        )
     for feature in kept:
         if isinstance(feature, Categorical) and feature.levels > most:
             notes.append(f"feature '{feature.name}': {feature.levels} levels, the {most} most frequent in train count")

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from ..core.errors import DataError
 from .files import opened
 from .tabular_arff import read_arff
-from .tabular_columns import unique_names
+from .tabular_columns import UNNAMED, is_number, unique_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +24,7 @@ Format = Literal["csv", "parquet", "arff"]
 SUFFIXES: dict[str, Format] = {".parquet": "parquet", ".pq": "parquet", ".arff": "arff"}
 DELIMITERS = ",;\t|"
 SAMPLE_LINES = 20
+HEAD = 1024  # a binary file has a zero byte among so many
 INDEX = re.compile(r"__index_level_\d+__")  # what pandas calls an index without a name
 
 
@@ -62,14 +64,21 @@ def read_table(path: Path, how: Reading) -> pd.DataFrame:
 def _text(path: Path, encoding: str) -> str:
     try:
         with opened(path) as stream:
-            return stream.read().decode("utf-8-sig" if encoding == "utf-8" else encoding)
+            text = stream.read().decode("utf-8-sig" if encoding == "utf-8" else encoding)
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path}: expected text in {encoding}, got byte 0x{error.object[error.start]:02x} at position "
-            f"{error.start}; state the file's encoding, e.g. encoding: latin-1"
+            f"{error.start}; state the file's encoding, e.g. encoding: latin-1, if it is a CSV or ARFF file, "
+            "or format: parquet; other formats are not read"
         ) from error
     except LookupError as error:
         raise DataError(f"{path}: unknown encoding '{encoding}', expected one such as utf-8 or latin-1") from error
+    if "\0" in text[:HEAD]:
+        raise DataError(
+            f"{path}: expected a CSV, Parquet or ARFF file, got a binary one (a zero byte at position "
+            f"{text.index(chr(0))}); export the table as CSV, or state encoding: utf-16 if it is such text"
+        )
+    return text
 
 
 def _csv(path: Path, text: str, how: Reading) -> pd.DataFrame:
@@ -83,7 +92,7 @@ def _csv(path: Path, text: str, how: Reading) -> pd.DataFrame:
         names = _header(path, first, how.columns)
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(
+            frame = pd.read_csv(
                 io.StringIO(text),
                 sep=delimiter,
                 decimal=how.decimal,
@@ -102,6 +111,22 @@ def _csv(path: Path, text: str, how: Reading) -> pd.DataFrame:
             f"{path}: expected {len(names)} fields in each row, as many as column names, got more; "
             "is there a delimiter at the end of the lines?"
         ) from error
+    if frame[names[-1]].isna().any():  # as a short row's last cell is
+        _refuse_short_rows(path, text, delimiter, names)
+    return frame
+
+
+def _refuse_short_rows(path: Path, text: str, delimiter: str, names: list[str]) -> None:
+    """Raise DataError for the first row that ends before its last named column; pandas would fill it up."""
+    fewest = max((place for place, name in enumerate(names, 1) if not name.startswith(UNNAMED)), default=0)
+    records = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
+    with suppress(csv.Error):  # pandas has read the file; what csv refuses, such as a very long cell, is no fault
+        for record in records:
+            if any(cell.strip() for cell in record) and len(record) < fewest:
+                raise DataError(
+                    f"{path}: expected {len(names)} fields in each row, as many as column names, got {len(record)} "
+                    f"in line {records.line_num}; a missing value needs its delimiter, too"
+                )
 
 
 def _header(path: Path, first: list[str], columns: tuple[str, ...] | None) -> list[str]:
@@ -110,20 +135,12 @@ def _header(path: Path, first: list[str], columns: tuple[str, ...] | None) -> li
         if len(columns) != len(first):
             raise DataError(f"{path}: expected {len(columns)} fields, one for each of columns, got {len(first)}")
         return unique_names(path, columns)
-    if all(_is_number(name) for name in first):
+    if all(is_number(name) for name in first):
         raise DataError(
             f"{path}: expected column names in the first line, got numbers only ({', '.join(first[:3])}, …); "
             "name them with columns: […]"
         )
     return unique_names(path, first)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _sniff(text: str) -> str:

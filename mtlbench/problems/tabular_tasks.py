@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from ..core.config import Config
 from ..core.errors import DataError
 from ..core.task import TaskSpec
-from .tabular_columns import categories, is_numeric, numbers
+from .tabular_columns import categories, has_decimal_commas, is_numeric, numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +87,8 @@ def read_labels(path: Path, column: pd.Series[Any], target: Target) -> Labels:
         )
     loss = target.loss or LOSSES[kind][0]
     if kind == "regression":
-        values = numbers(path, column)
+        advice = f"or, if these are classes, state targets: {{{name}: {{kind: classification}}}}"
+        values = numbers(path, column, advice)
         spec = TaskSpec(name, 1, loss, target.metrics, unit=target.unit)
         known = ~np.isnan(values)
         distinct = len(set(values[known].tolist()))
@@ -110,9 +111,17 @@ def read_labels(path: Path, column: pd.Series[Any], target: Target) -> Labels:
 
 def _infer(path: Path, column: pd.Series[Any]) -> str:
     """Numbers mean regression, except 0 and 1 alone; two categories mean binary, more mean classification."""
-    if is_numeric(column):
-        return "binary" if set(column.dropna()) == {0, 1} else "regression"
+    import pandas as pd
+
     distinct, labelled = column.nunique(), int(column.notna().sum())
+    if is_numeric(column):
+        values = set(pd.to_numeric(column.dropna(), errors="coerce"))
+        return "binary" if values == {0, 1} and distinct == 2 else "regression"  # '1' and '1.0' would be two classes
+    if distinct > FEW and has_decimal_commas(column):
+        raise DataError(
+            f"{path}: target '{column.name}' holds texts such as '{column.dropna().iloc[0]}': expected numbers with a "
+            'decimal point; state decimal: "," and correct cells that are no numbers, or state kind: classification'
+        )
     if distinct > FEW and distinct > labelled / 2:
         raise DataError(
             f"{path}: target '{column.name}' holds {distinct} different texts in {labelled} rows: expected numbers or "

@@ -65,6 +65,26 @@ def test_text_in_a_numeric_column_names_row_and_value(tmp_path: Path) -> None:
     )
 
 
+def test_advice_for_a_wrong_cell_fits_the_columns_role(tmp_path: Path) -> None:
+    assert fault(tmp_path, changed("x", 7, "1.5 kg")).endswith("or list the column as categorical")
+    advice = "state targets: {y: {kind: classification}}"
+    assert fault(tmp_path, changed("y", 3, "seven")).endswith(advice)
+
+
+def test_a_file_without_a_header_line(tmp_path: Path) -> None:
+    data_as_names = {"13": [1] * ROWS}
+    assert fault(tmp_path, data_as_names, targets=["income"]).endswith("without a header line needs columns: […]")
+    assert "header line" not in fault(tmp_path, targets=["income"])
+
+
+def test_decimal_commas_in_a_target(tmp_path: Path) -> None:
+    for distinct in (ROWS, 21):  # also where values recur, as classes do
+        commas = {"y": [f"{i % distinct},5" for i in range(ROWS)]}
+        message = fault(tmp_path, commas)
+        assert "target 'y' holds texts such as '0,5'" in message
+        assert 'state decimal: ","' in message
+
+
 def test_rows_left_out_are_counted(tmp_path: Path) -> None:
     columns = {**changed("y", 1, None), **changed("x", 7, "oops")}
     assert "row 7 holds 'oops'" in fault(tmp_path, columns)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mtlbench.core.errors import DataError
-from mtlbench.problems.tabular import MISSING
+from mtlbench.problems.tabular import MISSING, Tabular
 from mtlbench.problems.tabular_columns import categories, is_numeric, numbers, times
 from mtlbench.problems.tabular_read import Reading, read_table
 
@@ -174,6 +174,9 @@ def test_mulan_missing_values(real_data: Path) -> None:
         (b"1.0,2.0\n3.0,4.0\n", "expected column names in the first line, got numbers only"),
         (b"a,b\n1,2\n3,4,5\n", "Expected 2 fields in line 3, saw 3"),
         (b"a,b\n1,2,3\n4,5,6\n", "expected 2 fields in each row"),
+        (b"a,b,c\n1,2,\n\n3,4\n", "expected 3 fields in each row, as many as column names, got 2 in line 4"),
+        (b'a,b,c\n1,"2\n\n",\n3\n', "got 1 in line 5"),
+        (b"MATLAB 5.0 MAT-file" + b" " * 105 + b"\0\1IM", "expected a CSV, Parquet or ARFF file, got a binary one"),
         (b'a,b\n1,"2\n3,4\n', "expected a CSV table"),
         (b"a,b\n\xff\xfe,2\n", "expected text in utf-8, got byte 0xff at position 4; state the file's encoding"),
         (b"\x89PNG\r\n\x1a\n\0\0", "expected text in utf-8, got byte 0x89"),
@@ -204,6 +207,20 @@ def test_a_delimiter_at_the_end_of_each_row_is_harmless(tmp_path: Path) -> None:
     assert read(tmp_path / "a.csv", "a,b\n1,2,\n3,4,\n").to_dict("list") == {"a": [1, 3], "b": [2, 4]}
 
 
+def test_rows_whose_last_fields_are_empty_are_not_short(tmp_path: Path) -> None:
+    frame = read(tmp_path / "a.csv", "a,b,c\n1,,\n \n,,\n2,3,4\n")
+    assert frame["b"].isna().tolist() == [True, True, False]
+    frame = read(tmp_path / "a.csv", "a,b,\n1,2\n3,4\n")
+    assert frame["b"].tolist() == [2, 4]
+    assert read(tmp_path / "a.csv", "a,b\nx,\n" + "y" * 200_000 + ",1\n")["b"].isna().tolist() == [True, False]
+
+
+def test_utf16_is_no_binary_file(tmp_path: Path) -> None:
+    assert read(tmp_path / "a.csv", "a,b\n1,2\n".encode("utf-16"), encoding="utf-16").to_dict("list") == {
+        "a": [1], "b": [2]
+    }  # fmt: skip
+
+
 def test_unnamed_columns_are_named_by_their_place(tmp_path: Path) -> None:
     assert list(read(tmp_path / "a.csv", ",x\n0,1\n").columns) == ["unnamed_1", "x"]
 
@@ -224,3 +241,17 @@ def test_times_order_numbers_and_dates(tmp_path: Path) -> None:
         DataError, match=r"a\.csv: column 'day': expected a number or an ISO date .* got '31/1/2024' in"
     ):
         times(path, pd.Series(["2024-01-01", "31/1/2024"], name="day"))
+
+
+def test_zeros_and_ones_in_text_are_binary(tmp_path: Path) -> None:
+    pd.DataFrame({"x": range(40), "sick": ["0", "1"] * 20}).to_parquet(tmp_path / "a.parquet")
+    outline = Tabular.model_validate({"path": "a.parquet", "targets": ["sick"]}).outline(tmp_path)
+    assert "inferred binary: sick (positive class '1')" in outline.notes
+
+
+def test_decimal_commas_in_a_feature_are_noted(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x;c;y\n" + "".join(f"{i},5;{'uv'[i % 2]};{i}\n" for i in range(40)))
+    spec = {"path": "a.csv", "targets": ["y"]}
+    notes = " ".join(Tabular.model_validate(spec).outline(tmp_path).notes)
+    assert 'state decimal: "," if they are numbers: x' in notes
+    assert "decimal" not in " ".join(Tabular.model_validate({**spec, "decimal": ","}).outline(tmp_path).notes)
