@@ -31,7 +31,8 @@ class Delta:
     """Delta m of one method on one problem with one engine.
 
     ``interval`` is the 95 % interval; ``wide`` the one that allows for all ``comparisons`` at once (Bonferroni).
-    ``reason`` says why there is no Delta m, ``flags`` what to doubt about it.
+    ``reason`` says why there is no Delta m, ``flags`` what to doubt about it, ``unlike`` what
+    else than joint training sets the method apart from the baseline: optimizer, schedule …
     """
 
     problem: str
@@ -49,6 +50,7 @@ class Delta:
     rank: float = math.nan
     reason: str = ""
     flags: tuple[str, ...] = ()
+    unlike: tuple[str, ...] = ()
 
     @property
     def mean(self) -> float:
@@ -100,7 +102,7 @@ def _delta(data: Data, problem: str, method: str, engine: str) -> Delta:
     baseline = method == data.baseline(problem)
     scores = data.scores(problem, method, engine)
     planned = data.planned_seeds(problem, method, engine)
-    bare = Delta(problem, method, engine, baseline)
+    bare = Delta(problem, method, engine, baseline, unlike=() if baseline else data.unlike_baseline(method))
     if baseline:
         complete = scores.dropna() if len(tasks) else scores.iloc[:0]
         return replace(bare, seeds=tuple(complete.index), left_out=planned - len(complete))

@@ -14,6 +14,7 @@ import pandas as pd
 EAGER = "eager"  # the engine that others are compared with
 KEYS = ["problem", "method", "engine", "seed"]
 
+_TRAINING = ("learner", "optimizer", "schedule", "train")
 _DIVERGED = 1e100  # a metric beyond this is no number any more; its square overflows
 _WORDS = ("trial", "kind", "suite", "problem", "method", "architecture", "weighting", "engine", "optimizer")
 _RECORDS = {
@@ -105,6 +106,17 @@ class Data:
     def baseline(self, problem: str) -> str:
         """The single-task method of a problem, "" where there is none."""
         return self._baselines.get(problem, "")
+
+    def joint(self, problem: str) -> bool:
+        """Whether there is more than one task to train jointly."""
+        planned = self.trials.loc[self.trials["problem"] == problem, "tasks"]
+        return len(set(",".join(planned).split(","))) > 1
+
+    def unlike_baseline(self, method: str) -> tuple[str, ...]:
+        """How a method is trained otherwise than the single-task baseline, as the suite tells: optimizer, schedule …"""
+        ours = {**self.suite, **self.suite.get("methods", {}).get(method, {})}
+        single = {**self.suite, **self.suite.get("single_task", {})}
+        return tuple(key for key in _TRAINING if ours.get(key) != single.get(key))
 
     def methods(self, problem: str) -> tuple[str, ...]:
         """The baseline first, then in the order of the plan."""

@@ -8,7 +8,7 @@ import pandas as pd
 
 from .deltas import Delta
 from .evidence import Evidence
-from .format import NOTHING, bracket, count, decimals_for, limits, memory, number, p_value, short
+from .format import NOTHING, bracket, count, decimals_for, limits, listing, memory, number, p_value, short
 from .parts import Cell, Column, Panel, Part, Statement, Table, panel_of
 from .statistics import Interval
 from .timings import Timing
@@ -17,8 +17,9 @@ _CAPTION = (
     "Δm: mean over tasks of the relative gain of the main test metric over single-task training, in percent, positive "
     "is better; in brackets its 95 % interval (Student's t over seeds, the baseline's uncertainty included). Mean rank "
     "is over tasks, 1 is best. The single-task row is one model a task: parameters and training seconds are sums over "
-    "tasks, samples/s is 1 / Σ 1/rate (a row counts when every task has seen it), peak memory is the largest. "
-    "Bold is best; ≈ marks intervals that overlap the best one's."
+    "tasks, samples/s is 1 / Σ 1/rate (a row counts when every task has seen it), peak memory is the largest; on a CPU "
+    "it is the resident memory of the whole worker process, so compare it only between runs of the same kind. "
+    "Bold is best; ≈ marks a Δm whose difference to the best, paired by seed, has a 95 % interval that holds zero."
 )
 _ENGINES = " × eager: samples/s over eager's of the same method, paired by seed."
 _TESTED = " * and p: exact sign-flip test over seeds, Holm-corrected over methods, p ≤ 0.05."
@@ -30,7 +31,8 @@ def section(evidence: Evidence) -> Part | None:
     if not evidence.deltas:
         return None
     tested = any(delta.testable for delta in evidence.deltas)
-    panels = tuple(_panel(evidence, problem, tested) for problem in evidence.data.problems)
+    everywhere = all(timing.shared for timing in evidence.timings)
+    panels = tuple(_panel(evidence, problem, tested, everywhere) for problem in evidence.data.problems)
     shared = any(timing.shared for timing in evidence.timings)
     several = len(evidence.data.engines) > 1
     caption = _CAPTION + (_ENGINES if several else "") + (_TESTED if tested else "") + (_SHARED if shared else "")
@@ -43,8 +45,15 @@ def _flags(evidence: Evidence) -> tuple[Statement, ...]:
         Statement(f"{delta.method} on {delta.problem}: {text}.", "warning")
         for problem in evidence.data.problems
         for delta in evidence.of(problem)
-        for text in (*delta.flags, *([f"no Δm, {delta.reason}"] if delta.reason else []))
+        for text in (*delta.flags, *_unlike(delta), *([f"no Δm, {delta.reason}"] if delta.reason else []))
     )
+
+
+def _unlike(delta: Delta) -> list[str]:
+    """What else than joint training a Δm may come from."""
+    if not delta.unlike or not delta.found:
+        return []
+    return [f"{listing(delta.unlike, 4)} not as in single-task training, so Δm is not of joint training alone"]
 
 
 def _raw(evidence: Evidence) -> pd.DataFrame:
@@ -82,12 +91,11 @@ def _limits(name: str, interval: Interval | None) -> dict[str, float]:
     return {f"{name}_low": interval.low if interval else nan, f"{name}_high": interval.high if interval else nan}
 
 
-def _panel(evidence: Evidence, problem: str, tested: bool) -> Panel:
+def _panel(evidence: Evidence, problem: str, tested: bool, everywhere: bool) -> Panel:
     order = evidence.order(problem)
     found = sorted((d for d in evidence.deltas if d.problem == problem), key=lambda d: order.index(d.method))
     timed = [evidence.timing(problem, delta.method, delta.engine) for delta in found]
-    everywhere = all(timing.shared for timing in timed if timing)
-    mark = ", shared" if everywhere and any(timed) else ""
+    mark = ", shared" if everywhere and evidence.timings else ""
     columns = [Column("method", number=False), Column("engine", number=False), Column("Δm [%]", higher=True)]
     columns += [Column("mean rank", higher=False), Column("seeds"), Column("p (Holm)")]
     columns += [Column(f"samples/s{mark}", higher=True), Column("× eager"), Column("peak memory")]
@@ -124,6 +132,7 @@ def _cost(timing: Timing | None, marked: bool) -> list[Cell]:
 
 def _gain(delta: Delta, decimals: int) -> Cell:
     if delta.baseline:
-        return Cell("0 (reference)", 0.0, Interval(0.0, 0.0))
+        return Cell("0 (reference)", 0.0, Interval(0.0, 0.0), by_seed=dict.fromkeys(delta.seeds, 0.0))
     text = number(delta.mean, decimals, sign=True) + ("*" if delta.significant else "")
-    return Cell(f"{text} {limits(delta.interval, decimals)}".strip(), delta.mean, delta.interval)
+    by_seed = dict(zip(delta.seeds, delta.found.influence.tolist(), strict=True)) if delta.found else {}
+    return Cell(f"{text} {limits(delta.interval, decimals)}".strip(), delta.mean, delta.interval, by_seed=by_seed)

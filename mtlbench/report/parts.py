@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+from .statistics import Interval, mean_interval
+
 if TYPE_CHECKING:
     import pandas as pd
-
-    from .statistics import Interval
 
 Mark = Literal["", "best", "second"]
 Tone = Literal["plain", "good", "bad", "mixed", "unclear", "warning"]
@@ -29,7 +29,8 @@ class Cell:
     interval: Interval | None = None
     detail: str = ""  # a second, quieter line
     mark: Mark = ""
-    tie: bool = False  # not the best, but its interval overlaps the best one's
+    tie: bool = False  # not the best, but the interval of its paired difference to the best holds zero
+    by_seed: Mapping[int, float] = field(default_factory=dict, compare=False)  # what that difference is taken of
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,14 @@ class Panel:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
+    @property
+    def text(self) -> pd.DataFrame:
+        """The grid as a frame of strings."""
+        import pandas as pd
+
+        labels = [column.label for column in self.columns]
+        return pd.DataFrame([[cell.text for cell in row] for row in self.rows], columns=labels)
+
 
 @dataclass(frozen=True)
 class Table:
@@ -77,8 +86,7 @@ class Table:
 
         frames = []
         for panel in self.panels or self.folded:
-            labels = [column.label for column in panel.columns]
-            frame = pd.DataFrame([[cell.text for cell in row] for row in panel.rows], columns=labels)
+            frame = panel.text
             if len(self.panels or self.folded) > 1:
                 frame.insert(0, "", panel.title, allow_duplicates=True)
             frames.append(frame)
@@ -142,22 +150,23 @@ def file_names(titles: Iterable[str], stem: str) -> dict[str, str]:
 
 
 def marked(cells: Sequence[Cell], higher: bool | None) -> list[Cell]:
-    """The same cells with best, second, and those whose interval overlaps the best one's (ties) marked."""
+    """The same cells with best, second, and those that no paired difference tells from the best (ties) marked."""
     ranked = sorted({cell.value for cell in cells if math.isfinite(cell.value)}, reverse=bool(higher))
     if higher is None or len(ranked) < 2:
         return list(cells)
     marks: dict[float, Mark] = {ranked[1]: "second", ranked[0]: "best"}
     best = next(cell for cell in cells if cell.value == ranked[0])
     return [
-        replace(cell, mark=marks.get(cell.value, ""), tie=cell.value != best.value and _overlap(cell, best))
+        replace(cell, mark=marks.get(cell.value, ""), tie=cell.value != best.value and _undecided(cell, best))
         for cell in cells
     ]
 
 
-def _overlap(one: Cell, other: Cell) -> bool:
-    if one.interval is None or other.interval is None:
-        return False
-    return one.interval.low <= other.interval.high and other.interval.low <= one.interval.high
+def _undecided(one: Cell, best: Cell) -> bool:
+    """Whether the interval of the difference over the seeds that both have holds zero; without one there is no tie."""
+    seeds = sorted(one.by_seed.keys() & best.by_seed.keys())
+    interval = mean_interval([one.by_seed[seed] - best.by_seed[seed] for seed in seeds])
+    return interval is not None and interval.contains(0)
 
 
 def panel_of(

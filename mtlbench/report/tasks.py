@@ -33,17 +33,23 @@ _COLUMNS = [
     "difference_high",
     "paired_seeds",
 ]
-Cells = dict[tuple[str, ...], Any]  # (problem, task, metric, method) -> row of the raw table
+_KEYS = ["problem", "task", "metric", "method", "engine"]
+Found = tuple[Any, pd.Series]  # a row of the raw table, and its values by seed
+Cells = dict[tuple[str, ...], Found]  # by problem, task, metric, method
 _WIDE = 8  # most columns of numbers in a panel that is not turned round
 
 
 def section(evidence: Evidence) -> Part | None:
     """Main metrics in one panel a problem; the other metrics folded below, one panel a task."""
-    raw = _raw(evidence.data)
+    series = _series(evidence.data)
+    raw = _raw(evidence.data, series)
     if raw.empty:
         return None
     shown = raw[[evidence.engine(row.problem, row.method) == row.engine for row in rows(raw)]]
-    cells: Cells = {(r.problem, r.task, r.metric, r.method): r for r in rows(shown)}
+    cells: Cells = {
+        (r.problem, r.task, r.metric, r.method): (r, series[r.problem, r.task, r.metric, r.method, r.engine])
+        for r in rows(shown)
+    }
     panels = tuple(_main(evidence, problem, cells) for problem in evidence.data.problems)
     others = [
         panel
@@ -55,23 +61,28 @@ def section(evidence: Evidence) -> Part | None:
     caption = (
         f"Test metrics, mean ± 95 % interval over {'–'.join(map(str, sorted({seeds[0], seeds[-1]})))} seeds (Student's "
         "t); below each, the difference to single-task training, paired by seed, in the metric's unit, with its 95 % "
-        "interval. Arrows point to better; bold is best; ≈ marks intervals that overlap the best one's. Engines differ "
-        "in speed alone, so one is shown; all are in the CSV file."
+        "interval. Arrows point to better; bold is best; ≈ marks what differs from the best, paired by seed, by an "
+        "interval that holds zero. Engines differ in speed alone, so one is shown; all are in the CSV file."
     )
     return Part(
         "tasks", "Tasks", tables=(Table("tasks", "Tasks", caption, raw, panels, tuple(others), "Other metrics"),)
     )
 
 
-def _raw(data: Data) -> pd.DataFrame:
-    facts = data.records
-    facts = facts[(facts["split"] == "test") & (facts["task"] != "")]
-    keys = ["problem", "task", "metric", "method", "engine"]
-    series = {key: group.groupby("seed")["value"].mean().dropna() for key, group in groups(facts, keys)}
-    heads = facts.drop_duplicates(keys)
+def _facts(data: Data) -> pd.DataFrame:
+    return data.records[(data.records["split"] == "test") & (data.records["task"] != "")]
+
+
+def _series(data: Data) -> dict[tuple[str, ...], pd.Series]:
+    """Test values by seed, of every problem, task, metric, method and engine."""
+    return {key: group.groupby("seed")["value"].mean().dropna() for key, group in groups(_facts(data), _KEYS)}
+
+
+def _raw(data: Data, series: Mapping[tuple[str, ...], pd.Series]) -> pd.DataFrame:
+    heads = _facts(data).drop_duplicates(_KEYS)
     found = []
     for head in rows(heads):
-        values = series[tuple(getattr(head, key) for key in keys)]
+        values = series[tuple(getattr(head, key) for key in _KEYS)]
         single = _single(data, head, series)
         found.append({**_head(head), **_summary(values, single, head.method == data.baseline(head.problem))})
     return pd.DataFrame(found, columns=_COLUMNS)
@@ -111,21 +122,22 @@ def _interval(low: float, high: float) -> Interval | None:
     return Interval(low, high) if math.isfinite(low) else None
 
 
-def _cells(found: list[Any]) -> list[Cell]:
+def _cells(found: list[Found | None]) -> list[Cell]:
     """One metric of several methods, with decimals in common."""
-    known = [row for row in found if row is not None]
+    known = [each[0] for each in found if each is not None]
     halves = ((row.high - row.low) / 2 for row in known)
     decimals = decimals_for(halves, (row.mean for row in known))
-    return [Cell("–") if row is None else _cell(row, decimals) for row in found]
+    return [Cell("–") if each is None else _cell(*each, decimals) for each in found]
 
 
-def _cell(row: Any, decimals: int) -> Cell:
+def _cell(row: Any, values: pd.Series, decimals: int) -> Cell:
     mean, low, high, difference, below, above = (
         float(getattr(row, name)) for name in ("mean", "low", "high", "difference", "difference_low", "difference_high")
     )
     interval = _interval(low, high)
     detail = bracket(difference, _interval(below, above), decimals) if math.isfinite(difference) else ""
-    return Cell(plus_minus(mean, interval, decimals), mean, interval, detail)
+    by_seed = {int(seed): float(value) for seed, value in zip(values.index, values, strict=True)}
+    return Cell(plus_minus(mean, interval, decimals), mean, interval, detail, by_seed=by_seed)
 
 
 def _main(evidence: Evidence, problem: str, cells: Cells) -> Panel:

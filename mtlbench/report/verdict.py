@@ -25,9 +25,12 @@ _WORDS = {
 
 def section(evidence: Evidence) -> Part:
     """One statement a problem, one an engine, and what the number of seeds allows."""
-    statements = [_problem(problem, evidence.of(problem)) for problem in evidence.data.problems]
-    statements += _power([delta for problem in evidence.data.problems for delta in evidence.of(problem)])
-    statements += [s for engine in evidence.data.engines if engine != EAGER for s in _engine(evidence, engine)]
+    data = evidence.data
+    statements = [
+        _problem(problem, evidence.of(problem)) if data.joint(problem) else _alone(problem) for problem in data.problems
+    ]
+    statements += _power([d for problem in data.problems if data.joint(problem) for d in evidence.of(problem)])
+    statements += [s for engine in data.engines if engine != EAGER for s in _engine(evidence, engine)]
     return Part("verdict", "Verdict", tuple(statements or [Statement("There is no trial to judge.", "warning")]))
 
 
@@ -50,10 +53,14 @@ def _problem(problem: str, found: Sequence[Delta]) -> Statement:
         return Statement(f"Nothing can be said about joint training on {problem}: {_reasons(why)}.", "warning")
     groups = {name: [d for d in known if d.outcome == name] for name in _WORDS}
     if len(groups["few"]) == len(known):
-        return Statement(_without_interval(problem, known), "unclear")
+        return Statement(_without_interval(problem, known), "unclear", tuple(_doubts(known)))
     head, tone = _head(len(groups["better"]), len(groups["worse"]), len(known))
     points = [text.format(gains(groups[name], 4, known)) for name, text in _WORDS.items() if groups[name]]
     return Statement(head.format(f"{problem}{_over(known)}"), tone, (*points, *_doubts(known)))
+
+
+def _alone(problem: str) -> Statement:
+    return Statement(f"No verdict on {problem}, one task: nothing is trained jointly.")
 
 
 def _without_interval(problem: str, known: Sequence[Delta]) -> str:
@@ -82,7 +89,11 @@ def _over(known: Sequence[Delta]) -> str:
 
 def _doubts(known: Sequence[Delta]) -> list[str]:
     flags = sorted({f"{delta.method}: {flag}" for delta in known for flag in delta.flags})
-    return [f"mind: {listing(flags, 2)}"] if flags else []
+    unlike = [f"{delta.method} ({listing(delta.unlike, 4)})" for delta in known if delta.unlike]
+    doubts = [f"mind: {listing(flags, 2)}"] if flags else []
+    if unlike:
+        doubts.append(f"not of joint training alone, for settings other than single-task's: {', '.join(unlike)}")
+    return doubts
 
 
 def _reasons(why: Sequence[str]) -> str:

@@ -1,10 +1,12 @@
 import pytest
 
 from mtlbench.report.evidence import gather
+from mtlbench.report.methods import section as methods_section
 from mtlbench.report.verdict import section
 from report.samples import sample
 
-QUICK = {"epochs": 1, "tasks": {"ink": ("rmse", "", False, 11.2, 0.35)}}
+SPEC = ("rmse", "", False, 11.2, 0.35)
+QUICK = {"epochs": 1, "tasks": {"ink": SPEC, "slant": SPEC}}
 
 
 def verdict(**options):
@@ -77,3 +79,25 @@ def test_engines_are_judged_by_speed_and_accuracy():
 def test_shared_machines_make_a_hint():
     said = verdict(methods={"a": 9.0}, engines=("eager", "fused"), alone=False)
     assert any("take this as a hint" in text for _, text in said)
+
+
+def test_one_task_is_no_joint_training():
+    found = verdict(methods={"a": 9.0}, tasks={"ink": SPEC})
+    assert found == [("plain", "No verdict on digits, one task: nothing is trained jointly.")]
+
+
+@pytest.mark.parametrize("seeds", [2, 5])
+def test_gains_of_other_settings_are_not_credited_to_joint_training(seeds):
+    found = sample(methods={"a": 9.0, "b": 9.0}, **QUICK, seeds=seeds)
+    suite = {
+        "optimizer": {"name": "adam"},
+        "methods": {"a": {"train": {"epochs": 9}}, "b": {"train": {"epochs": 3}}},
+        "single_task": {"label": "single-task", "train": {"epochs": 3}},
+    }
+    records, trials, environments, _ = found.frames()
+    evidence = gather(records, trials, environments, suite)
+    said = str(section(evidence).statements[0])
+    assert "not of joint training alone, for settings other than single-task's: a (train)" in said
+    assert "b (" not in said
+    flagged = [str(statement) for statement in methods_section(evidence).statements]
+    assert flagged == ["a on digits: train not as in single-task training, so Δm is not of joint training alone."]

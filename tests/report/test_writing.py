@@ -173,14 +173,26 @@ def test_markdown_report(report):
 
 
 def test_marks():
-    def cells(*values, half=0.0):
-        return [Cell(str(v), v, Interval(v - half, v + half) if half else None) for v in values]
+    def cells(*values):
+        return [Cell(str(v), v) for v in values]
 
     assert [c.mark for c in marked(cells(1.0, 3.0, 2.0), True)] == ["", "best", "second"]
     assert [c.mark for c in marked(cells(1.0, 3.0, 2.0), False)] == ["best", "", "second"]
     assert [c.mark for c in marked(cells(3.0, 3.0, NAN), True)] == ["", "", ""]
-    assert [c.tie for c in marked(cells(1.0, 3.0, 2.0, half=0.6), True)] == [False, False, True]
     assert [c.mark for c in marked(cells(1.0, 2.0), None)] == ["", ""]
+
+
+def test_ties_are_paired_by_seed():
+    def tied(*values_by_seed):
+        cells = [
+            Cell("", sum(values) / len(values), Interval(0, 99), by_seed=dict(enumerate(values)))
+            for values in values_by_seed
+        ]
+        return [cell.tie for cell in marked(cells, True)]
+
+    assert tied((1.0, 50.0, 90.0), (2.1, 51.0, 91.0)) == [False, False]  # wide, but better with every seed
+    assert tied((1.0, 52.0, 90.0), (2.1, 51.0, 91.0)) == [True, False]
+    assert tied((1.0, 52.0), (2.1, 51.0)) == [False, False]  # too few to say
 
 
 def test_numbers():
