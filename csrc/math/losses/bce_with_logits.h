@@ -4,8 +4,8 @@
 #pragma once
 
 #include "math/elementary.h"
-#include "math/number.h"
 #include "math/losses/loss.h"
+#include "math/number.h"
 
 namespace mtlbench {
 

@@ -4,8 +4,8 @@
 // It is beta times the smooth absolute error.
 #pragma once
 
-#include "math/number.h"
 #include "math/losses/loss.h"
+#include "math/number.h"
 
 namespace mtlbench {
 

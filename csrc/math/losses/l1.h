@@ -1,8 +1,8 @@
 // Absolute error: L = |x - y|, dL/dx = sign(x - y), and 0 where x = y.
 #pragma once
 
-#include "math/number.h"
 #include "math/losses/loss.h"
+#include "math/number.h"
 
 namespace mtlbench {
 

@@ -1,8 +1,8 @@
 // Squared error: L = (x - y)^2, dL/dx = 2 (x - y).
 #pragma once
 
-#include "math/number.h"
 #include "math/losses/loss.h"
+#include "math/number.h"
 
 namespace mtlbench {
 

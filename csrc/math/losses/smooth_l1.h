@@ -4,8 +4,8 @@
 // beta = 0 is the absolute error.
 #pragma once
 
-#include "math/number.h"
 #include "math/losses/loss.h"
+#include "math/number.h"
 
 namespace mtlbench {
 

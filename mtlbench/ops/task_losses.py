@@ -1,0 +1,263 @@
+"""All task losses of one step, of different kinds and sizes, and their weighted total."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from . import backend
+
+Reduction = Literal["mean", "sum"]
+
+# The order is that of LossKind in csrc/math/task_losses.h.
+KINDS = ("cross_entropy", "bce_with_logits", "mse", "l1", "smooth_l1", "huber", "cosine")
+_CODES = {kind: code for code, kind in enumerate(KINDS)}
+_SPANS_CLASSES = (_CODES["cross_entropy"], _CODES["cosine"])  # dimension 1 of their outputs is one position
+
+
+def task_losses(
+    outputs: Sequence[Tensor],
+    targets: Sequence[Tensor],
+    kinds: Sequence[str],
+    weights: Tensor | None = None,
+    *,
+    reduction: Reduction = "mean",
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+    masks: Sequence[Tensor | None] | None = None,
+    beta: float | Sequence[float] = 1.0,
+) -> tuple[Tensor, Tensor]:
+    r"""The total weighted loss (a scalar) and the task losses L [T]; one pass gives them and the outputs' gradients.
+
+    .. math:: L = \sum_t λ_t L_t, \qquad L_t = \frac{1}{N_t} \sum_{p\ \text{labelled}} \ell_t(x_p, y_p)
+
+    Kinds are the losses of torch.nn.functional: ``cross_entropy`` (outputs [N, C, ...]; targets: class indices
+    [N, ...], or probabilities in the shape of the outputs), ``bce_with_logits``, ``mse``, ``l1``, ``smooth_l1`` and
+    ``huber`` with ``beta`` (one, or one a task; huber's delta), targets in the shape of the outputs; ``cosine`` is
+    1 - cos over dimension 1 of outputs and targets [N, C, ...], for surface normals. ``weights`` is λ [T], default 1.
+
+    A position p is a row of classes, a vector of ``cosine``, or one number of the other kinds; N_t counts the labelled
+    ones (with ``reduction="sum"`` it is 1). ``masks``: bool, True where the label is known, in the shape of the
+    positions or of their first dimensions; None where all are. A class index equal to ``ignore_index`` is not labelled
+    either. A task with no labelled position has L_t = 0 and zero gradient, where torch's mean is NaN.
+    ``label_smoothing`` concerns cross-entropy alone. A weight of 0 multiplies: 0 times NaN is NaN, as in torch.
+
+    Outputs are float32, float64, bfloat16 or float16, computed in float32 or float64; the results are float32, or
+    float64 where an output is. Differentiable once, in outputs and weights (dL/dλ_t = L_t).
+
+    Raises: ValueError for lengths, shapes or names that do not match, TypeError for dtypes or devices that do not,
+    IndexError for a class index out of range. On CUDA nothing waits for the device: there such an index makes its
+    task's loss NaN, and ``check_labels`` names it.
+    """
+    if reduction not in ("mean", "sum"):
+        raise ValueError(f"task_losses: expected reduction 'mean' or 'sum', got {reduction!r}")
+    betas = (beta,) if isinstance(beta, float | int) else tuple(beta)
+    rest = (_codes(kinds), weights, masks or (), betas, reduction == "mean", ignore_index, label_smoothing)
+    if backend.module is not None and not torch.compiler.is_compiling():
+        done: tuple[Tensor, Tensor] | Literal[False] = backend.module.task_losses(outputs, targets, *rest)
+        if done is not False:
+            return done
+    kernels = backend.library(outputs[0].device) if len(outputs) else None
+    form = reference if kernels is None else kernels.task_losses
+    result: tuple[Tensor, Tensor] = form(list(outputs), list(targets), *rest)
+    return result
+
+
+def check_labels(
+    outputs: Sequence[Tensor],
+    targets: Sequence[Tensor],
+    kinds: Sequence[str],
+    *,
+    ignore_index: int = -100,
+    masks: Sequence[Tensor | None] | None = None,
+) -> None:
+    """Wait for the device and raise IndexError for the first class index out of range, naming task and element."""
+    _check_labels(outputs, targets, _codes(kinds), masks or (), ignore_index)
+
+
+def _codes(kinds: Sequence[str]) -> list[int]:
+    try:
+        return [_CODES[kind] for kind in kinds]
+    except KeyError as error:
+        raise ValueError(f"task_losses: expected kinds among {', '.join(KINDS)}, got {error.args[0]!r}") from None
+
+
+def _check_labels(
+    outputs: Sequence[Tensor],
+    targets: Sequence[Tensor],
+    codes: Sequence[int],
+    masks: Sequence[Tensor | None],
+    ignore_index: int,
+) -> None:
+    for t, (output, target, code) in enumerate(zip(outputs, targets, codes, strict=True)):
+        if code != _CODES["cross_entropy"] or target.is_floating_point():
+            continue
+        wrong = ((target < 0) | (target >= output.shape[1])) & (target != ignore_index)
+        if len(masks) and (mask := masks[t]) is not None:
+            wrong &= _spread(mask, target.shape)
+        if wrong.any():
+            element = int(wrong.flatten().nonzero()[0])
+            raise IndexError(
+                f"task_losses: expected targets[{t}] with labels from 0 to {output.shape[1] - 1} (or ignore_index), "
+                f"got {int(target.flatten()[element])} at element {element}"
+            )
+
+
+def _spread(mask: Tensor, shape: torch.Size) -> Tensor:
+    """A mask of the first dimensions as one of all dimensions."""
+    return mask.reshape([*mask.shape, *[1] * (len(shape) - mask.ndim)]).expand(shape)
+
+
+def reference(
+    outputs: Sequence[Tensor],
+    targets: Sequence[Tensor],
+    codes: Sequence[int],
+    weights: Tensor | None,
+    masks: Sequence[Tensor | None],
+    betas: Sequence[float],
+    mean: bool,
+    ignore_index: int,
+    label_smoothing: float,
+) -> tuple[Tensor, Tensor]:
+    """The same in torch, task by task, with the arguments of the compiled operation.
+
+    One difference: without a mask, NaN logits in a row at ``ignore_index`` reach the gradient, as in torch.
+    """
+    _check(outputs, targets, codes, weights, masks, betas)
+    if not torch.compiler.is_compiling() and outputs[0].device.type == "cpu":
+        _check_labels(outputs, targets, codes, masks, ignore_index)
+    losses = []
+    for t, (output, target, code) in enumerate(zip(outputs, targets, codes, strict=True)):
+        x = output.to(torch.promote_types(output.dtype, torch.float32))
+        known = masks[t] if len(masks) else None
+        if known is not None:
+            positions = x.shape[:1] + x.shape[2:] if code in _SPANS_CLASSES else x.shape
+            known = _spread(known, positions)
+            x = x.where(known.unsqueeze(1) if code in _SPANS_CLASSES else known, 0)
+        count: Tensor | int
+        if code == _CODES["cross_entropy"] and not target.is_floating_point():
+            loss, count = _cross_entropy(x, target.long(), known, ignore_index, label_smoothing)
+        else:
+            function = _FUNCTIONS[KINDS[code]]
+            each = function(x, target.to(x.dtype), betas[t if len(betas) > 1 else 0], label_smoothing)
+            loss = (each if known is None else each.where(known, 0)).sum()
+            count = max(each.numel(), 1) if known is None else known.sum().clamp(min=1)
+        losses.append(loss / count if mean else loss)
+    double = any(loss.dtype == torch.float64 for loss in losses)
+    per_task = torch.stack([loss.double() for loss in losses] if double else losses)
+    return (per_task.sum() if weights is None else torch.dot(per_task, weights.to(per_task.dtype))), per_task
+
+
+def _cross_entropy(
+    x: Tensor, target: Tensor, known: Tensor | None, ignore_index: int, label_smoothing: float
+) -> tuple[Tensor, Tensor]:
+    """Sum over the labelled rows, and their number (at least 1)."""
+    if known is not None:
+        target = target.masked_fill(~known, ignore_index)
+    loss = F.cross_entropy(x, target, reduction="sum", ignore_index=ignore_index, label_smoothing=label_smoothing)
+    return loss, (target != ignore_index).sum().clamp(min=1)
+
+
+def _cross_entropy_of_probabilities(x: Tensor, y: Tensor, beta: float, label_smoothing: float) -> Tensor:
+    smoothed = (1 - label_smoothing) * y + label_smoothing / x.shape[1]
+    return -(smoothed * x.log_softmax(1)).sum(1)
+
+
+# Losses of all positions from outputs x, targets y, beta and label smoothing.
+_FUNCTIONS: dict[str, Callable[[Tensor, Tensor, float, float], Tensor]] = {
+    "cross_entropy": _cross_entropy_of_probabilities,
+    "bce_with_logits": lambda x, y, beta, _: F.binary_cross_entropy_with_logits(x, y, reduction="none"),
+    "mse": lambda x, y, beta, _: F.mse_loss(x, y, reduction="none"),
+    "l1": lambda x, y, beta, _: F.l1_loss(x, y, reduction="none"),
+    "smooth_l1": lambda x, y, beta, _: F.smooth_l1_loss(x, y, reduction="none", beta=beta),
+    "huber": lambda x, y, beta, _: F.huber_loss(x, y, reduction="none", delta=beta),
+    "cosine": lambda x, y, beta, _: 1 - F.cosine_similarity(x, y, dim=1),
+}
+
+
+def _check(
+    outputs: Sequence[Tensor],
+    targets: Sequence[Tensor],
+    codes: Sequence[int],
+    weights: Tensor | None,
+    masks: Sequence[Tensor | None],
+    betas: Sequence[float],
+) -> None:
+    """What torch/loss_table.cpp checks."""
+    count = len(outputs)
+    if count == 0:
+        raise ValueError("task_losses: expected at least one task, got none")
+    if len(targets) != count or len(codes) != count:
+        raise ValueError(
+            f"task_losses: expected {count} targets and kinds as outputs, got {len(targets)} targets and "
+            f"{len(codes)} kinds"
+        )
+    if len(masks) not in (0, count):
+        raise ValueError(f"task_losses: expected {count} masks as outputs, got {len(masks)}")
+    if len(betas) not in (1, count):
+        raise ValueError(f"task_losses: expected one beta, or {count}, got {len(betas)}")
+    if weights is not None and weights.shape != (count,):
+        raise ValueError(f"task_losses: expected weights of shape [{count}], got {list(weights.shape)}")
+    for t, (output, target, code) in enumerate(zip(outputs, targets, codes, strict=True)):
+        _check_task(t, output, target, code, masks[t] if len(masks) else None)
+
+
+def _check_task(t: int, output: Tensor, target: Tensor, code: int, mask: Tensor | None) -> None:
+    shape = output.shape
+    if code in _SPANS_CLASSES and (output.ndim < 2 or shape[1] == 0):
+        raise ValueError(f"task_losses: expected outputs[{t}] of shape [N, C, ...], got {list(shape)}")
+    positions = shape[:1] + shape[2:] if code in _SPANS_CLASSES else shape
+    indices = code == _CODES["cross_entropy"] and not target.is_floating_point()
+    if target.shape != (positions if indices else shape):
+        wanted = list(positions if indices else shape)
+        raise ValueError(f"task_losses: expected targets[{t}] of shape {wanted}, got {list(target.shape)}")
+    if not output.is_floating_point():
+        raise TypeError(f"task_losses: expected outputs of a floating-point dtype, got {output.dtype}")
+    if indices and target.dtype == torch.bool:
+        raise TypeError(f"task_losses: expected targets[{t}] of integers, got {target.dtype}")
+    if mask is None:
+        return
+    if mask.dtype != torch.bool:
+        raise TypeError(f"task_losses: expected masks[{t}] of dtype bool, got {mask.dtype}")
+    if mask.shape != positions[: mask.ndim]:
+        raise ValueError(
+            f"task_losses: expected masks[{t}] of shape {list(positions)} or of its first dimensions, "
+            f"got {list(mask.shape)}"
+        )
+
+
+def _gradient_like(output: Tensor, code: int) -> Tensor:
+    """As LossTable::make_gradient: contiguous in the memory format of the outputs."""
+    formats = [torch.contiguous_format]
+    if code in _SPANS_CLASSES and output.ndim == 4:
+        formats.append(torch.channels_last)
+    if code in _SPANS_CLASSES and output.ndim == 5:
+        formats.append(torch.channels_last_3d)
+    kept = next((form for form in formats if output.is_contiguous(memory_format=form)), torch.contiguous_format)
+    return torch.empty_like(output, memory_format=kept)
+
+
+@backend.register_fake("task_losses_forward")
+def _fake_forward(
+    outputs: Sequence[Tensor], targets: Any, codes: Sequence[int], weights: Any, masks: Any, betas: Any, *rest: Any
+) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
+    differentiated = rest[-1]
+    dtype = torch.float64 if any(output.dtype == torch.float64 for output in outputs) else torch.float32
+    total = outputs[0].new_empty((), dtype=dtype)
+    losses, reciprocals = (outputs[0].new_empty(len(outputs), dtype=dtype) for _ in range(2))
+    gradients = [
+        _gradient_like(output, code) if wanted else output.new_empty(0)
+        for output, code, wanted in zip(outputs, codes, differentiated, strict=True)
+    ]
+    return total, losses, reciprocals, gradients
+
+
+@backend.register_fake("task_losses_backward")
+def _fake_backward(
+    of_total: Any, of_losses: Any, weights: Any, reciprocals: Any, gradients: Sequence[Tensor]
+) -> list[Tensor]:
+    return [torch.empty_like(gradient) for gradient in gradients]
