@@ -60,6 +60,7 @@ class Right:
     peak: Tensor | None
     p_terms: Tensor
     m_terms: Tensor
+    v_terms: Tensor
 
 
 def expected(tensors: dict, *, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, decoupled=False, maximize=False,
@@ -76,18 +77,21 @@ def expected(tensors: dict, *, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_dec
         g = sum(terms) * (-1 if maximize else 1) / scale
         p, m, v = p.double(), tensors["exp_avgs"][i].double(), tensors["exp_avg_sqs"][i].double()
         k = float(tensors["step"] if isinstance(tensors["step"], Tensor) else tensors["step"][i]) + 1
-        m_terms = betas[0] * m.abs() + (1 - betas[0]) * sum(term.abs() for term in terms) / scale
+        size = sum(term.abs() for term in terms) / scale
+        m_terms = betas[0] * m.abs() + (1 - betas[0]) * size
         if decoupled:
             p = p - lr * weight_decay * p
         else:
             g = g + weight_decay * p
             m_terms = m_terms + (1 - betas[0]) * weight_decay * p.abs()
+            size = size + weight_decay * p.abs()
         m = betas[0] * m + (1 - betas[0]) * g
         v = betas[1] * v + (1 - betas[1]) * g**2
+        v_terms = v + (1 - betas[1]) * 2 * g.abs() * size  # d(g^2) = 2 g dg, and dg is of the size of the terms
         peak = torch.maximum(tensors["max_exp_avg_sqs"][i].double(), v) if "max_exp_avg_sqs" in tensors else None
         c1, c2 = (1 - betas[0] ** k, 1 - betas[1] ** k) if bias_correction else (1.0, 1.0)
         rate = lr / c1 / (((v if peak is None else peak) / c2).sqrt() + eps)
-        result.append(Right(p - rate * m, m, v, peak, rate * m_terms, m_terms))
+        result.append(Right(p - rate * m, m, v, peak, rate * m_terms, m_terms, v_terms))
     return result
 
 
@@ -116,6 +120,8 @@ def assert_right(after: dict, i: int, before: dict, right: Right) -> None:
     """Parameter i and its states changed as they should."""
     assert_near(after["params"][i], before["params"][i], right.p, right.p_terms)
     assert_near(after["exp_avgs"][i], before["exp_avgs"][i], right.m, right.m_terms)
-    assert_near(after["exp_avg_sqs"][i], before["exp_avg_sqs"][i], right.v, right.v, ulps=4)
+    assert_near(after["exp_avg_sqs"][i], before["exp_avg_sqs"][i], right.v, right.v_terms, ulps=4)
     if right.peak is not None:
-        assert_near(after["max_exp_avg_sqs"][i], before["max_exp_avg_sqs"][i], right.peak, right.peak, ulps=4)
+        assert_near(
+            after["max_exp_avg_sqs"][i], before["max_exp_avg_sqs"][i], right.peak, right.v_terms + right.peak, ulps=4
+        )
