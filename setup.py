@@ -120,7 +120,7 @@ class Graph:
         return {
             "torch": " ".join([*WARNINGS, *common, *optimise, *torch]),
             "cpu": " ".join([*WARNINGS, *common, *optimise, *kernels]),
-            "emulated": " ".join([*WARNINGS, *common, *optimise, "-DMTLBENCH_EMULATED=1", "-x c++"]),
+            "emulated": " ".join([*WARNINGS, *common, *optimise, "-DMTLBENCH_EMULATED=1 -U_FORTIFY_SOURCE -x c++"]),
             "cuda": " ".join(self.nvcc_flags(debug)),
             "link": " ".join(link),
         }

@@ -1,11 +1,20 @@
-// The losses of one step as plain data, for the CPU and the CUDA kernels alike.
+// The losses of one step as plain data, for the CPU and the CUDA kernels alike. Formulas: math/losses/.
+//
+//   L_t   = r_t S_t            S_t sums over the labelled positions of task t; r_t = 1 / their number for means, 1 for
+//                              sums, and 0 where nothing is labelled
+//   total = sum_t w_t L_t
+//   G_t   = f_t dS_t/dx        written with the losses; f_t = w_t r_t foresees the backward pass of the total
+//
+// Two exceptions keep G_t in the range of its type: float16 waits for the loss scale (f_t = 1), and weights beyond
+// 2^±40, zero and NaN among them, are left out (f_t = r_t). The backward pass multiplies with what then remains.
 #pragma once
 
 #include "math/number.h"
 
 namespace mtlbench {
 
-// The order is that of KINDS in mtlbench/ops/task_losses.py; cross-entropy against probabilities comes last.
+// The order is that of KINDS in mtlbench/ops/task_losses.py; cross-entropy of probabilities, told by the targets'
+// type, comes last.
 enum class LossKind : int32_t {
   CrossEntropy,
   BceWithLogits,
@@ -17,33 +26,47 @@ enum class LossKind : int32_t {
   CrossEntropyOfProbabilities,
 };
 
-// Outputs of one task: contiguous [outer, classes, inner]. A position is one (outer, inner) pair, and owns `classes`
+// Whether dimension 1 of the outputs belongs to one position.
+MTLBENCH_FN bool spans_classes(LossKind kind) {
+  return kind == LossKind::CrossEntropy || kind == LossKind::CrossEntropyOfProbabilities || kind == LossKind::Cosine;
+}
+
+// Outputs of one task: contiguous [outer, classes, inner]. A position is one (outer, inner) pair and owns `classes`
 // numbers, `inner` apart; the element-wise losses have classes = inner = 1, so that every number is a position.
 //
 // Position p is labelled where mask[p / mask_span] is true (or mask is null) and, for class indices, targets[p] is not
-// ignore_index. Targets of cross-entropy are class indices, int64, one a position; all others have the shape of the
-// outputs and the type the outputs are computed with.
+// ignore_index. Targets are int64 class indices, one a position, for CrossEntropy; for all others they have the shape
+// of the outputs and the type the outputs are computed with.
 struct TaskLoss {
-  const void* outputs;
-  const void* targets;
-  const bool* mask;
-  void* gradients;  // as outputs; null where nobody asks for them
-  int64_t outer;
-  int64_t classes;
-  int64_t inner;
-  int64_t mask_span;
-  double beta;  // of smooth_l1 and huber
-  LossKind kind;
-  DType dtype;
+  const void* outputs = nullptr;
+  const void* targets = nullptr;
+  const bool* mask = nullptr;
+  void* gradients = nullptr;  // G_t, as outputs; null where nobody asks for it
+  int64_t outer = 0;
+  int64_t classes = 1;
+  int64_t inner = 1;
+  int64_t mask_span = 1;
+  double beta = 1;  // of smooth_l1 and huber
+  LossKind kind = LossKind::Mse;
+  DType dtype = DType::Float32;
 
   MTLBENCH_FN int64_t positions() const { return outer * inner; }
 };
 
-// What all tasks of a call share.
-struct LossOptions {
-  double label_smoothing;
-  int64_t ignore_index;
-  bool mean;  // over the labelled positions, times the numbers a position owns for the element-wise losses; else sum
+// One call. Pointers to numbers are on the device that runs it.
+struct TaskLosses {
+  const TaskLoss* tasks = nullptr;  // [count], on the host
+  int64_t count = 0;
+  bool mean = true;
+  double label_smoothing = 0;
+  int64_t ignore_index = -100;
+
+  DType dtype = DType::Float32;   // of what follows: Float32, or Float64 where an output is
+  const void* weights = nullptr;  // [count]; null means 1
+  void* total = nullptr;          // []
+  void* losses = nullptr;         // [count]: L_t
+  void* reciprocals = nullptr;    // [count]: r_t
+  void* workspace = nullptr;      // on CUDA: task_losses_workspace(count) bytes, aligned to 16, whatever they hold
 };
 
 // A class index that is neither a class nor ignore_index.
@@ -53,25 +76,55 @@ struct LabelError {
   int64_t label = 0;
 };
 
-// The total is sum_t w_t r_t S_t: S_t sums over labelled positions, r_t = 1 / their number (1 for sums, 0 where there
-// is none), w_t is the task's weight. The gradients written with the losses are f_t dS_t/dx, where f_t foresees the
-// backward pass of the total: f_t = w_t r_t. Two exceptions keep numbers in range: float16 waits for the loss scale
-// (f_t = 1), and weights beyond 2^±40, zero and NaN among them, are left out (f_t = r_t).
-MTLBENCH_FN bool foreseen(double weight) {
+// One backward pass: out_t = (what remains of d(loss)/d(L_t)) G_t, in place where out_t is G_t.
+struct TaskGradient {
+  const void* in = nullptr;
+  void* out = nullptr;
+  int64_t size = 0;
+  DType dtype = DType::Float32;
+};
+
+struct TaskGradients {
+  const TaskGradient* tasks = nullptr;  // [count], on the host
+  int64_t count = 0;
+  DType dtype = DType::Float32;  // of what follows
+  const void* weights = nullptr;
+  const void* reciprocals = nullptr;
+  const void* of_total = nullptr;   // []: d(loss)/d(total); null means 0
+  const void* of_losses = nullptr;  // [count]: d(loss)/d(L_t) beside the way through the total; null means 0
+};
+
+MTLBENCH_FN bool is_foreseen(double weight) {
   const double size = weight < 0 ? -weight : weight;
   return size > 0x1p-40 && size < 0x1p40;
 }
 
+// f_t.
 MTLBENCH_FN double foreseen_factor(DType dtype, double weight, double reciprocal) {
   if (dtype == DType::Float16) return 1.0;
-  return foreseen(weight) ? weight * reciprocal : reciprocal;
+  return is_foreseen(weight) ? weight * reciprocal : reciprocal;
 }
 
-// What those gradients are still to be multiplied with, d(loss)/d(total) and d(loss)/dL_t given: 1 where foreseen.
-MTLBENCH_FN double remaining_factor(DType dtype, double weight, double reciprocal, double of_total, double of_task) {
-  const double wanted = of_total * weight + of_task;
+// What G_t is still to be multiplied with; exactly 1 where the backward pass is as foreseen.
+MTLBENCH_FN double remaining_factor(DType dtype, double weight, double reciprocal, double of_total, double of_loss) {
+  const double wanted = of_total * weight + of_loss;
   if (dtype == DType::Float16) return wanted * reciprocal;
-  return foreseen(weight) ? wanted / weight : wanted;
+  return is_foreseen(weight) ? wanted / weight : wanted;
+}
+
+// Entry i of a vector that is float or double; `otherwise` where there is none.
+MTLBENCH_FN double number_at(const void* numbers, DType dtype, int64_t i, double otherwise) {
+  if (numbers == nullptr) return otherwise;
+  return dtype == DType::Float64 ? static_cast<const double*>(numbers)[i]
+                                 : static_cast<double>(static_cast<const float*>(numbers)[i]);
+}
+
+MTLBENCH_FN void set_number(void* numbers, DType dtype, int64_t i, double value) {
+  if (dtype == DType::Float64) {
+    static_cast<double*>(numbers)[i] = value;
+  } else {
+    static_cast<float*>(numbers)[i] = static_cast<float>(value);
+  }
 }
 
 }  // namespace mtlbench

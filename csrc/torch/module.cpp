@@ -18,6 +18,7 @@ PYBIND11_MODULE(_C, m) {
   m.attr("has_emulator") = MTLBENCH_EMULATOR != 0;
   m.attr("cpu") = mtlbench::cpu::isa_name();
   mtlbench::bind_adam(m);
+  mtlbench::bind_losses(m);
 #if MTLBENCH_EMULATOR
   m.def("set_emulated_blocks", &mtlbench::emulator::set_resident_blocks, py::arg("blocks"),
         "How many blocks the emulated GPU runs at once.");

@@ -6,5 +6,6 @@
 namespace mtlbench {
 
 void bind_adam(pybind11::module_& m);
+void bind_losses(pybind11::module_& m);
 
 }  // namespace mtlbench

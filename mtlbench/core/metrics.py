@@ -71,6 +71,14 @@ def _r2(target: Array, score: Array) -> float:
     return float((1 - ((target - score) ** 2).sum(0) / total).mean())
 
 
+def _cosine_similarity(target: Array, score: Array) -> float:
+    """Mean cosine of the angle between vectors [N, K]; a vector of length 0 counts as 0."""
+    import numpy as np
+
+    lengths = np.linalg.norm(target, axis=1) * np.linalg.norm(score, axis=1)
+    return float(((target * score).sum(1) / np.maximum(lengths, 1e-12)).mean())
+
+
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
@@ -81,5 +89,6 @@ METRICS: dict[str, Metric] = {
         Metric("rmse", False, "", _rmse),
         Metric("mae", False, "", _mae),
         Metric("r2", True, "1", _r2),
+        Metric("cosine_similarity", True, "1", _cosine_similarity),
     )
 }

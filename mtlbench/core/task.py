@@ -22,6 +22,8 @@ LOSS_KINDS: dict[str, tuple[str, ...]] = {
     "mse": ("rmse", "mae", "r2"),
     "l1": ("mae", "rmse", "r2"),
     "smooth_l1": ("rmse", "mae", "r2"),
+    "huber": ("rmse", "mae", "r2"),
+    "cosine": ("cosine_similarity",),
 }
 
 
@@ -32,6 +34,10 @@ class TaskSpec:
     ``outputs`` is the number of classes for ``cross_entropy``, 1 for ``bce_with_logits`` (one logit, positive class
     1), and the number of regressed values otherwise. ``scale`` and ``offset`` turn a regression output back into
     ``unit``: value = output * scale + offset (metrics are reported in that unit; losses are not).
+
+    ``positions`` is empty where a row has one label. A task with a label at every token or pixel names their
+    dimensions, (length,) or (height, width): its outputs are [N, outputs, *positions] ([N, *positions] for
+    ``bce_with_logits``), with classes or values in dimension 1 as torch has them.
     """
 
     name: str
@@ -42,6 +48,7 @@ class TaskSpec:
     classes: tuple[str, ...] = ()
     scale: float = 1.0
     offset: float = 0.0
+    positions: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.loss not in LOSS_KINDS:
@@ -63,6 +70,7 @@ class Outline:
     """What is known of a problem before any trial: its tasks, the shape of one input, and the number of rows.
 
     ``input_shape`` is one shape where all tasks share the inputs, or ``{task: shape}`` where each has its own.
+    ``vocabulary`` is above 0 where inputs are token ids, int64 [N, length] from 0 (padding) to vocabulary - 1.
     ``notes`` are choices made for the user (inferred task types, imputed columns) that the report must show.
     """
 
@@ -70,6 +78,7 @@ class Outline:
     input_shape: Shape | Mapping[str, Shape]
     rows: int
     notes: tuple[str, ...] = ()
+    vocabulary: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -88,10 +97,11 @@ class Outline:
 class Split:
     """In-memory rows of one split.
 
-    inputs   float32 [N, ...] shared by all tasks, or {task: float32 [N_t, ...]}, one set per task.
-    targets  {task: int64 [N] for cross_entropy, float32 [N] for bce_with_logits, float32 [N, outputs] otherwise}.
-    masks    {task: bool [N]}, True where the label is known; a task without an entry is fully labelled. Hidden
-             targets hold 0, never NaN.
+    inputs   float32 [N, ...] (token ids: int64 [N, length]) shared by all tasks, or one such set per task.
+    targets  {task: int64 [N] for cross_entropy, float32 [N] for bce_with_logits, float32 [N, outputs] otherwise},
+             with the task's positions as further dimensions.
+    masks    {task: bool [N] or [N, *positions]}, True where the label is known; a task without an entry is fully
+             labelled. Hidden targets hold 0, never NaN. With one input set per task, masks are of positions alone.
     """
 
     inputs: Inputs

@@ -11,14 +11,17 @@ from torch import Tensor
 
 from ..core.errors import UnavailableError
 from ..core.task import Outline
-from ..ops import per_task_losses
+from ..ops import per_task_losses, task_losses
 from ..weightings.base import Need, Weighting
 from .batches import Batch
 from .model import Model
 from .table import Engine
 
 # Outputs, targets, kinds and masks to losses [T]. Unknown labels are masked, so that no target means "no label".
-LOSSES: dict[str, Callable[..., Tensor]] = {"reference": partial(per_task_losses, ignore_index=None)}
+LOSSES: dict[str, Callable[..., Tensor]] = {
+    "reference": partial(per_task_losses, ignore_index=None),
+    "kernel": lambda *args, **options: task_losses(*args, ignore_index=None, **options)[1],
+}
 
 
 class Step:

@@ -15,7 +15,7 @@ from ..core.registry import Registry
 class Choices(NamedTuple):
     """Four independent choices that make an engine."""
 
-    losses: Literal["reference"]  # who computes the T task losses
+    losses: Literal["reference", "kernel"]  # who computes the T task losses
     combination: Literal["backward"]  # backward: sum_t lambda_t grad L_t in one backward pass
     update: Literal["loop", "foreach", "fused", "kernel"]  # how torch.optim walks over the parameters, or our kernel
     wrapper: Literal["none", "compile"]  # what is put around forward pass and losses
@@ -26,7 +26,9 @@ ROWS = {
     "eager": Choices("reference", "backward", "loop", "none", "Plain PyTorch: one call per operation and parameter."),
     "foreach": Choices("reference", "backward", "foreach", "none", "Eager, with torch's multi-tensor optimizer."),
     "torch_fused": Choices("reference", "backward", "fused", "none", "Eager, with torch's fused optimizer."),
-    "fused": Choices("reference", "backward", "kernel", "none", "Eager, with Adam by mtlbench's kernel in one launch."),
+    "fused": Choices(
+        "kernel", "backward", "kernel", "none", "mtlbench's kernels: all losses in one pass, Adam in one."
+    ),
     "compiled": Choices("reference", "backward", "fused", "compile", "torch.compile around forward pass and losses."),
 }
 TABLE = Registry("engines", {name: f"{__name__}:{name}" for name in ROWS})

@@ -1,7 +1,8 @@
 """Operations of a training step: one file each, with its PyTorch reference and, where they are built, its kernels."""
 
+from .eager_losses import per_task_losses
 from .gramian import gramian
-from .task_losses import per_task_losses, task_losses
+from .task_losses import check_labels, task_losses
 from .weighted_adam import weighted_adam_
 
-__all__ = ["gramian", "per_task_losses", "task_losses", "weighted_adam_"]
+__all__ = ["check_labels", "gramian", "per_task_losses", "task_losses", "weighted_adam_"]

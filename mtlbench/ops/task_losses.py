@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-Reduction = Literal["mean", "sum"]
+from . import backend
+from .eager_losses import KINDS, SPANS_CLASSES, Reduction, per_task_losses, spread
 
-_ELEMENTWISE: dict[str, Callable[..., Tensor]] = {
-    "bce_with_logits": F.binary_cross_entropy_with_logits,
-    "mse": F.mse_loss,
-    "l1": F.l1_loss,
-    "smooth_l1": F.smooth_l1_loss,
-}
+_CODES = {kind: code for code, kind in enumerate(KINDS)}
+_SPANS_CLASSES = tuple(_CODES[kind] for kind in SPANS_CLASSES)
+_NOTHING_IGNORED = -(2**63)  # what the compiled operation takes for None: no label equals it
 
 
 def task_losses(
@@ -29,86 +26,197 @@ def task_losses(
     ignore_index: int | None = -100,
     label_smoothing: float = 0.0,
     masks: Sequence[Tensor | None] | None = None,
+    beta: float | Sequence[float] = 1.0,
 ) -> tuple[Tensor, Tensor]:
-    """The total sum_t w_t L_t (a scalar; w_t = 1 without ``weights``) and the task losses L [T].
+    r"""The total weighted loss (a scalar) and the task losses L [T]; one pass gives them and the outputs' gradients.
 
-    Shapes, per task t: outputs [N_t, C] and targets int64 [N_t] for ``cross_entropy``; for the other kinds (names of
-    torch.nn.functional's losses, smooth_l1 with beta 1) targets in the shape of the outputs, whose first dimension
-    counts rows. masks: bool [N_t], True where the label is known, or None where all are; weights: [T].
+    .. math:: L = \sum_t λ_t L_t, \qquad L_t = \frac{1}{N_t} \sum_{p\ \text{labelled}} \ell_t(x_p, y_p)
 
-    L_t is the ``reduction`` over the elements of labelled rows. A cross-entropy row is labelled if its target is not
-    ``ignore_index`` either (None: every target is a label); ``label_smoothing`` concerns cross-entropy alone. A task
-    without a labelled row has L_t = 0 and zero gradient, where torch's mean is NaN. Differentiable in outputs and
-    weights; as in eager PyTorch, a weight of 0 does not hide a NaN loss.
+    Kinds are the losses of torch.nn.functional: ``cross_entropy`` (outputs [N, C, ...]; targets: class indices
+    [N, ...], or probabilities in the shape of the outputs), ``bce_with_logits``, ``mse``, ``l1``, ``smooth_l1`` and
+    ``huber`` with ``beta`` (one, or one a task; huber's delta), targets in the shape of the outputs; ``cosine`` is
+    1 - cos over dimension 1 of outputs and targets [N, C, ...], for surface normals. ``weights`` is λ [T], default 1.
 
-    Raises ValueError where the sequences or a task's shapes do not match, or a kind or reduction is unknown.
+    A position p is a row of classes, a vector of ``cosine``, or one number of the other kinds; N_t counts the labelled
+    ones (with ``reduction="sum"`` it is 1). ``masks``: bool, True where the label is known, in the shape of the
+    positions or of their first dimensions; None where all are. A class index equal to ``ignore_index`` is not labelled
+    either (None: every index is a label). A task with no labelled position has L_t = 0 and zero gradient, where
+    torch's mean is NaN. ``label_smoothing`` concerns cross-entropy alone. A weight of 0 multiplies: 0 times NaN is NaN,
+    as in torch.
+
+    Outputs are float32, float64, bfloat16 or float16, computed in float32 or float64; the results are float32, or
+    float64 where an output is. Differentiable once, in outputs and weights (dL/dλ_t = L_t).
+
+    Raises: ValueError for lengths, shapes or names that do not match, TypeError for dtypes or devices that do not,
+    IndexError for a class index out of range. On CUDA nothing waits for the device: there such an index makes its
+    task's loss NaN, and ``check_labels`` names it.
     """
-    per_task = per_task_losses(
-        outputs,
-        targets,
-        kinds,
-        reduction=reduction,
-        ignore_index=ignore_index,
-        label_smoothing=label_smoothing,
-        masks=masks,
-    )
-    return (per_task.sum() if weights is None else torch.dot(per_task, weights)), per_task
+    if reduction not in ("mean", "sum"):
+        raise ValueError(f"task_losses: expected reduction 'mean' or 'sum', got {reduction!r}")
+    betas = (beta,) if isinstance(beta, float | int) else tuple(beta)
+    ignored = _NOTHING_IGNORED if ignore_index is None else ignore_index
+    rest = (_codes(kinds), weights, masks or (), betas, reduction == "mean", ignored, label_smoothing)
+    if backend.module is not None and not torch.compiler.is_compiling():
+        done: tuple[Tensor, Tensor] | Literal[False] = backend.module.task_losses(outputs, targets, *rest)
+        if done is not False:
+            return done
+    kernels = backend.library(outputs[0].device) if len(outputs) else None
+    form = reference if kernels is None else kernels.task_losses
+    result: tuple[Tensor, Tensor] = form(list(outputs), list(targets), *rest)
+    return result
 
 
-def per_task_losses(
+def check_labels(
     outputs: Sequence[Tensor],
     targets: Sequence[Tensor],
     kinds: Sequence[str],
     *,
-    reduction: Reduction = "mean",
     ignore_index: int | None = -100,
-    label_smoothing: float = 0.0,
     masks: Sequence[Tensor | None] | None = None,
-) -> Tensor:
-    """The task losses L [T] of ``task_losses``, without their total."""
-    masks = [None] * len(outputs) if masks is None else masks
-    if not len(outputs) == len(targets) == len(kinds) == len(masks):
+) -> None:
+    """Wait for the device and raise IndexError for the first class index out of range, naming task and element."""
+    ignored = _NOTHING_IGNORED if ignore_index is None else ignore_index
+    _check_labels(outputs, targets, _codes(kinds), masks or (), ignored)
+
+
+def _codes(kinds: Sequence[str]) -> list[int]:
+    try:
+        return [_CODES[kind] for kind in kinds]
+    except KeyError as error:
+        raise ValueError(f"task_losses: expected kinds among {', '.join(KINDS)}, got {error.args[0]!r}") from None
+
+
+def _check_labels(
+    outputs: Sequence[Tensor],
+    targets: Sequence[Tensor],
+    codes: Sequence[int],
+    masks: Sequence[Tensor | None],
+    ignore_index: int,
+) -> None:
+    for t, (output, target, code) in enumerate(zip(outputs, targets, codes, strict=True)):
+        if code != _CODES["cross_entropy"] or target.is_floating_point():
+            continue
+        wrong = ((target < 0) | (target >= output.shape[1])) & (target != ignore_index)
+        if len(masks) and (mask := masks[t]) is not None:
+            wrong &= spread(mask, target.shape)
+        if wrong.any():
+            element = int(wrong.flatten().nonzero()[0])
+            raise IndexError(
+                f"task_losses: expected targets[{t}] with labels from 0 to {output.shape[1] - 1} (or ignore_index), "
+                f"got {int(target.flatten()[element])} at element {element}"
+            )
+
+
+def reference(
+    outputs: Sequence[Tensor],
+    targets: Sequence[Tensor],
+    codes: Sequence[int],
+    weights: Tensor | None,
+    masks: Sequence[Tensor | None],
+    betas: Sequence[float],
+    mean: bool,
+    ignore_index: int,
+    label_smoothing: float,
+) -> tuple[Tensor, Tensor]:
+    """The same in torch, task by task, with the arguments of the compiled operation.
+
+    One difference: without a mask, NaN logits in a row at ``ignore_index`` reach the gradient, as in torch.
+    """
+    _check(outputs, targets, codes, weights, masks, betas)
+    if not torch.compiler.is_compiling() and outputs[0].device.type == "cpu":
+        _check_labels(outputs, targets, codes, masks, ignore_index)
+    per_task = per_task_losses(
+        [output.to(torch.promote_types(output.dtype, torch.float32)) for output in outputs],
+        [target if target.is_floating_point() else target.long() for target in targets],
+        [KINDS[code] for code in codes],
+        reduction="mean" if mean else "sum",
+        ignore_index=None if ignore_index == _NOTHING_IGNORED else ignore_index,
+        label_smoothing=label_smoothing,
+        masks=masks,
+        betas=betas,
+    )
+    return (per_task.sum() if weights is None else torch.dot(per_task, weights.to(per_task.dtype))), per_task
+
+
+def _check(
+    outputs: Sequence[Tensor],
+    targets: Sequence[Tensor],
+    codes: Sequence[int],
+    weights: Tensor | None,
+    masks: Sequence[Tensor | None],
+    betas: Sequence[float],
+) -> None:
+    """What torch/loss_table.cpp checks."""
+    count = len(outputs)
+    if count == 0:
+        raise ValueError("task_losses: expected at least one task, got none")
+    if len(targets) != count or len(codes) != count:
         raise ValueError(
-            "expected one output, target, kind and mask per task, got "
-            f"{len(outputs)} outputs, {len(targets)} targets, {len(kinds)} kinds, {len(masks)} masks"
+            f"task_losses: expected {count} targets and kinds as outputs, got {len(targets)} targets and "
+            f"{len(codes)} kinds"
         )
-    if reduction not in ("mean", "sum"):
-        raise ValueError(f"expected reduction mean or sum, got {reduction!r}")
-    losses = []
-    for output, target, kind, mask in zip(outputs, targets, kinds, masks, strict=True):
-        if kind == "cross_entropy":
-            losses.append(_cross_entropy(output, target, mask, reduction, ignore_index, label_smoothing))
-        else:
-            losses.append(_elementwise(kind, output, target, mask, reduction))
-    return torch.stack(losses)
+    if len(masks) not in (0, count):
+        raise ValueError(f"task_losses: expected {count} masks as outputs, got {len(masks)}")
+    if len(betas) not in (1, count):
+        raise ValueError(f"task_losses: expected one beta, or {count}, got {len(betas)}")
+    if weights is not None and weights.shape != (count,):
+        raise ValueError(f"task_losses: expected weights of shape [{count}], got {list(weights.shape)}")
+    for t, (output, target, code) in enumerate(zip(outputs, targets, codes, strict=True)):
+        _check_task(t, output, target, code, masks[t] if len(masks) else None)
 
 
-def _cross_entropy(
-    output: Tensor,
-    target: Tensor,
-    mask: Tensor | None,
-    reduction: Reduction,
-    ignore_index: int | None,
-    smoothing: float,
-) -> Tensor:
-    if mask is None and ignore_index is None and len(output):
-        return F.cross_entropy(output, target, reduction=reduction, label_smoothing=smoothing)
-    ignored = -100 if ignore_index is None else ignore_index
-    if mask is not None:
-        target = target.masked_fill(~mask, ignored)
-    loss = F.cross_entropy(output, target, reduction="sum", ignore_index=ignored, label_smoothing=smoothing)
-    return loss / (target != ignored).sum().clamp(min=1) if reduction == "mean" else loss
-
-
-def _elementwise(kind: str, output: Tensor, target: Tensor, mask: Tensor | None, reduction: Reduction) -> Tensor:
-    if kind not in _ELEMENTWISE:
-        raise ValueError(f"expected a loss among cross_entropy, {', '.join(_ELEMENTWISE)}, got {kind!r}")
-    if output.shape != target.shape:
-        raise ValueError(f"{kind}: expected a target of shape {tuple(output.shape)}, got {tuple(target.shape)}")
-    function = _ELEMENTWISE[kind]
+def _check_task(t: int, output: Tensor, target: Tensor, code: int, mask: Tensor | None) -> None:
+    shape = output.shape
+    if code in _SPANS_CLASSES and (output.ndim < 2 or shape[1] == 0):
+        raise ValueError(f"task_losses: expected outputs[{t}] of shape [N, C, ...], got {list(shape)}")
+    positions = shape[:1] + shape[2:] if code in _SPANS_CLASSES else shape
+    indices = code == _CODES["cross_entropy"] and not target.is_floating_point()
+    if target.shape != (positions if indices else shape):
+        wanted = list(positions if indices else shape)
+        raise ValueError(f"task_losses: expected targets[{t}] of shape {wanted}, got {list(target.shape)}")
+    if not output.is_floating_point():
+        raise TypeError(f"task_losses: expected outputs of a floating-point dtype, got {output.dtype}")
+    if indices and target.dtype == torch.bool:
+        raise TypeError(f"task_losses: expected targets[{t}] of integers, got {target.dtype}")
     if mask is None:
-        return function(output, target, reduction=reduction if output.numel() else "sum")
-    elements = function(output, target, reduction="none")
-    known = mask.view(-1, *[1] * (elements.ndim - 1)).expand_as(elements)
-    loss = elements.where(known, elements.new_zeros(())).sum()
-    return loss / known.sum().clamp(min=1) if reduction == "mean" else loss
+        return
+    if mask.dtype != torch.bool:
+        raise TypeError(f"task_losses: expected masks[{t}] of dtype bool, got {mask.dtype}")
+    if mask.shape != positions[: mask.ndim]:
+        raise ValueError(
+            f"task_losses: expected masks[{t}] of shape {list(positions)} or of its first dimensions, "
+            f"got {list(mask.shape)}"
+        )
+
+
+def _gradient_like(output: Tensor, code: int) -> Tensor:
+    """As LossTable::make_gradient: contiguous in the memory format of the outputs."""
+    formats = [torch.contiguous_format]
+    if code in _SPANS_CLASSES and output.ndim == 4:
+        formats.append(torch.channels_last)
+    if code in _SPANS_CLASSES and output.ndim == 5:
+        formats.append(torch.channels_last_3d)
+    kept = next((form for form in formats if output.is_contiguous(memory_format=form)), torch.contiguous_format)
+    return torch.empty_like(output, memory_format=kept)
+
+
+@backend.register_fake("task_losses_forward")
+def _fake_forward(
+    outputs: Sequence[Tensor], targets: Any, codes: Sequence[int], weights: Any, masks: Any, betas: Any, *rest: Any
+) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
+    differentiated = rest[-1]
+    dtype = torch.float64 if any(output.dtype == torch.float64 for output in outputs) else torch.float32
+    total = outputs[0].new_empty((), dtype=dtype)
+    losses, reciprocals = (outputs[0].new_empty(len(outputs), dtype=dtype) for _ in range(2))
+    gradients = [
+        _gradient_like(output, code) if wanted else output.new_empty(0)
+        for output, code, wanted in zip(outputs, codes, differentiated, strict=True)
+    ]
+    return total, losses, reciprocals, gradients
+
+
+@backend.register_fake("task_losses_backward")
+def _fake_backward(
+    of_total: Any, of_losses: Any, weights: Any, reciprocals: Any, gradients: Sequence[Tensor]
+) -> list[Tensor]:
+    return [torch.empty_like(gradient) for gradient in gradients]

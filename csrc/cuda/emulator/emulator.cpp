@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <csetjmp>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -23,6 +24,7 @@ namespace mtlbench::emulator {
 namespace {
 
 constexpr size_t kStackBytes = 256 * 1024;  // reserved, not touched: a fiber uses a few pages
+constexpr unsigned kMaxThreads = 1024;
 constexpr unsigned kWarp = 32;
 constexpr unsigned kDefaultResidentBlocks = 3;  // few, so that blocks own several tiles; odd, so that shares differ
 constexpr unsigned kConcurrentBlocks = 8;
@@ -30,10 +32,46 @@ constexpr unsigned kConcurrentBlocks = 8;
 enum class Waits { No, ForWarp, ForBlock, Done };
 
 struct Fiber {
-  ucontext_t context;
+  ucontext_t entry;    // how it starts
+  std::jmp_buf place;  // where it goes on: _longjmp leaves the signal mask alone, swapcontext calls the kernel twice
+  bool started = false;
   Waits waits = Waits::No;
   unsigned mask = 0;       // the lanes it waits for
   unsigned exchanges = 0;  // parity chooses the buffer: a fast lane must not overwrite what a slow one still reads
+};
+
+// Stacks of one block at a time, handed on from block to block so that their pages are touched for the first time once.
+class Stacks {
+ public:
+  Stacks() {
+    const std::lock_guard<std::mutex> lock(mutex());
+    if (!idle().empty()) {
+      memory_ = idle().back();
+      idle().pop_back();
+      return;
+    }
+    memory_ = mmap(nullptr, kMaxThreads * kStackBytes, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory_ == MAP_FAILED) throw std::runtime_error("emulator: no memory for the stacks of a block");
+  }
+  ~Stacks() {
+    const std::lock_guard<std::mutex> lock(mutex());
+    idle().push_back(memory_);
+  }
+  Stacks(const Stacks&) = delete;
+  Stacks& operator=(const Stacks&) = delete;
+  unsigned char* of(unsigned thread) const { return static_cast<unsigned char*>(memory_) + thread * kStackBytes; }
+
+ private:
+  static std::mutex& mutex() {
+    static std::mutex of_all;
+    return of_all;
+  }
+  static std::vector<void*>& idle() {
+    static std::vector<void*> stacks;
+    return stacks;
+  }
+  void* memory_ = nullptr;
 };
 
 // Runs the fibers of one block after another on the calling OS thread.
@@ -42,13 +80,7 @@ class Block {
   Block(unsigned threads, size_t shared_bytes, const std::function<void()>& kernel)
       : kernel_(kernel), fibers_(threads), slots_(2 * threads), shared_(shared_bytes + 16), order_(threads) {
     std::iota(order_.begin(), order_.end(), 0u);
-    stacks_ = static_cast<unsigned char*>(mmap(nullptr, threads * kStackBytes, PROT_READ | PROT_WRITE,
-                                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
-    if (stacks_ == MAP_FAILED) throw std::runtime_error("emulator: no memory for the stacks of a block");
   }
-  ~Block() { munmap(stacks_, fibers_.size() * kStackBytes); }
-  Block(const Block&) = delete;
-  Block& operator=(const Block&) = delete;
 
   void run(unsigned index, unsigned blocks);
   void yield(Waits waits, unsigned mask);
@@ -69,8 +101,8 @@ class Block {
   std::vector<uint64_t> slots_;
   std::vector<unsigned char> shared_;
   std::vector<unsigned> order_;
-  unsigned char* stacks_ = nullptr;
-  ucontext_t scheduler_{};
+  Stacks stacks_;
+  std::jmp_buf scheduler_;
   unsigned current_ = 0;
 };
 
@@ -96,9 +128,14 @@ void Block::resume(unsigned thread) {
   here().thread.x = thread;
 #if defined(__SANITIZE_ADDRESS__)
   void* saved = nullptr;
-  __sanitizer_start_switch_fiber(&saved, stacks_ + thread * kStackBytes, kStackBytes);
+  __sanitizer_start_switch_fiber(&saved, stacks_.of(thread), kStackBytes);
 #endif
-  swapcontext(&scheduler_, &fibers_[thread].context);
+  if (_setjmp(scheduler_) == 0) {
+    Fiber& fiber = fibers_[current_];
+    if (fiber.started) _longjmp(fiber.place, 1);
+    fiber.started = true;
+    setcontext(&fiber.entry);
+  }
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_finish_switch_fiber(saved, nullptr, nullptr);
 #endif
@@ -112,7 +149,7 @@ void Block::yield(Waits waits, unsigned mask) {
   void* saved = nullptr;
   __sanitizer_start_switch_fiber(waits == Waits::Done ? nullptr : &saved, scheduler_stack, scheduler_stack_bytes);
 #endif
-  swapcontext(&fiber.context, &scheduler_);
+  if (_setjmp(fiber.place) == 0) _longjmp(scheduler_, 1);
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_finish_switch_fiber(saved, &scheduler_stack, &scheduler_stack_bytes);
 #endif
@@ -158,11 +195,12 @@ void Block::prepare(unsigned thread) {
   Fiber& fiber = fibers_[thread];
   fiber.waits = Waits::No;
   fiber.exchanges = 0;
-  getcontext(&fiber.context);
-  fiber.context.uc_stack.ss_sp = stacks_ + thread * kStackBytes;
-  fiber.context.uc_stack.ss_size = kStackBytes;
-  fiber.context.uc_link = nullptr;
-  makecontext(&fiber.context, &Block::enter, 0);
+  fiber.started = false;
+  getcontext(&fiber.entry);
+  fiber.entry.uc_stack.ss_sp = stacks_.of(thread);
+  fiber.entry.uc_stack.ss_size = kStackBytes;
+  fiber.entry.uc_link = nullptr;
+  makecontext(&fiber.entry, &Block::enter, 0);
 }
 
 void Block::run(unsigned index, unsigned blocks) {
@@ -211,7 +249,7 @@ uint64_t exchange(unsigned mask, uint64_t value, unsigned source) {
 
 void run(unsigned blocks, unsigned threads, size_t shared_bytes, bool cooperative,
          const std::function<void()>& kernel) {
-  if (blocks == 0 || threads == 0 || threads > 1024) throw std::runtime_error("emulator: impossible launch");
+  if (blocks == 0 || threads == 0 || threads > kMaxThreads) throw std::runtime_error("emulator: impossible launch");
   if (cooperative && blocks > resident) throw std::runtime_error("emulator: more blocks than can wait for each other");
   std::atomic<unsigned> next{0};
   std::exception_ptr failure;
