@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -34,16 +34,19 @@ class Adam(Kernel):
 
     @property
     def shape(self) -> str:
+        """The tensors as the suite writes them."""
         return ", ".join(self.tensors)
 
     def traffic(self) -> int:
-        return (24 + 4 * self._tasks) * elements(self.tensors)  # p, m, v read and written; T gradients read
+        """24 bytes a parameter (p, m and v read and written) and 4 for each of its gradients."""
+        return (24 + 4 * self._tasks) * elements(self.tensors)
 
     @property
     def _tasks(self) -> int:
         return 1
 
     def prepare(self, device: torch.device) -> Makers:
+        """Gradients common to all, parameters and moments of each."""
         work = _Updates(self.tensors, self._tasks, device)
         return {
             "eager": lambda: work.of_torch({"foreach": False}),
@@ -70,6 +73,7 @@ class CombinedAdam(Adam):
 
     @property
     def shape(self) -> str:
+        """The number of tasks, and the tensors."""
         return f"T={self.tasks}, {super().shape}"
 
     @property
@@ -77,6 +81,7 @@ class CombinedAdam(Adam):
         return self.tasks
 
     def prepare(self, device: torch.device) -> Makers:
+        """Gradients and weights common to all, parameters and moments of each."""
         import torch
 
         work = _Updates(self.tensors, self.tasks, device)
@@ -94,7 +99,7 @@ class CombinedAdam(Adam):
         }
 
 
-def _fused(device: torch.device) -> dict[str, bool]:
+def _fused(device: torch.device) -> dict[str, Any]:
     return {"fused": True, "capturable": device.type == "cuda"}  # so that a CUDA graph can hold it
 
 
@@ -127,9 +132,7 @@ class _Updates:
         low, high = total - rounding, total + rounding
         return (low / (low.abs() + EPS)).float(), (high / (high.abs() + EPS)).float()
 
-    def of_torch(
-        self, options: dict[str, bool], combine: Callable[..., Sequence[Tensor]] | None = None
-    ) -> Contender:
+    def of_torch(self, options: dict[str, Any], combine: Callable[..., Sequence[Tensor]] | None = None) -> Contender:
         """torch's Adam, after a combination of the gradients where there are several."""
         import torch
 
@@ -177,7 +180,7 @@ class _Updates:
     @staticmethod
     def combine_one_by_one(gradients: list[list[Tensor]], weights: Tensor) -> list[Tensor]:
         """sum_t lambda_t g_t, a parameter at a time."""
-        return [sum(w * g for w, g in zip(weights, own, strict=True)) for own in zip(*gradients, strict=True)]  # type: ignore[misc]
+        return [sum(w * g for w, g in zip(weights, own, strict=True)) for own in zip(*gradients, strict=True)]
 
     @staticmethod
     def combine_foreach(gradients: list[list[Tensor]], weights: Tensor) -> Sequence[Tensor]:

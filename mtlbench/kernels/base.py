@@ -93,4 +93,6 @@ def expect_close(what: str, found: Tensor, expected: Tensor, rtol: float = 1e-4,
     error = (found.double() - expected.double()).abs()
     bound = atol + rtol * expected.double().abs()
     if found.shape != expected.shape or not bool((error <= bound).all()):
-        raise Wrong(f"{what}: expected the reference's values within {rtol:g}, got an error of {float(error.max()):.3g}")
+        raise Wrong(
+            f"{what}: expected the reference's values within {rtol:g}, got an error of {float(error.max()):.3g}"
+        )

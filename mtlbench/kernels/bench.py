@@ -103,9 +103,7 @@ class Bench:
             del preparations["warm"]  # by its end, a call has thrown its own beginning out of the caches
         for cache, before in preparations.items():
             seed = derive(self.seed, "order", metric, cache)
-            found = interleave(
-                runners, self.device, self.rounds, seed, before=before, clock=clock, budget=self.seconds
-            )
+            found = interleave(runners, self.device, self.rounds, seed, before=before, clock=clock, budget=self.seconds)
             for name, blocks in found.items():
                 scale = factor if name == COPY else 1.0
                 for block, seconds in enumerate(blocks):
@@ -117,7 +115,7 @@ class Bench:
         for name in self.lanes:
             self._try(f"{name}'s kernel time", partial(self._capture, graphs, name, makers[name]), "not measured")
         yield from self._time(graphs, "kernel_seconds", device_seconds)
-        for name, lane in graphs.items():
+        for lane in graphs.values():
             lane.check()
 
     def _capture(self, graphs: dict[str, _Lane], name: str, maker: Callable[[], Contender]) -> None:

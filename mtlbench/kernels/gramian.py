@@ -29,12 +29,15 @@ class Gramian(Kernel):
 
     @property
     def shape(self) -> str:
+        """The number of tasks, and the tensors."""
         return f"T={self.tasks}, {', '.join(self.tensors)}"
 
     def traffic(self) -> int:
-        return 4 * self.tasks * elements(self.tensors)  # every gradient read once
+        """4 bytes for each number of each gradient, read once."""
+        return 4 * self.tasks * elements(self.tensors)
 
     def prepare(self, device: torch.device) -> Makers:
+        """Gradients common to all."""
         import torch
 
         from ..ops import gramian
@@ -42,7 +45,9 @@ class Gramian(Kernel):
         chance = torch.Generator().manual_seed(0)
         parameters = shapes(self.tensors)
         common = [torch.randn(s, generator=chance) for s in parameters]  # makes the cosines 1/2 instead of all but 0
-        gradients = [[(c + torch.randn(c.shape, generator=chance)).to(device) for c in common] for _ in range(self.tasks)]
+        gradients = [
+            [(c + torch.randn(c.shape, generator=chance)).to(device) for c in common] for _ in range(self.tasks)
+        ]
         squared = sum(_rows(own).double().square().sum(1) for own in zip(*gradients, strict=True))
         exact = sum(_rows(own).double() @ _rows(own).double().T for own in zip(*gradients, strict=True))
 
@@ -68,7 +73,9 @@ class Gramian(Kernel):
                 if not kept:
                     raise Wrong("no result")
                 lengths = torch.as_tensor(squared).sqrt()
-                expect_close("cosines", kept[0] / lengths / lengths[:, None], exact / lengths / lengths[:, None], 0, 0.01)
+                expect_close(
+                    "cosines", kept[0] / lengths / lengths[:, None], exact / lengths / lengths[:, None], 0, 0.01
+                )
 
             return Contender(call, check)
 

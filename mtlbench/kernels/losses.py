@@ -33,15 +33,18 @@ class TaskLosses(Kernel):
 
     @property
     def shape(self) -> str:
+        """The outputs and the kind of loss."""
         return f"{', '.join(self.outputs)} {self.kind}"
 
     def traffic(self) -> int:
+        """4 bytes read and 4 written for each output; 4 for its target, or 8 for the label of each row of classes."""
         if self.kind != "cross_entropy":
-            return 12 * elements(self.outputs)  # outputs and targets read, gradients written
+            return 12 * elements(self.outputs)
         rows = sum(prod(shape) // shape[1] for shape in shapes(self.outputs))
         return 8 * elements(self.outputs) + 8 * rows
 
     def prepare(self, device: torch.device) -> Makers:
+        """Targets and weights common to all, outputs and their gradients of each."""
         import torch
 
         from ..ops import per_task_losses, task_losses
@@ -67,9 +70,7 @@ class TaskLosses(Kernel):
 
         def liger() -> Contender:
             form = _liger(self.kind, device)
-            return contender(
-                lambda mine: torch.dot(weights, torch.stack(list(map(form, mine, targets))))
-            )
+            return contender(lambda mine: torch.dot(weights, torch.stack(list(map(form, mine, targets)))))
 
         return {
             "eager": lambda: contender(total),
@@ -91,7 +92,7 @@ def _target(kind: str, shape: Shape, chance: torch.Generator) -> Tensor:
 def _gradients(outputs: list[Tensor], total: Callable[[list[Tensor]], Tensor]) -> list[Tensor]:
     """What every contender's gradients must be, from float64."""
     exact = [output.double().requires_grad_() for output in outputs]
-    total(exact).backward()  # type: ignore[no-untyped-call]
+    total(exact).backward()
     return [output.grad for output in exact if output.grad is not None]
 
 
@@ -101,7 +102,7 @@ def _through_autograd(
     def call() -> None:
         for output in outputs:
             output.grad = None
-        form(outputs).backward()  # type: ignore[no-untyped-call]
+        form(outputs).backward()
 
     def check(calls: int) -> None:
         for t, (output, exact) in enumerate(zip(outputs, expected, strict=True)):

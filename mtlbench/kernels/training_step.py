@@ -34,13 +34,16 @@ class TrainingStep(Kernel):
 
     @property
     def shape(self) -> str:
+        """The network, its heads and the batch."""
         sizes = "-".join(map(str, (self.features, *self.hidden)))
         return f"MLP {sizes}, {self.heads} heads of {self.classes}, batch {self.batch_size}"
 
     def traffic(self) -> int:
-        return 0  # matrix products and calls bound it
+        """None stated: matrix products and calls bound a step."""
+        return 0
 
     def prepare(self, device: torch.device) -> Makers:
+        """A batch common to all, a model and an optimizer of each."""
         work = _Steps(self, device)
         return {name: partial(work.of_engine, name) for name in self.contenders}
 
@@ -59,7 +62,8 @@ class _Steps:
         self.kernel, self.device, self.outline = kernel, device, Outline(tasks, (kernel.features,), rows)
         self.inputs = torch.randn(rows, kernel.features, generator=chance).to(device)
         self.targets = [torch.randint(kernel.classes, (rows,), generator=chance).to(device) for _ in names]
-        self.reference, self.expected = self.training("eager", torch.float64), []
+        self.reference = self.training("eager", torch.float64)
+        self.expected: list[Tensor] = []
 
     def of_engine(self, name: str) -> Contender:
         """An engine's step, on a model that starts with the reference's weights."""
@@ -67,7 +71,8 @@ class _Steps:
 
         if "kernel" in ROWS[name]:
             need_kernels(self.device)
-        step, last = self.training(name, torch.float32), []
+        step = self.training(name, torch.float32)
+        last: list[Tensor] = []
 
         def call() -> None:
             last[:] = [step()]
@@ -77,7 +82,9 @@ class _Steps:
                 self.expected.append(self.reference())
             error = float((last[0].double() - self.expected[calls - 1]).abs().max())
             if not error <= _TOLERANCE:
-                raise Wrong(f"losses of step {calls}: expected the reference's within {_TOLERANCE}, got {error:.3g} off")
+                raise Wrong(
+                    f"step {calls}: expected losses within {_TOLERANCE} of the reference's, got {error:.3g} off"
+                )
 
         return Contender(call, check)
 
@@ -96,10 +103,11 @@ class _Steps:
         engine = ENGINES.build({"name": name})
         for reason in engine.check(self.device.type):
             raise UnavailableError(reason)
-        model = Model(Shared(trunk="mlp", hidden=self.kernel.hidden), self.outline, 0).to(self.device, dtype)
+        shared = Shared.from_plain({"trunk": "mlp", "hidden": self.kernel.hidden})
+        model = Model(shared, self.outline, 0).to(self.device, dtype)
         weighting = Equal()
         state = weighting.start(self.outline.names, self.device)
-        optimizer = Adam(lr=LR).build(model.parameters(), (), engine.choices.update)
+        optimizer = Adam.from_plain({"lr": LR}).build(model.parameters(), (), engine.choices.update)
         step = Step(engine, model, self.outline, weighting, state, optimizer)
         counts = torch.full((len(self.targets),), float(len(self.inputs)), device=self.device)
         batch = Batch(self.inputs.to(dtype), self.targets, None, counts, len(self.inputs))

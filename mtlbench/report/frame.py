@@ -68,7 +68,8 @@ def direction(metric: str, higher_is_better: float) -> bool | None:
 class Data:
     """Facts of finished training trials, all planned training trials, environments, and the suite.
 
-    ``planned`` are the planned trials of every kind, ``kernel_records`` the facts of finished kernel trials. Frames have every column, missing words as "", missing and diverged numbers as NaN.
+    ``planned`` are the planned trials of every kind, ``kernel_records`` the facts of finished kernel trials. Frames
+    have every column, missing words as "", missing and diverged numbers as NaN.
     """
 
     records: pd.DataFrame

@@ -17,7 +17,7 @@ _CACHES = {"warm": "o", "cold": "s"}
 
 
 def ratios(timings: Sequence[KernelTiming]) -> tuple[Figure, ...]:
-    """One figure a device: how many times as fast ours is, with its interval, one row a case and state of the caches."""
+    """One figure a device: how many times as fast ours is, one row a case and state of the caches."""
     known = [timing for timing in timings if math.isfinite(timing.speedup[0])]
     devices = dict.fromkeys(timing.device for timing in known)
     names = file_names(devices, "kernels")

@@ -35,7 +35,8 @@ _COLUMNS = (
     Column("machine", number=False),
 )
 _ON_DEVICE = {"on the device [µs]", "times as fast there"}
-_ALL = ("kernel", "caches", "contender", "p10 [µs]", "p50 [µs]", "p90 [µs]", "on the device [µs]", "GB/s", "of copy [%]")
+_WORDS = ("kernel", "caches", "contender")
+_NUMBERS = ("p10 [µs]", "p50 [µs]", "p90 [µs]", "on the device [µs]", "GB/s", "of copy [%]")
 
 
 def section(evidence: Evidence) -> Part | None:
@@ -83,7 +84,7 @@ def _warnings(timings: tuple[KernelTiming, ...]) -> tuple[Statement, ...]:
         )
     alone = dict.fromkeys(t.case for t in timings if not (t.best and t.best_other))
     if alone:
-        said.append(f"Nothing to compare for {', '.join(alone)}: ours, or every other contender, is missing; see Notes.")
+        said.append(f"Nothing to compare for {', '.join(alone)}: ours, or all others, are missing; see Notes.")
     return tuple(Statement(text, "warning") for text in said)
 
 
@@ -148,5 +149,5 @@ def _everyone(device: str, timings: list[KernelTiming]) -> Panel:
             quantiles = [timing.microseconds(name, quantile) for quantile in (0.1, 0.5, 0.9)]
             numbers = [*quantiles, timing.device_microseconds(name), timing.rate(name) / 1e9, timing.ceiling(name)]
             rows.append((Cell(timing.case), Cell(timing.cache), Cell(name), *map(_number, numbers)))
-    columns = tuple(Column(title, number=i > 2) for i, title in enumerate(_ALL))
-    return Panel(device, columns, tuple(rows))
+    words = (Column(title, number=False) for title in _WORDS)
+    return Panel(device, (*words, *map(Column, _NUMBERS)), tuple(rows))
