@@ -18,7 +18,7 @@ from mtlbench.engine.batches import training_batches
 from mtlbench.engine.graph import GraphedStep, graphed
 from mtlbench.engine.model import Model
 from mtlbench.engine.step import Step
-from mtlbench.optim import OPTIMIZERS
+from mtlbench.optim import OPTIMIZERS, SCHEDULES
 from mtlbench.weightings import TABLE as WEIGHTINGS
 from tests.toy_data import NAMES, make
 
@@ -117,3 +117,21 @@ def test_the_cpu_has_no_graphs() -> None:
     (sentence,) = TABLE.build({"name": "fused_graph"}).check("cpu")
     assert "expected CUDA" in sentence
     assert TABLE.build({"name": "fused_graph"}).check("cuda") == []
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_schedules_move_the_learning_rate_where_the_graph_reads_it(schedule: str) -> None:
+    data = make("shared")
+    model = Model(ARCHITECTURES.build({"name": "shared"}), data.outline, 0)
+    method, engine = WEIGHTINGS.build({"name": "equal"}), TABLE.build({"name": "fused"})
+    optimizer = OPTIMIZERS.build({"name": "adam", "lr": 0.02}).build(model.parameters(), [], engine.choices.update)
+    built = SCHEDULES.build({"name": schedule, **({"every": 1} if schedule == "step" else {})})
+    scheduler = built.build(optimizer, 4)
+    step = Step(engine, model, data.outline, method, method.start(NAMES, CPU), optimizer)
+    recorded = GraphedStep(step, Tape(step))
+    for batch in training_batches(data.train, NAMES, 20, 0, CPU).epoch(1):
+        recorded(batch)
+    places = [group["lr"] for group in optimizer.param_groups]
+    scheduler.step()
+    assert all(group["lr"] is place for group, place in zip(optimizer.param_groups, places, strict=True))
+    assert places[0].item() == pytest.approx(0.02) if schedule == "constant" else places[0].item() < 0.02
