@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -106,6 +106,18 @@ class Gradient(Config):
     """A learner."""
 
 
+class Copy(Config):
+    """A kernel."""
+
+    contenders: ClassVar = {"eager": "", "fused": ""}
+    size: int = Field(8, ge=1)
+
+    @property
+    def shape(self) -> str:
+        """In a few words."""
+        return f"of {self.size}"
+
+
 class NotAConfig:
     """Not an entry."""
 
@@ -122,4 +134,5 @@ TABLES = {
     "optimizer": Registry("optimizers", _rows(adam="Adam", sgd="Sgd")),
     "schedule": Registry("schedules", _rows(constant="Constant", step="Step")),
     "engine": Registry("engines", _rows(eager="Engine", fused="Engine")),
+    "kernel": Registry("kernels", _rows(copy="Copy")),
 }
