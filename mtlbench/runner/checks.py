@@ -19,6 +19,7 @@ from ..core.tree import Place
 from ..engine.table import Engine
 from ..learners.base import Learner
 from ..optim import Optimizer, Schedule
+from ..penalties.base import Penalty
 from ..problems.base import Problem
 from ..weightings.base import Weighting
 
@@ -29,6 +30,7 @@ _KINDS: dict[str, type[Config]] = {
     "learner": Learner,
     "optimizer": Optimizer,
     "schedule": Schedule,
+    "penalty": Penalty,
     "engine": Engine,
 }
 
@@ -58,8 +60,7 @@ class Survey:
 
     def kinds(self, variant: Variant) -> bool:
         """Whether every ``module:attribute`` is of the kind that its key asks for."""
-        entries = [*variant.problems, variant.architecture, variant.weighting, variant.learner, *variant.engines]
-        entries += [variant.optimizer, variant.schedule]
+        entries = [*variant.problems, *variant.parts, *variant.engines]
         wrong = [entry for entry in entries if entry.config and not isinstance(entry.config, _KINDS[entry.key])]
         for entry in wrong:
             kind = _KINDS[entry.key]
@@ -131,8 +132,7 @@ def _sha256(files: Iterable[Path]) -> str:
 
 def _own(variant: Variant) -> Iterator[Entry]:
     """The entries that are the user's own code, the problem's apart, which its data already cover."""
-    parts = (variant.learner, variant.architecture, variant.weighting, variant.optimizer, variant.schedule)
-    yield from (part for part in (*parts, *variant.engines) if part.config and ":" in str(part.spec["name"]))
+    yield from (part for part in (*variant.parts, *variant.engines) if part.config and ":" in str(part.spec["name"]))
 
 
 def _source(entry: Entry) -> Iterator[Path]:
@@ -147,6 +147,10 @@ def _misfits(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, Iterab
         yield variant.architecture, variant.architecture.config.check(outline)
     if variant.weighting.config:
         yield variant.weighting, variant.weighting.config.check(outline.names)
+    if variant.optimizer.config and variant.weighting.config:
+        yield variant.optimizer, variant.optimizer.config.check_weighting(variant.weighting.config.learned)
+    if variant.optimizer.config and variant.schedule.config:
+        yield variant.schedule, variant.schedule.config.check(variant.optimizer.config)
 
 
 def _gpus() -> list[str]:

@@ -31,6 +31,7 @@ class Weighting(Config):
     """
 
     needs: ClassVar[Need] = Need.LOSSES
+    learned: ClassVar[bool] = False  # whether it has parameters that are trained with the model
 
     def check(self, tasks: tuple[str, ...]) -> list[str]:
         """What makes this weighting impossible for these tasks, each in one sentence; empty if nothing."""
