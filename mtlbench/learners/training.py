@@ -11,6 +11,7 @@ from torch import Tensor
 from ..core.errors import MtlbenchError
 from ..core.record import Record
 from ..engine.batches import training_batches
+from ..engine.graph import graphed
 from ..engine.model import Model
 from ..engine.step import Step
 from ..measure.clock import now
@@ -31,7 +32,7 @@ class Training:
             self.model.parameters(), job.weighting.parameters(state), job.engine.choices.update
         )
         self.schedule = job.schedule.build(self.optimizer, job.train.epochs)
-        self.step = Step(job.engine, self.model, self.outline, job.weighting, state, self.optimizer)
+        self.step = graphed(Step(job.engine, self.model, self.outline, job.weighting, state, self.optimizer))
         self.batches = training_batches(job.data.train, names, job.train.batch_size, job.seed, device)
         self.validation = Evaluator(job.data.validation, self.outline, job.train.evaluation_batch_size, device)
         self.records: list[Record] = []

@@ -87,7 +87,12 @@ class Survey:
         for engine in variant.engines:
             for sentence in engine.config.check(variant.device):
                 self.add(engine.node.place, f"engine '{engine.name}': {sentence}")
-            optimizer = variant.optimizer
+            optimizer, weighting = variant.optimizer, variant.weighting
+            if engine.config.choices.wrapper == "graph" and weighting.config and not weighting.config.recordable:
+                sentence = (
+                    f"engine '{engine.name}' expects a weighting that a CUDA graph can record: choose engine fused"
+                )
+                self.add(weighting.node.place, f"weighting '{weighting.name}': {sentence}")
             for sentence in optimizer.config.check(engine.config.choices.update) if optimizer.config else ():
                 self.add(optimizer.node.place, f"engine '{engine.name}': {sentence}")
         if local and variant.device == "cuda" and not _gpus():

@@ -53,6 +53,8 @@ class Random(Scalarized):
     torch's global generator, seeded for the stream "step".
     """
 
+    recordable: ClassVar[bool] = True
+
     def scalarizer(self, tasks: int) -> Scalarizer:
         """torchjd's Random."""
         from torchjd.scalarization import Random
@@ -68,6 +70,7 @@ class Uncertainty(Scalarized):
     """
 
     learned: ClassVar[bool] = True
+    recordable: ClassVar[bool] = True
 
     def scalarizer(self, tasks: int) -> Scalarizer:
         """torchjd's UW."""
@@ -84,6 +87,7 @@ class IMTLL(Scalarized):
     """
 
     learned: ClassVar[bool] = True
+    recordable: ClassVar[bool] = True
 
     def scalarizer(self, tasks: int) -> Scalarizer:
         """torchjd's IMTLL."""
@@ -113,6 +117,8 @@ class STCH(Scalarized):
     Tchebycheff Scalarization, ICML 2024, with uniform preference and ideal point 0. The authors' multi-task code takes
     log losses against a nadir point measured in warm-up epochs; this is the paper's formula on the losses themselves.
     """
+
+    recordable: ClassVar[bool] = True
 
     mu: float = Field(1.0, gt=0, description="smoothing; the paper tries 0.01 to 1")
 

@@ -142,3 +142,17 @@ def test_source_of_an_own_problem_belongs_to_its_identity(suite: Path, tmp_path:
     with (tmp_path / "own_problem.py").open("a") as file:
         file.write("# another version\n")
     assert not set(first) & set(_ids(suite, text))
+
+
+def test_a_recorded_step_needs_cuda_and_a_weighting_that_can_be_recorded(suite: Path) -> None:
+    faults = _faults(suite, SUITE + "single_task: {engines: [eager]}\nengines: [fused_graph]\n")
+    assert set(faults) == {
+        "9:11: engine 'fused_graph': expected CUDA, which alone has graphs, got the CPU: set resources.gpus: 1, or "
+        "choose engine fused"
+    }
+    text = SUITE.replace("uncertainty", "dwa") + "engines: [fused_graph]\nresources: {gpus: 1}\n"
+    (fault,) = _faults(suite, text, local=False)
+    assert fault == (
+        "5:24: weighting 'dwa': engine 'fused_graph' expects a weighting that a CUDA graph can record: "
+        "choose engine fused"
+    )
