@@ -48,7 +48,7 @@ class Text(Words, Problem):
     """Classification of texts (sentiment, topic, spam …), each task with its own corpus: one set of inputs per task.
 
     ``tasks: {topic: {train: file, test: file}, sentiment: {classes: {negative: file, positive: file}}}``. Two classes
-    make a binary task, in order of the file names given or of the alphabet, the second being positive. Texts become
+    make a binary task, in the order of ``classes`` or of the alphabet, the second being positive. Texts become
     words in lower case and single signs, and these token ids int64 [N, length]; one vocabulary is built from the
     training rows of all tasks. Parts that have no file are drawn from train anew for each seed, stratified by class,
     by the shares of ``split`` that are left.
@@ -92,6 +92,8 @@ class Text(Words, Problem):
                 sentences, codes = texts.sentences[source], texts.codes[source]
                 assert sentences is not None
                 assert codes is not None
+                if not len(rows):
+                    raise DataError(f"{texts.path}: expected texts that no given part has, got none left to draw from")
                 part[texts.spec.name] = [sentences[row] for row in rows], codes[rows]
         ids = self.fit(sentence[: self.length] for sentences, _ in taken[TRAIN].values() for sentence in sentences)
         splits = {}
@@ -153,6 +155,8 @@ def _read(config: str, name: str, root: Path, _: tuple[tuple[int, int], ...]) ->
     given = [found.get(part) for part in PARTS]
     binary = len(classes) == 2
     loss, outputs = ("bce_with_logits", 1) if binary else ("cross_entropy", len(classes))
+    if not binary and "auc" in corpus.metrics:
+        raise DataError(f"{path}: expected 2 classes for the metric auc of task '{name}', got {len(classes)}")
     return _Texts(
         path,
         TaskSpec(name, outputs, loss, corpus.metrics, classes=classes),

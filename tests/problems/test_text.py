@@ -117,7 +117,7 @@ def test_a_given_test_text_is_trained_on_by_no_task(tmp_path: Path) -> None:
     assert keys(data.train) & keys(data.validation) == set()
 
 
-def test_classes_in_the_order_of_their_files(tmp_path: Path) -> None:
+def test_classes_in_the_order_of_their_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with zipfile.ZipFile(tmp_path / "films.zip", "w") as archive:
         archive.writestr("films/pos", "\n".join(f"up {i}" for i in range(10)))
     (tmp_path / "neg.gz").write_bytes(gzip.compress("\r\n".join(f"down {i}" for i in range(20)).encode()))
@@ -125,6 +125,8 @@ def test_classes_in_the_order_of_their_files(tmp_path: Path) -> None:
     outline, data = problem.outline(tmp_path), problem.load(0, tmp_path)
     assert outline.tasks[0].classes == ("positive", "negative")
     assert [path.name for path in problem.files(tmp_path)] == ["films.zip", "neg.gz"]
+    monkeypatch.chdir(tmp_path.parent)
+    assert problem.outline(Path(tmp_path.name)) == outline
     assert sum(part.targets["mood"].sum() for part in (data.train, data.validation, data.test)) == 20
 
 
@@ -149,13 +151,14 @@ def test_other_encodings_and_coarse_labels(tmp_path: Path) -> None:
         (["good", "bad"], {}, "at least 2 classes, each line a label and a text, got 0"),
         (mood(2), {}, "expected rows for each split"),
         (mood(40), {"test": "other.txt"}, r"other\.txt: expected the classes of train, got 'ugly'"),
+        (["a b", "c d", "e f"], {"metrics": ["auc"]}, "expected 2 classes for the metric auc of task 'mood', got 3"),
         (["text,mood", "a,b"], {"format": "csv"}, r"data\.txt:1: expected a column 'label'"),
         (["text,label", "a,b", "a,b,c"], {"format": "csv"}, r":3: expected 2 columns as in the header, got 3"),
         (["text,label", "a,"], {"format": "csv"}, r":2: expected a label, got an empty cell"),
     ],
 )
 def test_faults_are_named_with_their_line(
-    tmp_path: Path, lines: list[str], changes: dict[str, str], message: str
+    tmp_path: Path, lines: list[str], changes: dict[str, Any], message: str
 ) -> None:
     (tmp_path / "data.txt").write_bytes("".join(line + "\n" for line in lines).encode("utf-8", "surrogateescape"))
     write(tmp_path / "other.txt", ["ugly text"])
