@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 class Scalarized(Weighting):
     """lambda = df/dL for the scalarization that ``scalarizer`` makes; the scalarizer itself is the state."""
 
-    learned: ClassVar[bool] = False  # whether the scalarizer's parameters are trained with the model
-
     @abstractmethod
     def scalarizer(self, tasks: int) -> Scalarizer:
         """A new scalarizer for this many losses."""
