@@ -34,6 +34,7 @@ class Step:
             raise UnavailableError(f"{type(weighting).__name__} needs the tasks' gradients, and no engine gives them")
         self.weighting, self.state, self.optimizer = weighting, state, optimizer
         self.losses = _wrap(engine, _losses_of(engine, model, outline))
+        self.penalty = model.penalty
         self.seen = torch.ones(len(outline.tasks), device=next(model.parameters()).device)
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -42,6 +43,9 @@ class Step:
         losses = self.losses(batch.inputs, batch.targets, batch.masks)
         weights, self.state = self.weighting.weigh(self._shown(losses, batch), self.state)
         losses.backward(weights)  # a vector-Jacobian product: sum_t lambda_t grad L_t in one pass
+        penalty = self.penalty()
+        if penalty is not None:
+            penalty.backward()  # adds its gradient
         self.optimizer.step()
         if Need.LOSSES_AFTER in self.weighting.needs:
             with torch.no_grad():
@@ -73,5 +77,6 @@ def _losses_of(engine: Engine, model: Model, outline: Outline) -> Callable[..., 
 def _wrap(engine: Engine, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     if engine.choices.wrapper == "none":
         return function
+    torch._dynamo.config.allow_rnn = True  # recurrent layers are traced whole; without it they break the graph
     # Random numbers as eager draws them, so that dropout is the same under every engine.
     return torch.compile(function, fullgraph=True, options={"fallback_random": True})
