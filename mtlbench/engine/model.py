@@ -44,6 +44,10 @@ class Model(nn.Module):
         """One output per task from the shared representation."""
         return self.architecture.predict(representation, self.by_task)
 
+    def predict_task(self, name: str, representation: Any) -> Tensor:
+        """The output of one task from the shared representation."""
+        return self.architecture.predict(representation, {name: self.by_task[name]})[name]
+
     def shared_parameters(self) -> list[nn.Parameter]:
         """Parameters that all tasks use."""
         return list(self.shared.parameters())

@@ -14,5 +14,10 @@ TABLE = Registry(
         "imtl_l": "mtlbench.weightings.jd:IMTLL",
         "stch": "mtlbench.weightings.jd:STCH",
         "famo": "mtlbench.weightings.jd:FAMO",
+        "mgda": "mtlbench.weightings.gramian:MGDA",
+        "pcgrad": "mtlbench.weightings.gramian:PCGrad",
+        "cagrad": "mtlbench.weightings.gramian:CAGrad",
+        "upgrad": "mtlbench.weightings.gramian:UPGrad",
+        "dualproj": "mtlbench.weightings.gramian:DualProj",
     },
 )

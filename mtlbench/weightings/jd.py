@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from .base import Need, Weighting
+from .base import Need, Shown, Weighting
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -38,9 +38,9 @@ class Scalarized(Weighting):
         """Log-variances or scales, where the method learns them."""
         return state.parameters() if self.learned else ()
 
-    def weigh(self, statistic: Tensor, state: Any) -> tuple[Tensor, Any]:
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
         """df/dL at these losses; the same backward pass fills ``.grad`` of the learned parameters."""
-        losses = statistic.detach().requires_grad_()
+        losses = shown.losses.detach().requires_grad_()
         state(losses).backward()
         assert losses.grad is not None
         return losses.grad, state

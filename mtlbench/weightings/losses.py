@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from ..core.errors import did_you_mean
-from .base import Weighting
+from .base import Shown, Weighting
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -25,7 +25,7 @@ class Equal(Weighting):
 
         return torch.full((len(tasks),), 1 / len(tasks), device=device)
 
-    def weigh(self, statistic: Tensor, state: Any) -> tuple[Tensor, Any]:
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
         """The same weights at every step."""
         return state, state
 
@@ -68,6 +68,6 @@ class Fixed(Weighting):
         weights = torch.tensor(values, dtype=torch.float64)
         return (weights / weights.sum()).to(device, torch.float32)
 
-    def weigh(self, statistic: Tensor, state: Any) -> tuple[Tensor, Any]:
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
         """The same weights at every step."""
         return state, state

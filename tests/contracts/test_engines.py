@@ -17,6 +17,7 @@ from mtlbench.engine.step import Step
 from mtlbench.engine.table import ROWS
 from mtlbench.optim import OPTIMIZERS
 from mtlbench.weightings import TABLE as WEIGHTINGS
+from mtlbench.weightings.base import GRADIENTS
 from tests.toy_data import NAMES, make
 
 CPU = torch.device("cpu")
@@ -28,7 +29,7 @@ def curve(
     form: str = "shared",
     architecture: str = "shared",
     optimizer: str = "adam",
-    weighting: str = "equal",
+    weighting: str | dict[str, Any] = "equal",
     batch_size: int = 20,
 ) -> torch.Tensor:
     """The task losses of every step of two epochs, with dropout where the architecture has it."""
@@ -38,7 +39,7 @@ def curve(
     torch.manual_seed(0)
     dropout = {"dropout": 0.2} if "dropout" in ARCHITECTURES.load(architecture).model_fields else {}
     model = Model(ARCHITECTURES.build({"name": architecture, **dropout}), data.outline, 0)
-    method = WEIGHTINGS.build({"name": weighting})
+    method = WEIGHTINGS.build({"name": weighting} if isinstance(weighting, str) else weighting)
     state = method.start(NAMES, CPU)
     update = OPTIMIZERS.build({"name": optimizer, "lr": 0.02})
     torch_optimizer = update.build(model.parameters(), method.parameters(state), built.choices.update)
@@ -84,7 +85,37 @@ def test_every_optimizer_has_every_update(engine: str, optimizer: str) -> None:
     assert_as_eager(engine, optimizer=optimizer, weighting="uncertainty")
 
 
+def with_levels() -> list[dict[str, Any]]:
+    """Every weighting on gradients, at every level that it knows."""
+    found = []
+    for name in WEIGHTINGS:
+        kind = WEIGHTINGS.load(name)
+        if kind.needs & GRADIENTS:
+            levels = ("parameters", "representation") if "level" in kind.model_fields else (None,)
+            found += [{"name": name, **({"level": level} if level else {})} for level in levels]
+    return found
+
+
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize("engine", WITHOUT_EAGER)
+@pytest.mark.parametrize("weighting", with_levels(), ids=lambda spec: "-".join(spec.values()))
+def test_every_weighting_on_gradients_has_every_engine(engine: str, weighting: dict[str, Any]) -> None:
+    assert_as_eager(engine, weighting=weighting)
+
+
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize("engine", TABLE)
+@pytest.mark.parametrize("form", ["masked", "sets"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("level", ["parameters", "representation"])
+def test_gradients_of_every_form_and_architecture(engine: str, form: str, architecture: str, level: str) -> None:
+    follow = partial(curve, form=form, architecture=architecture, weighting={"name": "mgda", "level": level})
+    torch.testing.assert_close(follow(engine), follow("eager"), rtol=1e-4, atol=1e-5)
+    assert follow(engine).isfinite().all()
+
+
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")  # torch's own import of its compiler
 def test_compiled_code_computes_what_eager_does() -> None:
     assert_as_eager("compiled")
+    assert_as_eager("compiled", weighting="mgda")
     torch.compiler.reset()

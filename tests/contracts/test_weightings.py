@@ -14,7 +14,7 @@ from torch import Tensor
 from torchjd import scalarization as jd
 
 from mtlbench.weightings import TABLE
-from mtlbench.weightings.base import Need, Weighting
+from mtlbench.weightings.base import Need, Shown, Weighting
 
 TASKS = ("a", "b", "c")
 CPU = torch.device("cpu")
@@ -50,7 +50,7 @@ def follow(weighting: Weighting, tasks: tuple[str, ...], losses: list[Tensor]) -
         for before, after in pairwise(losses):
             if optimizer:
                 optimizer.zero_grad()
-            weights, state = weighting.weigh(before / (epoch + 1), state)
+            weights, state = weighting.weigh(Shown(before / (epoch + 1)), state)
             found.append(weights.clone())
             if optimizer:
                 optimizer.step()
@@ -97,7 +97,7 @@ def test_weights_are_the_gradient_of_torchjds_scalarization(name: str) -> None:
     torch.manual_seed(0)
     state = weighting.start(TASKS, CPU)
     for step, losses in enumerate(steps):
-        weights, state = weighting.weigh(losses, state)
+        weights, state = weighting.weigh(Shown(losses), state)
         torch.testing.assert_close(weights, expected[step])
         state = weighting.after_step(losses / 2, state)
         state = weighting.after_epoch(state) if step % 2 else state
@@ -112,16 +112,16 @@ def test_a_copied_state_goes_its_own_way(name: str) -> None:
     state = weighting.start(TASKS, CPU)
     losses = torch.tensor([1.0, 2.0, 3.0])
     for _ in range(2):
-        _, state = weighting.weigh(losses, state)
+        _, state = weighting.weigh(Shown(losses), state)
         state = weighting.after_epoch(weighting.after_step(losses / 2, state))
     copied = copy.deepcopy(state)
     torch.manual_seed(0)
-    expected, _ = weighting.weigh(losses, copy.deepcopy(state))
+    expected, _ = weighting.weigh(Shown(losses), copy.deepcopy(state))
     for _ in range(3):  # other losses change the original alone
-        _, state = weighting.weigh(losses.flip(0), state)
+        _, state = weighting.weigh(Shown(losses.flip(0)), state)
         state = weighting.after_epoch(weighting.after_step(losses.flip(0) / 9, state))
     torch.manual_seed(0)
-    torch.testing.assert_close(weighting.weigh(losses, copied)[0], expected, rtol=0, atol=0)
+    torch.testing.assert_close(weighting.weigh(Shown(losses), copied)[0], expected, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("name", TABLE)
