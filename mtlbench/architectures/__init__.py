@@ -5,6 +5,7 @@ from ..core.registry import Registry
 TABLE = Registry(
     "architectures",
     {
+        "point": "mtlbench.architectures.point:Point",
         "shared": "mtlbench.architectures.shared:Shared",
         "single": "mtlbench.architectures.single:Single",
     },

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from .metrics import METRICS
+from .objectives import Objectives
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,6 +72,7 @@ class Outline:
 
     ``input_shape`` is one shape where all tasks share the inputs, or ``{task: shape}`` where each has its own.
     ``vocabulary`` is above 0 where inputs are token ids, int64 [N, length] from 0 (padding) to vocabulary - 1.
+    ``objectives`` are there where the tasks are formulas of a point and not of data; then inputs say nothing.
     ``notes`` are choices made for the user (inferred task types, imputed columns) that the report must show.
     """
 
@@ -79,6 +81,7 @@ class Outline:
     rows: int
     notes: tuple[str, ...] = ()
     vocabulary: int = 0
+    objectives: Objectives | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -48,6 +48,10 @@ class Model(nn.Module):
         """The output of one task from the shared representation."""
         return self.architecture.predict(representation, {name: self.by_task[name]})[name]
 
+    def observe(self) -> Mapping[str, float]:
+        """Numbers of the shared modules that are worth following."""
+        return self.architecture.observe(self.shared)
+
     def shared_parameters(self) -> list[nn.Parameter]:
         """Parameters that all tasks use."""
         return list(self.shared.parameters())

@@ -82,8 +82,10 @@ class Step:
         """What the weighting asked for, and no more."""
         needs, products = self.weighting.needs, None
         if Need.GRAMIAN in needs:
-            by_kernel = matrix is None or self.engine.choices.combination == "kernel"
-            products = gramian(found.rows) if by_kernel else matrix @ matrix.T
+            if matrix is None or self.engine.choices.combination == "kernel":
+                products = gramian(found.rows).to(found.losses.device)
+            else:
+                products = matrix @ matrix.T
         jacobian = matrix if Need.JACOBIAN in needs else None
         return Shown(self._last_known(found.losses, batch), products, jacobian, found.crossed)
 
@@ -93,7 +95,7 @@ class Step:
         return plain and self.engine.choices.combination == "kernel" and bool(self.shared)
 
     def _weighted_rows(self, found: Found, weights: Tensor) -> Update:
-        """The tasks' gradients of every parameter; what is in ``.grad``, the heads' own, counts as a task of weight 1."""
+        """The tasks' gradients of every parameter; what is in ``.grad``, the heads' own, is a task of weight 1."""
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         rows = [dict(zip(map(id, self.shared), row, strict=True)) for row in found.rows]
         gradients = [[row.get(id(p)) for p in parameters] for row in rows]

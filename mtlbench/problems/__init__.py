@@ -10,7 +10,9 @@ TABLE = Registry(
         "idx": "mtlbench.problems.idx:Idx",
         "linnerud": "mtlbench.problems.linnerud:Linnerud",
         "multidigits": "mtlbench.problems.multidigits:MultiDigits",
+        "quadratics": "mtlbench.problems.analytic:Quadratics",
         "synthetic": "mtlbench.problems.synthetic:Synthetic",
         "tabular": "mtlbench.problems.tabular:Tabular",
+        "toy": "mtlbench.problems.analytic:Toy",
     },
 )

@@ -145,6 +145,8 @@ def _source(entry: Entry) -> Iterator[Path]:
 def _misfits(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, Iterable[str]]]:
     if variant.architecture.config:
         yield variant.architecture, variant.architecture.config.check(outline)
+        if outline.objectives and not variant.architecture.config.analytic:
+            yield variant.architecture, ["the tasks are formulas of a point, not of data: use architecture point"]
     if variant.weighting.config:
         yield variant.weighting, variant.weighting.config.check(outline.names)
 

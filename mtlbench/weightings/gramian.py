@@ -61,7 +61,7 @@ class CAGrad(OnGramian):
     max_d min_t g_t . d within ||d - g_0|| <= c ||g_0||, solved by lambda = 1/T + c ||g_0|| w / ||g_w||, where w on the
     simplex minimises g_w . g_0 + c ||g_0|| ||g_w||, g_w = J^T w. c = 0 is the mean; no task is hurt for c >= 1.
     Source: Liu et al., Conflict-Averse Gradient Descent, NeurIPS 2021, Algorithm 1. The paper's code divides by 1 + c^2
-    or 1 + c; here, as in the paper and torchjd, nothing does. ||g_w|| counts as at least 1e-4 of J's Frobenius norm.
+    or 1 + c; here, as in the paper and torchjd, nothing does. ||g_w|| counts as at least 1e-7 of J's Frobenius norm.
     """
 
     c: float = Field(0.5, ge=0, description="radius of the ball around the mean gradient; 0 is the mean gradient")
@@ -74,13 +74,13 @@ class CAGrad(OnGramian):
 
         def derivatives(w: Tensor) -> tuple[Tensor, Tensor]:
             product = g @ w
-            length = (w @ product + 1e-10).clamp_min(1e-10).sqrt()
+            length = ((w @ product).clamp_min(0) + 1e-14).sqrt()
             slope = product / length
             # Half of the negative curvature is left out, so that no step overshoots where g_w is nearly 0.
             return g @ mean + radius * slope, radius / length * (g - 0.5 * slope.outer(slope))
 
         w = minimise(derivatives, mean, simplex=True)
-        return mean + radius * w / (w @ g @ w).clamp_min(0).sqrt().clamp_min(1e-4)
+        return mean + radius * w / (w @ g @ w).clamp_min(0).sqrt().clamp_min(1e-7)
 
 
 class UPGrad(OnGramian):

@@ -30,6 +30,20 @@ class Equal(Weighting):
         return state, state
 
 
+class Sum(Weighting):
+    """The plain sum: lambda_t = 1, T times the gradient of the mean loss."""
+
+    def start(self, tasks: tuple[str, ...], device: device) -> Tensor:
+        """The weights."""
+        import torch
+
+        return torch.ones(len(tasks), device=device)
+
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
+        """The same weights at every step."""
+        return state, state
+
+
 class Fixed(Weighting):
     """Weights chosen by hand: lambda_t = w_t, with sum w_t = 1 (linear scalarization)."""
 

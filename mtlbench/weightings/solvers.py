@@ -86,6 +86,17 @@ def fair(matrix: Tensor, power: float, steps: int = 40) -> Tensor:
     return w
 
 
+def onto_simplex(y: Tensor) -> Tensor:
+    """The nearest point to y [T] with x >= 0 and sum x = 1. Source: Duchi et al., ICML 2008, figure 1."""
+    import torch
+
+    y = y - y.amax()  # moves no nearest point, and keeps large numbers from hiding the 1
+    ordered = y.sort(descending=True).values
+    surplus = (ordered.cumsum(0) - 1) / torch.arange(1, len(y) + 1, device=y.device)
+    last = (ordered > surplus).sum() - 1
+    return (y - surplus[last]).clamp(min=0)
+
+
 def _within(x: Tensor, dx: Tensor) -> Tensor:
     """The longest step, at most 1, that keeps x + step dx > 0."""
     ratio = (-dx / x).amax(-1, keepdim=True)
