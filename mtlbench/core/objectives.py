@@ -52,8 +52,8 @@ class TwoValleys(Objectives):
         \ell_2 &= \log\max(|(-x_1 + 3)/2 + \tanh(-x_2) + 2|, 5·10^{-6}) + 6 \\
         q_i &= ((\pm x_1 - 7)^2 + 0.1 (x_2 + 8)^2) / 10 - 20 \quad (+ \text{ for } f_1)
 
-    Source: Liu et al., Conflict-Averse Gradient Descent, NeurIPS 2021, appendix; ``scale`` 0.1 is the set-up of Navon et
-    al., Multi-Task Learning as a Bargaining Game, ICML 2022, appendix.
+    Source: Liu et al., Conflict-Averse Gradient Descent, NeurIPS 2021, appendix; ``scale`` 0.1 is the set-up of Navon
+    et al., Multi-Task Learning as a Bargaining Game, ICML 2022, appendix.
     """
 
     scale: float = 1.0
@@ -146,4 +146,6 @@ OF_PROBLEM: dict[str, type[Objectives]] = {"toy": TwoValleys, "quadratics": Bowl
 def objectives_of(problem: Mapping[str, Any]) -> Objectives | None:
     """The objectives of a problem as a resolved suite writes it down; None where it has no formulas."""
     kind = OF_PROBLEM.get(problem["name"])
-    return kind and kind(**{f.name: problem[f.name] for f in fields(kind) if f.name in problem})
+    if kind is None:
+        return None
+    return kind(**{f.name: problem[f.name] for f in fields(kind) if f.name in problem})

@@ -56,7 +56,7 @@ class Analytic(Problem):
 
     @staticmethod
     def _split(names: tuple[str, ...], rows: Array) -> Split:
-        return Split(rows, {name: 0 * rows for name in names})
+        return Split(rows, dict.fromkeys(names, 0 * rows))
 
 
 class Toy(Analytic):

@@ -58,11 +58,9 @@ def _table(evidence: Evidence, last: dict[str, dict[str, pd.Series[Any]]]) -> Ta
             rows.append((Cell(method), share, Cell(short(float(gap.max())), float(gap.max()))))
         columns = (Column("method", number=False), Column("starts that reach it", True), Column("largest gap", False))
         panels.append(panel_of(problem, columns, rows))
-    columns = ["problem", "method", "reached", "starts", "largest_gap"]
+    frame = pd.DataFrame(raw, columns=["problem", "method", "reached", "starts", "largest_gap"])
     caption = f"A start reaches the front when its gap after the last epoch is below {REACHED}."
-    return Table(
-        "front", "Starts that reach the Pareto front", caption, pd.DataFrame(raw, columns=columns), tuple(panels)
-    )
+    return Table("front", "Starts that reach the Pareto front", caption, frame, tuple(panels))
 
 
 def _figure(evidence: Evidence, name: str, problem: str, facts: pd.DataFrame, methods: list[str]) -> Figure | None:

@@ -49,7 +49,9 @@ def weigh(spec: Spec, jacobian: Tensor) -> Tensor:
     return TABLE.build(spec).weights(jacobian @ jacobian.T).to(jacobian.dtype)
 
 
-@pytest.mark.parametrize(("spec", "expected"), EXACT, ids=lambda value: value["name"] if "name" in value else "")
+@pytest.mark.parametrize(
+    ("spec", "expected"), EXACT, ids=lambda value: value["name"] if isinstance(value, dict) else "weights"
+)
 def test_two_tasks_by_hand(spec: Spec, expected: list[float]) -> None:
     assert weigh(spec, PAIR).tolist() == pytest.approx(expected, abs=1e-4)
 
