@@ -26,9 +26,15 @@ def expand(
         trial
         for problem in suite.problems
         if problem.name in outlines
-        for seed in suite.seeds
+        for seed in _seeds(suite, problem)
         for trial in _of_seed(suite, problem, outlines[problem.name].names, digests[problem.name], seed, code or {})
     )
+
+
+def _seeds(suite: Suite, problem: Entry) -> Iterator[int]:
+    """The suite's seeds, as far as they differ on a problem."""
+    limit = problem.config.seeds()
+    yield from (seed for seed in suite.seeds if limit is None or seed < limit)
 
 
 def _of_seed(
@@ -64,6 +70,7 @@ def _trial(
         engine=engine,
         optimizer=variant.optimizer.spec,
         schedule=variant.schedule.spec,
+        penalty=variant.penalty.spec,
         train=variant.train.spec,
         seed=seed,
         device=variant.device,
@@ -81,8 +88,7 @@ def _trial(
 
 def _own(variant: Variant) -> Iterator[str]:
     """Names of the entries whose code decides what a variant computes, the problem's apart."""
-    parts = (variant.learner, variant.architecture, variant.weighting, variant.optimizer, variant.schedule)
-    yield from (str(part.spec["name"]) for part in parts)
+    yield from (str(part.spec["name"]) for part in variant.parts)
 
 
 def expand_kernels(suite: Suite, kernels: Kernels, extension: str, code: Mapping[str, str]) -> Iterator[Trial]:

@@ -100,7 +100,7 @@ class _Steps:
         from ..engine.graph import graphed
         from ..engine.model import Model
         from ..engine.step import Step
-        from ..optim import Adam
+        from ..optim.adam import Adam
         from ..weightings.losses import Equal
 
         engine = ENGINES.build({"name": name})

@@ -32,6 +32,7 @@ def tables() -> Tables:
     from ..kernels import TABLE as KERNELS
     from ..learners import TABLE as LEARNERS
     from ..optim import OPTIMIZERS, SCHEDULES
+    from ..penalties import TABLE as PENALTIES
     from ..problems import TABLE as PROBLEMS
     from ..weightings import TABLE as WEIGHTINGS
 
@@ -43,6 +44,7 @@ def tables() -> Tables:
         "engine": ENGINES,
         "optimizer": OPTIMIZERS,
         "schedule": SCHEDULES,
+        "penalty": PENALTIES,
         "kernel": KERNELS,
     }
 

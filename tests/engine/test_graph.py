@@ -132,6 +132,7 @@ def test_schedules_move_the_learning_rate_where_the_graph_reads_it(schedule: str
     for batch in training_batches(data.train, NAMES, 20, 0, CPU).epoch(1):
         recorded(batch)
     places = [group["lr"] for group in optimizer.param_groups]
-    scheduler.step()
+    for score in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0)[: 7 if schedule == "plateau" else 1]:
+        scheduler.step(score)
     assert all(group["lr"] is place for group, place in zip(optimizer.param_groups, places, strict=True))
     assert places[0].item() == pytest.approx(0.02) if schedule == "constant" else places[0].item() < 0.02
