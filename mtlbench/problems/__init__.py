@@ -11,8 +11,11 @@ TABLE = Registry(
         "linnerud": "mtlbench.problems.linnerud:Linnerud",
         "multidigits": "mtlbench.problems.multidigits:MultiDigits",
         "quadratics": "mtlbench.problems.analytic:Quadratics",
+        "snips": "mtlbench.problems.snips:Snips",
         "synthetic": "mtlbench.problems.synthetic:Synthetic",
         "tabular": "mtlbench.problems.tabular:Tabular",
+        "tagging": "mtlbench.problems.tagging:Tagging",
+        "text": "mtlbench.problems.text:Text",
         "toy": "mtlbench.problems.analytic:Toy",
     },
 )

@@ -50,6 +50,8 @@ class Weighting(Config):
     """
 
     needs: ClassVar[Need] = Need.LOSSES
+    recordable: ClassVar[bool] = False  # all work on the device and all state in tensors: fits into a CUDA graph
+    learned: ClassVar[bool] = False  # whether it has parameters that are trained with the model
 
     @property
     def at_representation(self) -> bool:
