@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..core.errors import UnavailableError
 from ..core.task import Outline
 from ..ops import gramian, per_task_losses, task_losses
-from ..optim.base import ONE_OBJECTIVE
 from ..penalties.base import Free, Penalty
 from ..weightings.base import GRADIENTS, Need, Shown, Weighting
 from .batches import Batch
@@ -26,6 +24,7 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
     "reference": partial(per_task_losses, ignore_index=None),
     "kernel": lambda *args, **options: task_losses(*args, ignore_index=None, **options)[1],
 }
+Update = Mapping[str, Any]  # what the optimizer's step is told beside the parameters' .grad
 
 
 class Step:
@@ -44,18 +43,18 @@ class Step:
         penalty: Penalty | None = None,
     ) -> None:
         self.engine, self.weighting, self.state, self.optimizer = engine, weighting, state, optimizer
+        self.shared = [p for p in model.shared_parameters() if p.requires_grad]
+        self.terms = (partial((penalty or Free()).term, model.shared, list(model.own)), model.penalty)
+        self.searches = evaluates_again(optimizer)
         self.seen = torch.ones(len(outline.tasks), device=next(model.parameters()).device)
         self.losses = _wrap(engine, _losses_of(engine, model, outline))
-        self.penalty = partial((penalty or Free()).term, model.shared, list(model.own))
-        self.descend = self._search if evaluates_again(optimizer) else self._weigh_losses
+        self.backward = self._weigh_losses
         if weighting.needs & GRADIENTS:
-            if evaluates_again(optimizer):
-                raise UnavailableError(ONE_OBJECTIVE)
-            self.descend = self._weigh_gradients
+            self.backward = self._weigh_gradients
             self.gradients = TaskGradients(
                 _wrap(engine, model.represent),
                 _wrap(engine, _losses_from(engine, model, outline)),
-                [p for p in model.shared_parameters() if p.requires_grad],
+                self.shared,
                 weighting.at_representation,
                 Need.CROSSED in weighting.needs,
             )
@@ -63,53 +62,47 @@ class Step:
     def __call__(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Task losses L [T] before the update and weights lambda [T], both detached."""
         self.optimizer.zero_grad()
-        losses, weights = self.descend(batch)
+        losses, weights, update = self.backward(batch)
+        self.optimizer.step(**update)
         if Need.LOSSES_AFTER in self.weighting.needs:
             with torch.no_grad():
                 after = self.losses(batch.inputs, batch.targets, batch.masks)
             self.state = self.weighting.after_step(self._last_known(after, batch), self.state)
-        return losses.detach(), weights
+        return losses, weights
 
     def end_epoch(self) -> None:
         """Tell the weighting that an epoch is over."""
         self.state = self.weighting.after_epoch(self.state)
 
-    def _weigh_losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """lambda from L, one backward pass through everything, and the update."""
-        losses, weights = self._weighed(batch)
-        losses.backward(weights)  # a vector-Jacobian product: sum_t lambda_t grad L_t in one pass
-        self._penalise()
-        self.optimizer.step()
-        return losses, weights
+    def penalty(self) -> Tensor | None:
+        """What the objective has beside the task losses: terms of the suite's penalty and of the architecture."""
+        found = [value for term in self.terms if (value := term()) is not None]
+        return torch.stack(found).sum() if found else None
 
-    def _search(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """lambda from L, and an update that evaluates the objective as often as it likes."""
-        losses, weights = self._weighed(batch)
-        again = partial(self.losses, batch.inputs, batch.targets, batch.masks)
-        self.optimizer.step(Objective(again, weights, self.penalty, self.optimizer))
-        return losses, weights
-
-    def _weigh_gradients(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """grad L_t of what the tasks share, lambda from them, what the weighting makes of both, and the update."""
-        found = self.gradients(batch)
-        self._penalise()
-        matrix = None if self._combines_inside_update() else as_matrix(found.rows, found.shared)
-        weights, self.state = self.weighting.weigh(self._shown(found, matrix, batch), self.state)
-        if matrix is None:
-            self.optimizer.step(**self._weighted_rows(found, weights))
-        else:
-            self.gradients.descend(found, self.weighting.combine(matrix, weights, self.state))
-            self.optimizer.step()
-        return found.losses, weights
-
-    def _weighed(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """L with its graph, and lambda."""
+    def _weigh_losses(self, batch: Batch) -> tuple[Tensor, Tensor, Update]:
+        """lambda from L, then one pass through everything."""
         losses = self.losses(batch.inputs, batch.targets, batch.masks)
         weights, self.state = self.weighting.weigh(Shown(self._last_known(losses.detach(), batch)), self.state)
-        return losses, weights
+        if self.searches:
+            again = partial(self.losses, batch.inputs, batch.targets, batch.masks)
+            return losses.detach(), weights, {"closure": Objective(again, weights, self.penalty, self.optimizer)}
+        losses.backward(weights)  # a vector-Jacobian product: sum_t lambda_t grad L_t in one pass
+        self._descend_penalty()
+        return losses.detach(), weights, {}
 
-    def _penalise(self) -> None:
-        """Add rho grad R to ``.grad``."""
+    def _weigh_gradients(self, batch: Batch) -> tuple[Tensor, Tensor, Update]:
+        """grad L_t of what the tasks share, lambda from them, then what the weighting makes of both."""
+        found = self.gradients(batch)
+        matrix = None if self._combines_inside_update() else as_matrix(found.rows, found.shared)
+        weights, self.state = self.weighting.weigh(self._shown(found, matrix, batch), self.state)
+        self._descend_penalty()
+        if matrix is None:
+            return found.losses, weights, self._weighted_rows(found, weights)
+        self.gradients.descend(found, self.weighting.combine(matrix, weights, self.state))
+        return found.losses, weights, {}
+
+    def _descend_penalty(self) -> None:
+        """Add rho grad R to every ``.grad``."""
         penalty = self.penalty()
         if penalty is not None:
             penalty.backward()
@@ -128,12 +121,14 @@ class Step:
     def _combines_inside_update(self) -> bool:
         """Whether the update's kernel forms sum_t lambda_t g_t, so that it never reaches memory."""
         plain = self.weighting.needs & GRADIENTS == Need.GRAMIAN and not self.weighting.at_representation
-        return plain and self.engine.choices.combination == "kernel" and bool(self.gradients.parameters)
+        return plain and self.engine.choices.combination == "kernel" and bool(self.shared)
 
-    def _weighted_rows(self, found: Found, weights: Tensor) -> dict[str, Any]:
-        """The tasks' gradients of every parameter; what ``.grad`` holds, heads and penalty, is a task of weight 1."""
+    def _weighted_rows(self, found: Found, weights: Tensor) -> Update:
+        """The tasks' gradients of every parameter; what is in ``.grad`` (the heads' own, a penalty's) is one more task
+        of weight 1.
+        """
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        rows = [dict(zip(map(id, found.shared), row, strict=True)) for row in found.rows]
+        rows = [dict(zip(map(id, self.shared), row, strict=True)) for row in found.rows]
         gradients = [[row.get(id(p)) for p in parameters] for row in rows]
         return {
             "task_gradients": [*gradients, [p.grad for p in parameters]],
@@ -171,5 +166,6 @@ def _losses_from(engine: Engine, model: Model, outline: Outline) -> Callable[...
 def _wrap(engine: Engine, function: Callable[..., Any]) -> Callable[..., Any]:
     if engine.choices.wrapper != "compile":
         return function
+    torch._dynamo.config.allow_rnn = True  # recurrent layers are traced whole; without it they break the graph
     # Random numbers as eager draws them, so that dropout is the same under every engine.
     return torch.compile(function, fullgraph=True, options={"fallback_random": True})

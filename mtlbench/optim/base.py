@@ -24,13 +24,8 @@ FLAGS: dict[Update, dict[str, bool]] = {  # what torch's optimizers call the upd
 
 
 FIXED_WEIGHTS = (
-    "expected a weighting without parameters of its own, got one: a line search keeps the task weights fixed; choose a "
-    "weighting that learns nothing, or a first-order optimizer"
-)
-
-ONE_OBJECTIVE = (
-    "expected a weighting on losses, got one on the tasks' gradients: a line search needs one objective; choose "
-    "another weighting, or a first-order optimizer"
+    "expected a weighting without parameters of its own that looks at losses alone, got another: a line search keeps "
+    "the task weights fixed; choose such a weighting, or a first-order optimizer"
 )
 
 
@@ -51,13 +46,11 @@ class Optimizer(Config):
         known = " or ".join(self.updates)
         return [f"expected an engine that updates by {known}, got {update}: choose another optimizer, or engine eager"]
 
-    def check_weighting(self, learned: bool, on_gradients: bool = False) -> list[str]:
-        """What makes a weighting impossible for this optimizer, given whether it has parameters of its own, and whether
-        it looks at the tasks' gradients.
+    def check_weighting(self, moves: bool) -> list[str]:
+        """What makes a weighting impossible for this optimizer, given whether it has parameters of its own or looks at
+        gradients.
         """
-        if self.trains_weightings:
-            return []
-        return [*([FIXED_WEIGHTS] if learned else []), *([ONE_OBJECTIVE] if on_gradients else [])]
+        return [FIXED_WEIGHTS] if moves and not self.trains_weightings else []
 
     def batch_size(self, chosen: int, rows: int) -> int:
         """Rows of one step: ``train.batch_size``, or the whole training split where the method is defined on it."""

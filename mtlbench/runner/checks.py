@@ -167,8 +167,8 @@ def _misfits(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, Iterab
         yield variant.weighting, variant.weighting.config.check(outline.names)
     if variant.optimizer.config and variant.weighting.config:
         weighting = variant.weighting.config
-        on_gradients = bool(weighting.needs & GRADIENTS)
-        yield variant.optimizer, variant.optimizer.config.check_weighting(weighting.learned, on_gradients)
+        moves = weighting.learned or bool(weighting.needs & GRADIENTS)
+        yield variant.optimizer, variant.optimizer.config.check_weighting(moves)
     if variant.optimizer.config and variant.schedule.config:
         yield variant.schedule, variant.schedule.config.check(variant.optimizer.config)
 

@@ -106,7 +106,6 @@ def test_weightings_that_learn_are_refused(name: str) -> None:
         optimizer.build([Parameter(torch.ones(1))], [Parameter(torch.ones(1))], "loop")
     assert optimizer.check_weighting(True)
     assert not optimizer.check_weighting(False)
-    assert optimizer.check_weighting(False, on_gradients=True)
     assert not OPTIMIZERS.build({"name": "adam"}).check_weighting(True)
 
 
