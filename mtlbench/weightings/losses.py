@@ -35,6 +35,8 @@ class Equal(Weighting):
 class Sum(Weighting):
     """The plain sum: lambda_t = 1, T times the gradient of the mean loss."""
 
+    recordable: ClassVar[bool] = True
+
     def start(self, tasks: tuple[str, ...], device: device) -> Tensor:
         """The weights."""
         import torch
