@@ -19,6 +19,7 @@ SECTIONS: dict[str, str] = {
     "failures": "mtlbench.report.failures:section",
     "methods": "mtlbench.report.methods:section",
     "gains": "mtlbench.report.gains:section",
+    "front": "mtlbench.report.front:section",
     "tasks": "mtlbench.report.tasks:section",
     "pairwise": "mtlbench.report.pairwise:section",
     "throughput": "mtlbench.report.throughput:section",
