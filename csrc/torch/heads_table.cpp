@@ -1,7 +1,6 @@
 #include "torch/heads_table.h"
 
 #include <ATen/MemoryOverlap.h>
-#include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <string>
@@ -24,7 +23,7 @@ std::string called(const char* name, int64_t t, bool bias) {
 }
 
 void check_length(size_t found, size_t expected, const char* name) {
-  MTLBENCH_CHECK_VALUE(found == expected, kName, ": expected ", name, " of ", expected, " tensors as heads, got ",
+  MTLBENCH_CHECK_VALUE(found == expected, kName, ": expected ", name, " of ", expected, " tensors, got ",
                        found);
 }
 
@@ -44,6 +43,7 @@ HeadsTable::HeadsTable(const HeadArguments& arguments)
   MTLBENCH_CHECK_VALUE(arguments.features.size() == 1 || arguments.features.size() == count, kName,
                        ": expected one tensor of features, or one for each of the ", count, " heads, got ",
                        arguments.features.size());
+  check_length(arguments.d_features.size(), arguments.features.size(), "d_features");
   device_ = arguments.features[0].device();
   feature_type_ = arguments.features[0].scalar_type();
   param_type_ = arguments.params[0].scalar_type();
@@ -52,7 +52,9 @@ HeadsTable::HeadsTable(const HeadArguments& arguments)
                       ": expected features, heads and states of one dtype, float32 or float64, or bfloat16 features ",
                       "and heads of bfloat16 or float32 with states of float32, got ", feature_type_, ", ", param_type_,
                       " and ", state_type_);
-  for (size_t g = 0; g < arguments.features.size(); ++g) add_features(arguments.features[g], g);
+  for (size_t g = 0; g < arguments.features.size(); ++g) {
+    add_features(arguments.features[g], arguments.d_features[g], g);
+  }
   heads_.reserve(count);
   size_t k = 0;
   for (size_t t = 0; t < count; ++t) {
@@ -69,7 +71,7 @@ HeadsTable::HeadsTable(const HeadArguments& arguments)
   check_overlap();
 }
 
-void HeadsTable::add_features(const at::Tensor& features, size_t place) {
+void HeadsTable::add_features(const at::Tensor& features, const at::Tensor& d_features, size_t place) {
   MTLBENCH_CHECK_VALUE(features.dim() == 2, kName, ": expected features[", place, "] of shape [B, H], got ",
                        features.sizes());
   if (place == 0) width_ = features.size(1);
@@ -78,6 +80,10 @@ void HeadsTable::add_features(const at::Tensor& features, size_t place) {
   check_device(features, device_, kName, "features", static_cast<int64_t>(place));
   MTLBENCH_CHECK_TYPE(features.scalar_type() == feature_type_, kName, ": expected features[", place, "] of dtype ",
                       feature_type_, " as the others, got ", features.scalar_type());
+  MTLBENCH_CHECK_VALUE(d_features.sizes() == features.sizes() && d_features.is_contiguous() &&
+                           d_features.scalar_type() == feature_type_ && d_features.device() == device_,
+                       kName, ": expected d_features[", place, "] contiguous, of dtype ", feature_type_, " and shape ",
+                       features.sizes(), " as the features, got ", d_features.scalar_type(), " ", d_features.sizes());
   if (features.is_contiguous()) {
     features_.push_back(&features);
   } else {
@@ -85,6 +91,7 @@ void HeadsTable::add_features(const at::Tensor& features, size_t place) {
   }
   HeadFeatures& laid = laid_features_.emplace_back();
   laid.features = features_.back()->const_data_ptr();
+  laid.gradient = d_features.mutable_data_ptr();
   laid.rows = features.size(0);
   const auto* const first = static_cast<const char*>(laid.features);
   if (features.numel() > 0) {
@@ -156,14 +163,6 @@ void HeadsTable::check_overlap() const {
     }
     if (furthest == nullptr || range.last > furthest->last) furthest = &range;
   }
-}
-
-std::vector<at::Tensor> HeadsTable::make_gradients() {
-  for (size_t g = 0; g < features_.size(); ++g) {
-    gradients_.push_back(at::empty(features_[g]->sizes(), features_[g]->options()));
-    laid_features_[g].gradient = gradients_.back().mutable_data_ptr();
-  }
-  return gradients_;
 }
 
 void HeadsTable::fill(StepHeads& work, at::TensorList outputs) {

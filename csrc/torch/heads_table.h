@@ -12,7 +12,8 @@ namespace mtlbench {
 
 // Lists of tensors hold, head by head, the matrix and, where biased[t] is not 0, the bias.
 struct HeadArguments {
-  at::TensorList features;  // one, or one a head
+  at::TensorList features;    // one, or one a head
+  at::TensorList d_features;  // contiguous, as many and of the same shapes: what dh is written to
   at::TensorList params;
   at::IntArrayRef biased;
   at::TensorList exp_avgs;
@@ -30,7 +31,6 @@ class HeadsTable {
   const at::Tensor& features_of(int64_t t) const { return *features_[features_.size() == 1 ? 0 : t]; }
   c10::ScalarType computed_type() const { return param_type_ == at::kDouble ? at::kDouble : at::kFloat; }
   c10::Device device() const { return device_; }
-  std::vector<at::Tensor> make_gradients();  // of the features
 
   void fill(StepHeads& work, at::TensorList outputs);  // `work` then points into this table
   void write_back();                                   // what was copied because it was not contiguous
@@ -39,7 +39,7 @@ class HeadsTable {
   struct Copy {
     at::Tensor original, dense;
   };
-  void add_features(const at::Tensor& features, size_t place);
+  void add_features(const at::Tensor& features, const at::Tensor& d_features, size_t place);
   void add_tensor(const HeadArguments& arguments, size_t k, int64_t t, bool bias);
   void check(const at::Tensor& tensor, const char* name, int64_t t, bool bias, at::IntArrayRef shape,
              c10::ScalarType dtype) const;
@@ -51,7 +51,6 @@ class HeadsTable {
   int64_t width_ = 0;
   bool shared_step_;
   std::vector<const at::Tensor*> features_, matrices_;
-  std::vector<at::Tensor> gradients_;
   std::vector<HeadFeatures> laid_features_;
   std::vector<Head> heads_;
   std::deque<at::Tensor> kept_;

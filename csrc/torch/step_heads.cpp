@@ -61,24 +61,24 @@ void run(StepHeads& work, [[maybe_unused]] const LossTable& table, [[maybe_unuse
 }  // namespace
 
 template <Place place>
-std::tuple<at::Tensor, std::vector<at::Tensor>> step_heads_(
-    at::TensorList features, at::TensorList params, at::IntArrayRef biased, at::TensorList targets,
-    at::IntArrayRef kinds, const std::optional<at::Tensor>& weights, const c10::List<std::optional<at::Tensor>>& masks,
-    at::ArrayRef<double> knees, bool mean, int64_t ignore_index, double label_smoothing, at::TensorList exp_avgs,
-    at::TensorList exp_avg_sqs, at::TensorList max_exp_avg_sqs, at::TensorList steps,
-    const std::optional<at::Tensor>& lr_tensor, double lr, double beta1, double beta2, double eps, double weight_decay,
-    bool decoupled, bool maximize, bool bias_correction) {
+at::Tensor step_heads_(at::TensorList features, at::TensorList d_features, at::TensorList params,
+                       at::IntArrayRef biased, at::TensorList targets, at::IntArrayRef kinds,
+                       const std::optional<at::Tensor>& weights, const c10::List<std::optional<at::Tensor>>& masks,
+                       at::ArrayRef<double> knees, bool mean, int64_t ignore_index, double label_smoothing,
+                       at::TensorList exp_avgs, at::TensorList exp_avg_sqs, at::TensorList max_exp_avg_sqs,
+                       at::TensorList steps, const std::optional<at::Tensor>& lr_tensor, double lr, double beta1,
+                       double beta2, double eps, double weight_decay, bool decoupled, bool maximize,
+                       bool bias_correction) {
   const size_t count = biased.size();
   MTLBENCH_CHECK_VALUE(targets.size() == count && kinds.size() == count, kName, ": expected ", count,
                        " targets and kinds as heads, got ", targets.size(), " targets and ", kinds.size(), " kinds");
   MTLBENCH_CHECK_VALUE(place == Place::Cpu || count <= kMostHeads, kName, ": expected at most ", kMostHeads,
                        " heads on CUDA, got ", count);
-  HeadsTable heads({features, params, biased, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, steps});
+  HeadsTable heads({features, d_features, params, biased, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, steps});
   const std::vector<at::Tensor> outputs = make_outputs(heads, targets, kinds);
   const LossTable table(kName, {outputs, targets, masks, kinds, knees, weights});
   const Site<place> site(table.device());
   at::Tensor losses = new_tensor({static_cast<int64_t>(count)}, table.result_type(), table.device());
-  std::vector<at::Tensor> gradients = heads.make_gradients();
   std::vector<TaskLoss> tasks = table.tasks();
   for (size_t t = 0; t < count; ++t) tasks[t].gradients = outputs[t].mutable_data_ptr();
 
@@ -111,15 +111,15 @@ std::tuple<at::Tensor, std::vector<at::Tensor>> step_heads_(
   work.bias_correction = bias_correction;
   run<place>(work, table, site);
   heads.write_back();
-  return {std::move(losses), std::move(gradients)};
+  return losses;
 }
 
 MTLBENCH_OPERATION(step_heads_,
-                   "(Tensor[] features, Tensor(a!)[] params, int[] biased, Tensor[] targets, int[] kinds, "
-                   "Tensor? weights, Tensor?[] masks, float[] knees, bool mean, int ignore_index, "
+                   "(Tensor[] features, Tensor(f!)[] d_features, Tensor(a!)[] params, int[] biased, "
+                   "Tensor[] targets, int[] kinds, Tensor? weights, Tensor?[] masks, float[] knees, bool mean, int ignore_index, "
                    "float label_smoothing, Tensor(b!)[] exp_avgs, Tensor(c!)[] exp_avg_sqs, "
                    "Tensor(d!)[] max_exp_avg_sqs, Tensor(e!)[] steps, Tensor? lr_tensor, float lr, float beta1, "
                    "float beta2, float eps, float weight_decay, bool decoupled, bool maximize, bool bias_correction) "
-                   "-> (Tensor losses, Tensor[] d_features)")
+                   "-> Tensor")
 
 }  // namespace mtlbench

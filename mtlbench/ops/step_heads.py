@@ -87,8 +87,10 @@ def step_heads_(
     lr_value, lr_tensor = (0.0, lr) if isinstance(lr, Tensor) else (lr, None)
     kernels = backend.library(inputs[0].device) if has_kernel(inputs[0], heads, exp_avgs) else None
     update = reference if kernels is None else kernels.step_heads_
-    losses, d_features = update(
+    d_features = [h.new_empty(h.shape) for h in inputs]
+    losses = update(
         inputs,
+        d_features,
         _flat(heads, heads, "heads"),
         [int(bias is not None) for _, bias in heads],
         list(targets),
@@ -133,6 +135,7 @@ def has_kernel(features: Tensor, heads: Sequence[Head], states: Sequence[Head]) 
 
 def reference(
     features: Sequence[Tensor],
+    d_features: Sequence[Tensor],
     params: Sequence[Tensor],
     biased: Sequence[int],
     targets: Sequence[Tensor],
@@ -150,7 +153,7 @@ def reference(
     lr_tensor: Tensor | None,
     lr: float,
     *numbers: Any,
-) -> tuple[Tensor, list[Tensor]]:
+) -> Tensor:
     """The same in torch, with the arguments of the compiled operation."""
     n = AdamNumbers(*numbers)
     number = torch.promote_types(params[0].dtype, torch.float32)
@@ -170,7 +173,9 @@ def reference(
         update_one_(p, grad, exp_avgs[i], exp_avg_sqs[i], peak, step.double() + 1, rate, n)
     for step in steps:
         step.add_(1)
-    return losses.detach(), [g.to(h.dtype) for g, h in zip(gradients, features, strict=False)]
+    for d, g in zip(d_features, gradients, strict=False):
+        d.copy_(g)
+    return losses.detach()
 
 
 def _outputs(
@@ -190,6 +195,5 @@ def _outputs(
 
 
 @backend.register_fake("step_heads_")
-def _fake(features: Sequence[Tensor], params: Sequence[Tensor], biased: Sequence[int], *_: Any) -> Any:
-    dtype = torch.promote_types(params[0].dtype, torch.float32)
-    return params[0].new_empty(len(biased), dtype=dtype), [h.new_empty(h.shape) for h in features]
+def _fake(features: Any, d_features: Any, params: Sequence[Tensor], biased: Sequence[int], *_: Any) -> Tensor:
+    return params[0].new_empty(len(biased), dtype=torch.promote_types(params[0].dtype, torch.float32))
