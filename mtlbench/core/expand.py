@@ -1,12 +1,12 @@
-"""A suite into its trials: problems x seeds x (the baseline's tasks + methods x engines)."""
+"""A suite into its trials: problems x seeds x (the baseline's tasks + methods x engines), and kernels x processes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
 from .entries import Entry
-from .settings import Resources
-from .suite import Suite, Variant
+from .settings import Resources, Timing
+from .suite import Kernels, Suite, Variant
 from .task import Outline
 from .trial import Trial
 
@@ -26,9 +26,15 @@ def expand(
         trial
         for problem in suite.problems
         if problem.name in outlines
-        for seed in suite.seeds
+        for seed in _seeds(suite, problem)
         for trial in _of_seed(suite, problem, outlines[problem.name].names, digests[problem.name], seed, code or {})
     )
+
+
+def _seeds(suite: Suite, problem: Entry) -> Iterator[int]:
+    """The suite's seeds, as far as they differ on a problem."""
+    limit = problem.config.seeds()
+    yield from (seed for seed in suite.seeds if limit is None or seed < limit)
 
 
 def _of_seed(
@@ -64,6 +70,7 @@ def _trial(
         engine=engine,
         optimizer=variant.optimizer.spec,
         schedule=variant.schedule.spec,
+        penalty=variant.penalty.spec,
         train=variant.train.spec,
         seed=seed,
         device=variant.device,
@@ -81,5 +88,31 @@ def _trial(
 
 def _own(variant: Variant) -> Iterator[str]:
     """Names of the entries whose code decides what a variant computes, the problem's apart."""
-    parts = (variant.learner, variant.architecture, variant.weighting, variant.optimizer, variant.schedule)
-    yield from (str(part.spec["name"]) for part in parts)
+    yield from (str(part.spec["name"]) for part in variant.parts)
+
+
+def expand_kernels(suite: Suite, kernels: Kernels, extension: str, code: Mapping[str, str]) -> Iterator[Trial]:
+    """Every kernel trial of a suite: cases x devices x processes, each alone on its machine.
+
+    extension  SHA-256 of the compiled kernels, so that rebuilt ones are timed again
+    code       SHA-256 of the source behind each ``module:attribute``
+    """
+    timing: Timing = kernels.timing.config
+    for case in kernels.cases:
+        kernel = {"case": case.spec, "contenders": kernels.contenders(case)}
+        for device in timing.devices:
+            for process in range(timing.processes):
+                yield Trial(
+                    *({}, (), {}, {}, {}, "", {}, {}, {}),
+                    seed=process,
+                    device=device,
+                    threads=timing.threads,
+                    code=extension + code.get(str(case.spec["name"]), ""),
+                    kind="kernel",
+                    kernel={**kernel, "rounds": timing.rounds, "seconds": timing.seconds},
+                    suite=suite.name,
+                    problem_label=kernels.title(case),
+                    method="kernel",
+                    resources={"cpus": timing.threads, "gpus": int(device == "cuda"), "timeout": timing.timeout},
+                    exclusive=True,
+                )

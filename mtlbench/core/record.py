@@ -6,10 +6,20 @@ Vocabulary of records (``split, task, metric, step``; ``task`` is "" for facts o
 - train, t, "weight", epoch        lambda_t, mean over the epoch's steps
 - validation, t, "loss" | metric   after each epoch; step 0 is before training
 - test, t, "loss" | metric, best   once, at the end; step is the epoch whose weights were kept
+- train, "", x1, gap …, epoch      what the architecture shows of itself after each epoch; step 0 is before training
 - train, "", "epoch_seconds"       training time of that epoch, synchronised, evaluation excluded
 - train, "", "samples_per_second"  once: median over the epochs after warm-up (rows seen by the model per second)
 - train, "", "step_seconds"        once: median over the epochs after warm-up
 - "", "", "train_seconds" | "total_seconds" | "peak_memory" (bytes) | "parameters" | "epochs" | "steps"
+
+Records of a kernel trial have the state of the caches for a split and the contender for a task:
+
+- warm | cold, c, "call_seconds", block    mean over the block of one call of contender c, Python included
+- warm | cold, c, "kernel_seconds", block  the same on the device alone, replayed from a CUDA graph
+- "", c, "ours"                            whether contender c is of mtlbench (1) or of others (0)
+- "", "", "bytes"                          what one call must move by formula; 0 where memory does not bound it
+
+Contender "copy" is the ceiling: a plain copy that moves as many bytes, timed among the others.
 """
 
 from __future__ import annotations

@@ -26,17 +26,20 @@ KEYS: dict[str, str] = {
     "engines": "a list of engines; every method runs on each of them",
     "optimizer": "an optimizer: a name, or a mapping with a name and its parameters",
     "schedule": "a learning-rate schedule: a name, or a mapping with a name and its parameters",
+    "penalty": "a penalty rho R(theta) on the weights: a name, or a mapping with a name and its parameters",
     "weighting": "a weighting: a name, or a mapping with a name and its parameters",
     "learner": "a learner: a name, or a mapping with a name and its parameters",
     "train": "how long to train, and in what batches",
     "resources": "what one trial needs",
     "seeds": "a number n of seeds (0 to n-1), or a list of seeds",
     "single_task": "what the single-task baseline changes of the suite, and its label; it runs by itself",
+    "kernels": "cases of operations to time, fused against eager, and how; beside methods, or instead of them",
     "profiles": "named overrides of the whole suite, chosen with --profile",
 }
 # What a method may change, in the order in which resolved suites show it.
 CHOICES = (
-    "problem", "learner", "architecture", "weighting", "engines", "optimizer", "schedule", "train", "resources",
+    "problem", "learner", "architecture", "weighting", "engines", "optimizer", "schedule", "penalty", "train",
+    "resources",
 )  # fmt: skip
 REQUIRED = ("problem", "architecture", "optimizer")
 DEFAULTS: dict[str, Any] = {
@@ -44,6 +47,7 @@ DEFAULTS: dict[str, Any] = {
     "weighting": {"name": "equal"},
     "engines": ["eager"],
     "schedule": {"name": "constant"},
+    "penalty": {"name": "none"},
     "train": {},
     "resources": {},
 }
@@ -102,14 +106,19 @@ class Variant:
     engines: tuple[Entry, ...]
     optimizer: Entry
     schedule: Entry
+    penalty: Entry
     train: Entry
     resources: Entry
 
     @property
+    def parts(self) -> tuple[Entry, ...]:
+        """What decides, with problem, engine and ``train``, what a trial computes."""
+        return (self.learner, self.architecture, self.weighting, self.optimizer, self.schedule, self.penalty)
+
+    @property
     def entries(self) -> tuple[Entry, ...]:
         """All that it is made of."""
-        single = (self.learner, self.architecture, self.weighting, self.optimizer, self.schedule, self.train)
-        return (*self.problems, *self.engines, *single, self.resources)
+        return (*self.problems, *self.engines, *self.parts, self.train, self.resources)
 
     @property
     def device(self) -> str:
@@ -121,11 +130,31 @@ class Variant:
         return {
             "problem": [{**entry.spec, **({"label": entry.label} if entry.label else {})} for entry in self.problems],
             "engines": [entry.name for entry in self.engines],
-            **{
-                key: dict(getattr(self, key).spec)
-                for key in ("learner", "architecture", "weighting", "optimizer", "schedule", "train", "resources")
-            },
+            **{entry.key: dict(entry.spec) for entry in (*self.parts, self.train, self.resources)},
         }
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """The kernels of a suite: what is timed, and how."""
+
+    cases: tuple[Entry, ...]
+    timing: Entry
+
+    @staticmethod
+    def title(case: Entry) -> str:
+        """What tables call a case: its label, or its name with its shape."""
+        return case.label or f"{case.name} {case.config.shape}"
+
+    def contenders(self, case: Entry) -> tuple[str, ...]:
+        """Who competes in a case, in the order of the kernel's own list."""
+        chosen = self.timing.config.contenders
+        return tuple(name for name in case.config.contenders if chosen is None or name in chosen)
+
+    def resolved(self) -> dict[str, Any]:
+        """The section as it would be written in full."""
+        cases = [{**case.spec, **({"label": case.label} if case.label else {})} for case in self.cases]
+        return {"cases": cases, **self.timing.spec}
 
 
 @dataclass(frozen=True)
@@ -138,6 +167,7 @@ class Suite:
     methods: tuple[Variant, ...]
     baseline: Variant
     seeds: tuple[int, ...]
+    kernels: Kernels | None = None
 
     @classmethod
     def read(cls, path: Path, *, tables: Tables, profile: str | None = None, seeds: int | None = None) -> Suite:
@@ -164,13 +194,16 @@ class Suite:
 
     def resolved(self) -> dict[str, Any]:
         """The suite as it would be written without any default; reading it again gives the same trials."""
+        header = {"suite": self.name, "description": self.description}
+        kernels = {"kernels": self.kernels.resolved()} if self.kernels else {}
+        return {**header, **(self._training() if self.methods else {}), **kernels}
+
+    def _training(self) -> dict[str, Any]:
         methods = {method.label: method.resolved() for method in self.methods}
         first = next(iter(methods.values()))
         common = {key: first[key] for key in CHOICES if all(choices[key] == first[key] for choices in methods.values())}
         baseline = self.baseline.resolved()
         return {
-            "suite": self.name,
-            "description": self.description,
             **common,
             "methods": {label: _beyond(choices, common) for label, choices in methods.items()},
             "single_task": {

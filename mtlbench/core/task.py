@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from .metrics import METRICS
+from .objectives import Objectives
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +71,9 @@ class Outline:
     """What is known of a problem before any trial: its tasks, the shape of one input, and the number of rows.
 
     ``input_shape`` is one shape where all tasks share the inputs, or ``{task: shape}`` where each has its own.
-    ``vocabulary`` is above 0 where inputs are token ids, int64 [N, length] from 0 (padding) to vocabulary - 1.
+    ``vocabulary`` is above 0 where inputs are token ids, int64 [N, length] from 0 (padding) to vocabulary - 1, or
+    ``{task: vocabulary}`` where only some tasks' inputs are.
+    ``objectives`` are there where the tasks are formulas of a point and not of data; then inputs say nothing.
     ``notes`` are choices made for the user (inferred task types, imputed columns) that the report must show.
     """
 
@@ -78,7 +81,8 @@ class Outline:
     input_shape: Shape | Mapping[str, Shape]
     rows: int
     notes: tuple[str, ...] = ()
-    vocabulary: int = 0
+    vocabulary: int | Mapping[str, int] = 0
+    objectives: Objectives | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -90,7 +94,11 @@ class Outline:
         shape = self.input_shape
         if isinstance(shape, Mapping):
             shape = {name: shape[name] for name in names}
-        return replace(self, tasks=tuple(t for t in self.tasks if t.name in names), input_shape=shape)
+        vocabulary = self.vocabulary
+        if isinstance(vocabulary, Mapping):
+            vocabulary = {name: vocabulary[name] for name in names}
+        tasks = tuple(task for task in self.tasks if task.name in names)
+        return replace(self, tasks=tasks, input_shape=shape, vocabulary=vocabulary)
 
 
 @dataclass(frozen=True)
@@ -101,7 +109,8 @@ class Split:
     targets  {task: int64 [N] for cross_entropy, float32 [N] for bce_with_logits, float32 [N, outputs] otherwise},
              with the task's positions as further dimensions.
     masks    {task: bool [N] or [N, *positions]}, True where the label is known; a task without an entry is fully
-             labelled. Hidden targets hold 0, never NaN. With one input set per task, masks are of positions alone.
+             labelled. Hidden targets hold 0, never NaN. With one input set per task, masks are of positions alone,
+             and each row of a task has a labelled one.
     """
 
     inputs: Inputs
@@ -118,14 +127,24 @@ class Split:
     def only(self, names: tuple[str, ...]) -> Split:
         """The rows that carry a label of at least one of these tasks, without the other tasks' labels."""
         targets = {name: self.targets[name] for name in names}
-        if isinstance(self.inputs, Mapping):
-            return Split({name: self.inputs[name] for name in names}, targets, {})
         masks = {name: self.masks[name] for name in names if name in self.masks}
-        if len(masks) < len(names) or not masks:
+        if isinstance(self.inputs, Mapping):
+            return Split({name: self.inputs[name] for name in names}, targets, masks)
+        rows = self.labelled(names)
+        if rows is None:
             return Split(self.inputs, targets, masks)
-        rows = sum(mask.astype("int64") for mask in masks.values()) > 0
         kept = {name: mask[rows] for name, mask in masks.items() if not mask[rows].all()}
         return Split(self.inputs[rows], {name: rows_t[rows] for name, rows_t in targets.items()}, kept)
+
+    def labelled(self, names: tuple[str, ...]) -> Array | None:
+        """Which rows of shared inputs carry a label of at least one of these tasks, bool [N]; None where all do."""
+        import numpy as np
+
+        masks = [self.masks[name] for name in names if name in self.masks]
+        if len(masks) < len(names) or not masks:
+            return None
+        rows = np.any([mask.reshape(len(mask), -1).any(axis=1) for mask in masks], axis=0)
+        return None if rows.all() else rows
 
 
 @dataclass(frozen=True)

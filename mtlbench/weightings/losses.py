@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from ..core.errors import did_you_mean
-from .base import Weighting
+from .base import Shown, Weighting
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -19,19 +19,37 @@ _TOLERANCE = 1e-6
 class Equal(Weighting):
     """Every task alike: lambda_t = 1/T, the gradient of the mean loss."""
 
+    recordable: ClassVar[bool] = True
+
     def start(self, tasks: tuple[str, ...], device: device) -> Tensor:
         """The weights."""
         import torch
 
         return torch.full((len(tasks),), 1 / len(tasks), device=device)
 
-    def weigh(self, statistic: Tensor, state: Any) -> tuple[Tensor, Any]:
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
+        """The same weights at every step."""
+        return state, state
+
+
+class Sum(Weighting):
+    """The plain sum: lambda_t = 1, T times the gradient of the mean loss."""
+
+    def start(self, tasks: tuple[str, ...], device: device) -> Tensor:
+        """The weights."""
+        import torch
+
+        return torch.ones(len(tasks), device=device)
+
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
         """The same weights at every step."""
         return state, state
 
 
 class Fixed(Weighting):
     """Weights chosen by hand: lambda_t = w_t, with sum w_t = 1 (linear scalarization)."""
+
+    recordable: ClassVar[bool] = True
 
     weights: dict[str, _Weight] | list[_Weight] = Field(description="{task: weight}, or a list in the order of tasks")
     normalize: bool = Field(False, description="divide the weights by their sum")
@@ -68,6 +86,6 @@ class Fixed(Weighting):
         weights = torch.tensor(values, dtype=torch.float64)
         return (weights / weights.sum()).to(device, torch.float32)
 
-    def weigh(self, statistic: Tensor, state: Any) -> tuple[Tensor, Any]:
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
         """The same weights at every step."""
         return state, state
