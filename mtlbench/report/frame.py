@@ -14,9 +14,22 @@ import pandas as pd
 EAGER = "eager"  # the engine that others are compared with
 KEYS = ["problem", "method", "engine", "seed"]
 
-_TRAINING = ("learner", "optimizer", "schedule", "penalty", "train")
+_TRAINING = ("learner", "optimizer", "schedule", "penalty", "train", "tune")
 _DIVERGED = 1e100  # a metric beyond this is no number any more; its square overflows
-_WORDS = ("trial", "kind", "suite", "problem", "method", "architecture", "weighting", "engine", "optimizer")
+_WORDS = (
+    "trial",
+    "kind",
+    "suite",
+    "problem",
+    "method",
+    "architecture",
+    "weighting",
+    "engine",
+    "optimizer",
+    "role",
+    "choice",
+    "part",
+)
 _RECORDS = {
     **dict.fromkeys((*_WORDS, "split", "task", "metric", "unit", "environment"), ""),
     **dict.fromkeys(("baseline", "main"), False),
@@ -75,6 +88,8 @@ class Data:
     trials: pd.DataFrame
     environments: Mapping[str, Mapping[str, Any]]
     suite: Mapping[str, Any]
+    tried_records: pd.DataFrame  # the same of trials that do not stand for their method: candidates of its choice
+    tried: pd.DataFrame
 
     @classmethod
     def of(
@@ -85,7 +100,15 @@ class Data:
         planned = planned[planned["kind"] == "train"]
         finished = planned.loc[planned["status"] == "ok", "trial"]
         facts = facts[facts["trial"].isin(finished)]
-        return cls(facts.reset_index(drop=True), planned.reset_index(drop=True), environments, suite)
+        stands, planned_stands = facts["role"] == "", planned["role"] == ""
+        return cls(
+            facts[stands].reset_index(drop=True),
+            planned[planned_stands].reset_index(drop=True),
+            environments,
+            suite,
+            facts[~stands].reset_index(drop=True),
+            planned[~planned_stands].reset_index(drop=True),
+        )
 
     @cached_property
     def problems(self) -> tuple[str, ...]:

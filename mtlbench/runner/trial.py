@@ -27,6 +27,7 @@ from ..measure.memory import PeakMemory
 from ..optim import OPTIMIZERS, SCHEDULES
 from ..penalties import TABLE as PENALTIES
 from ..problems import TABLE as PROBLEMS
+from ..problems.folds import fold
 from ..weightings import TABLE as WEIGHTINGS
 
 
@@ -77,6 +78,8 @@ def _run(trial: Trial, root: Path, deadline: float) -> tuple[tuple[Record, ...],
     device = _device(trial.device)
     memory = PeakMemory(device)
     data = PROBLEMS.build(trial.problem).load(trial.seed, root)
+    if trial.fold[1]:
+        data = fold(data, *trial.fold, trial.seed)
     job = Job(
         data=data,
         tasks=trial.tasks,
