@@ -43,7 +43,7 @@ class Step:
     ) -> None:
         if weighting.needs & (Need.GRAMIAN | Need.JACOBIAN):
             raise UnavailableError(f"{type(weighting).__name__} needs the tasks' gradients, and no engine gives them")
-        self.weighting, self.state, self.optimizer = weighting, state, optimizer
+        self.engine, self.weighting, self.state, self.optimizer = engine, weighting, state, optimizer
         self.losses = _wrap(engine, _losses_of(engine, model, outline))
         self.penalty = partial((penalty or Free()).term, model.shared, list(model.own))
         self.searches = evaluates_again(optimizer)
@@ -91,7 +91,7 @@ def _losses_of(engine: Engine, model: Model, outline: Outline) -> Callable[..., 
 
 
 def _wrap(engine: Engine, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    if engine.choices.wrapper == "none":
+    if engine.choices.wrapper != "compile":
         return function
     # Random numbers as eager draws them, so that dropout is the same under every engine.
     return torch.compile(function, fullgraph=True, options={"fallback_random": True})

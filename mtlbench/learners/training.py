@@ -12,6 +12,7 @@ from ..core.errors import MtlbenchError
 from ..core.record import Record
 from ..core.score import relative_score
 from ..engine.batches import training_batches
+from ..engine.graph import graphed
 from ..engine.model import Model
 from ..engine.step import Step
 from ..measure.clock import now
@@ -32,7 +33,8 @@ class Training:
             self.model.parameters(), job.weighting.parameters(state), job.engine.choices.update
         )
         self.rates = job.schedule.build(self.optimizer, job.train.epochs, job.optimizer.momentum_key)
-        self.step = Step(job.engine, self.model, self.outline, job.weighting, state, self.optimizer, job.penalty)
+        step = Step(job.engine, self.model, self.outline, job.weighting, state, self.optimizer, job.penalty)
+        self.step = graphed(step)
         size = job.optimizer.batch_size(job.train.batch_size, job.data.train.size)
         self.batches = training_batches(job.data.train, names, size, job.seed, device)
         self.validation = Evaluator(job.data.validation, self.outline, job.train.evaluation_batch_size, device)

@@ -69,7 +69,10 @@ class Rates:
         factor = self.schedule.full_factor(epoch, self.epochs, self.scores)
         decay, key = self.schedule.beta_decay**epoch, self.momentum_key
         for group, first in zip(self.optimizer.param_groups, self.first, strict=True):
-            group["lr"] = first["lr"] * factor
+            if hasattr(group["lr"], "fill_"):  # a tensor: recorded steps read it where it lies
+                group["lr"].fill_(first["lr"] * factor)
+            else:
+                group["lr"] = first["lr"] * factor
             if key and decay != 1:
                 value = first[key]
                 group[key] = (value[0] * decay, *value[1:]) if isinstance(value, tuple) else value * decay

@@ -10,7 +10,10 @@ TABLE = Registry(
         "idx": "mtlbench.problems.idx:Idx",
         "linnerud": "mtlbench.problems.linnerud:Linnerud",
         "multidigits": "mtlbench.problems.multidigits:MultiDigits",
+        "snips": "mtlbench.problems.snips:Snips",
         "synthetic": "mtlbench.problems.synthetic:Synthetic",
         "tabular": "mtlbench.problems.tabular:Tabular",
+        "tagging": "mtlbench.problems.tagging:Tagging",
+        "text": "mtlbench.problems.text:Text",
     },
 )

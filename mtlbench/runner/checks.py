@@ -89,6 +89,8 @@ class Survey:
             for sentence in engine.config.check(variant.device):
                 self.add(engine.node.place, f"engine '{engine.name}': {sentence}")
             optimizer = variant.optimizer
+            for entry, sentence in _unrecordable(variant) if engine.config.choices.wrapper == "graph" else ():
+                self.add(entry.node.place, f"engine '{engine.name}': {sentence}: choose engine fused")
             for sentence in optimizer.config.check(engine.config.choices.update) if optimizer.config else ():
                 self.add(optimizer.node.place, f"engine '{engine.name}': {sentence}")
         if local and variant.device == "cuda" and not _gpus():
@@ -112,6 +114,14 @@ def survey(suite: Suite, local: bool) -> Survey:
         found.machine(variant, local)
         found.code |= {str(entry.spec["name"]): _sha256(_source(entry)) for entry in _own(variant)}
     return found
+
+
+def _unrecordable(variant: Variant) -> Iterator[tuple[Entry, str]]:
+    """What of a variant would change between steps where a recorded step could not see it."""
+    if variant.weighting.config and not variant.weighting.config.recordable:
+        yield variant.weighting, f"expected a weighting that a CUDA graph can record, got {variant.weighting.name}"
+    if variant.schedule.config and variant.schedule.config.beta_decay != 1:
+        yield variant.schedule, "expected a beta that stays, which a CUDA graph records once, got beta_decay"
 
 
 def digest(entry: Entry, root: Path) -> str:

@@ -33,6 +33,7 @@ class Weighting(Config):
     """
 
     needs: ClassVar[Need] = Need.LOSSES
+    recordable: ClassVar[bool] = False  # all work on the device and all state in tensors: fits into a CUDA graph
     learned: ClassVar[bool] = False  # whether it has parameters that are trained with the model
 
     def check(self, tasks: tuple[str, ...]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import comb
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -25,6 +25,8 @@ CROSS_VALIDATED = "cross_validated"
 class Equal(Weighting):
     """Every task alike: lambda_t = 1/T, the gradient of the mean loss."""
 
+    recordable: ClassVar[bool] = True
+
     def start(self, tasks: tuple[str, ...], device: device) -> Tensor:
         """The weights."""
         import torch
@@ -44,6 +46,8 @@ class Fixed(Weighting):
     the lowest mean over folds of mean_t L_t / L_t(0) on the fold left out is then trained on the whole training
     split. Every seed chooses for itself, so that no row of its test split has a say. Folds divide rows at random.
     """
+
+    recordable: ClassVar[bool] = True
 
     weights: dict[str, _Weight] | list[_Weight] | Literal["cross_validated"] = Field(
         description="{task: weight}, a list in the order of tasks, or cross_validated"

@@ -144,6 +144,21 @@ def test_source_of_an_own_problem_belongs_to_its_identity(suite: Path, tmp_path:
     assert not set(first) & set(_ids(suite, text))
 
 
+def test_a_recorded_step_needs_cuda_and_a_weighting_that_can_be_recorded(suite: Path) -> None:
+    faults = _faults(suite, SUITE + "single_task: {engines: [eager]}\nengines: [fused_graph]\n")
+    assert set(faults) == {
+        "9:11: engine 'fused_graph': expected CUDA, which alone has graphs, got the CPU: set resources.gpus: 1, or "
+        "choose engine fused"
+    }
+    text = SUITE.replace("uncertainty", "dwa") + "engines: [fused_graph]\nresources: {gpus: 1}\n"
+    (fault,) = _faults(suite, text, local=False)
+    assert fault == (
+        "5:24: engine 'fused_graph': expected a weighting that a CUDA graph can record, got dwa: choose engine fused"
+    )
+    text = SUITE + "schedule: {name: cosine, beta_decay: 0.9}\nengines: [fused_graph]\nresources: {gpus: 1}\n"
+    assert any("expected a beta that stays" in fault for fault in _faults(suite, text, local=False))
+
+
 def test_what_an_optimizer_cannot_do_is_told_before_anything_runs(suite: Path) -> None:
     found = _faults(suite, SUITE.replace("optimizer: adam", "optimizer: lbfgs\nengines: [eager, fused]"))
     assert any("expected a weighting without parameters of its own" in fault for fault in found)
