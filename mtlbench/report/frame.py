@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..core.trial import CANDIDATE
+
 EAGER = "eager"  # the engine that others are compared with
 KEYS = ["problem", "method", "engine", "seed"]
 
@@ -79,17 +81,22 @@ def direction(metric: str, higher_is_better: float) -> bool | None:
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Facts of finished training trials, all planned training trials, environments, and the suite.
+    """Facts of finished training trials, planned training trials, environments, and the suite.
 
-    ``records`` and ``trials`` have every column, missing words as "", missing and diverged numbers as NaN.
+    ``records`` and ``trials`` are those that stand for their methods, ``tried_records`` and ``tried`` those of other
+    training (``core.trial``: role). ``planned`` are the planned trials of every kind but candidates, ``kernel_records``
+    the facts of finished kernel trials. Frames have every column, missing words as "", missing and diverged numbers as
+    NaN.
     """
 
     records: pd.DataFrame
     trials: pd.DataFrame
     environments: Mapping[str, Mapping[str, Any]]
     suite: Mapping[str, Any]
-    tried_records: pd.DataFrame  # the same of trials that do not stand for their method: candidates of its choice
+    tried_records: pd.DataFrame
     tried: pd.DataFrame
+    planned: pd.DataFrame
+    kernel_records: pd.DataFrame
 
     @classmethod
     def of(
@@ -97,17 +104,19 @@ class Data:
     ) -> Data:
         """Put frames as the store gives them into the sure shape."""
         facts, planned = _shaped(records, _RECORDS), _shaped(trials, _TRIALS)
-        planned = planned[planned["kind"] == "train"]
         finished = planned.loc[planned["status"] == "ok", "trial"]
         facts = facts[facts["trial"].isin(finished)]
-        stands, planned_stands = facts["role"] == "", planned["role"] == ""
+        stands, trained = facts["role"] == "", facts["kind"] == "train"
+        trials = planned[planned["kind"] == "train"]
         return cls(
-            facts[stands].reset_index(drop=True),
-            planned[planned_stands].reset_index(drop=True),
+            facts[trained & stands].reset_index(drop=True),
+            trials[trials["role"] == ""].reset_index(drop=True),
             environments,
             suite,
-            facts[~stands].reset_index(drop=True),
-            planned[~planned_stands].reset_index(drop=True),
+            facts[trained & ~stands].reset_index(drop=True),
+            trials[trials["role"] != ""].reset_index(drop=True),
+            planned[planned["role"] != CANDIDATE].reset_index(drop=True),
+            facts[facts["kind"] == "kernel"].reset_index(drop=True),
         )
 
     @cached_property

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..core.entries import Tables
 from ..core.errors import MtlbenchError, SuiteError
-from ..core.expand import expand
+from ..core.expand import expand, expand_kernels
 from ..core.power import Power
 from ..core.registry import look_beside
 from ..core.suite import Suite
@@ -23,12 +23,14 @@ from ..store import Store
 from .checks import survey
 from .choices import undecided, with_choices
 from .history import History, Planned
+from .kernel_checks import extension_digest
 
 
 def tables() -> Tables:
     """Every table, by the key of the suite file that its names stand under."""
     from ..architectures import TABLE as ARCHITECTURES
     from ..engine import TABLE as ENGINES
+    from ..kernels import TABLE as KERNELS
     from ..learners import TABLE as LEARNERS
     from ..optim import OPTIMIZERS, SCHEDULES
     from ..penalties import TABLE as PENALTIES
@@ -44,12 +46,16 @@ def tables() -> Tables:
         "optimizer": OPTIMIZERS,
         "schedule": SCHEDULES,
         "penalty": PENALTIES,
+        "kernel": KERNELS,
     }
 
 
 @dataclass(frozen=True)
 class Row:
-    """The trials of one problem, method and engine. ``seconds`` is one trial's, None without an earlier record."""
+    """The trials of one problem, method and engine, or of one kernel on one device, which stand there then.
+
+    ``seconds`` is one trial's, None without an earlier record.
+    """
 
     problem: str
     method: str
@@ -127,7 +133,7 @@ class Plan:
         groups: dict[tuple[str, str, str], list[Planned]] = {}
         for planned in self.planned:
             trial = planned.trial
-            groups.setdefault((trial.problem_name, trial.method, trial.engine), []).append(planned)
+            groups.setdefault((trial.problem_name, trial.method, trial.way), []).append(planned)
         return tuple(self._row(*key, group) for key, group in groups.items())
 
     def _row(self, problem: str, method: str, engine: str, group: list[Planned]) -> Row:
@@ -169,7 +175,7 @@ class Plan:
             for problem in self.suite.problems
             for engine in {choice.name for method in self.suite.methods for choice in method.engines}
         ]
-        return Power(len(self.suite.seeds), max(methods))
+        return Power(len(self.suite.seeds), max(methods, default=0))
 
     def resolved(self) -> dict[str, Any]:
         """The suite with every default filled in."""
@@ -239,6 +245,8 @@ def make_plan(
     if issues or found.issues:
         raise SuiteError([*issues, *found.issues])
     expanded = expand(suite, found.outlines, found.digests, found.code)
+    if suite.kernels:
+        expanded += tuple(expand_kernels(suite, suite.kernels, extension_digest(), found.code))
     store = Store(Path(out) if out else Path("results") / suite.name)
     notes = tuple(f"{name}: {note}" for name, outline in found.outlines.items() for note in outline.notes)
     return Plan(suite, (), History(()), store, (), notes, expanded, only).again()
