@@ -8,6 +8,7 @@ from ..core.config import Config
 from ..core.registry import Registry
 from ..core.settings import Resources, Timing, Train
 from ..core.suite import CHOICES, KEYS, Header
+from ..core.tuning import TUNABLE
 from .plan import tables
 
 Schema = dict[str, Any]
@@ -58,6 +59,10 @@ def _kernels(defs: dict[str, Schema]) -> Schema:
 
 
 def _choice(key: str, variant: str) -> Schema:
+    if key == "tune":
+        values = {"type": "array", "minItems": 1}
+        pattern = rf"^({'|'.join(TUNABLE)})(\.\w+)*$"
+        return {"type": "object", "propertyNames": {"pattern": pattern}, "additionalProperties": values}
     if key in _SECTIONS:
         return {"$ref": f"#/$defs/{key}"}
     if key == "engines":

@@ -71,6 +71,20 @@ def one_task():
     return sample(**SMALL | {"tasks": {"ink": TASKS["ink"]}}).frames()
 
 
+def tuned():
+    """Candidates of both methods on each seed: failed, missing, and the one that was chosen."""
+    made = sample(**SMALL)
+    plain, facts = list(made.trials), list(made.records)
+    for trial in plain:
+        trial |= {"role": "", "choice": "lr=1", "part": ""}
+        for choice, status in (("lr=1", "ok"), ("lr=2", "failed"), ("lr=3", "missing")):
+            name = f"{trial['trial']}/{choice}"
+            made.trials.append(trial | {"trial": name, "role": "candidate", "choice": choice, "status": status})
+            same = [fact for fact in facts if fact["trial"] == trial["trial"] and status == "ok"]
+            made.records += [fact | {"trial": name, "role": "candidate"} for fact in same]
+    return made.frames()
+
+
 def many_tasks():
     tasks = {f"school {i}": ("rmse", "points", False, 10.0 + i / 7, 0.3) for i in range(20)}
     return sample(methods=2, tasks=tasks, seeds=3, epochs=1).frames()
@@ -155,7 +169,7 @@ def hostile():
 
 
 CASES = [
-    full, kernels_beside_methods, kernels_alone, kernels_of_ours_alone, kernels_in_nonsense, kernels_failed,
+    full, tuned, kernels_beside_methods, kernels_alone, kernels_of_ours_alone, kernels_in_nonsense, kernels_failed,
     empty, bare, one_seed, one_task, many_tasks, failed_only, missing_only, baseline_only, no_baseline,
     baseline_failed_on_one_task, nan, diverged, zeros, constant, negative, hostile,
 ]  # fmt: skip

@@ -54,11 +54,18 @@ class Shared(Config):
     dropout: float = Field(0.0, ge=0, lt=1)
 
 
-class Equal(Config):
+class Weighting(Config):
+    """A weighting that stands for itself."""
+
+    def candidates(self, tasks: tuple[str, ...]) -> tuple[int, tuple[dict[str, object], ...]]:
+        return 0, ()
+
+
+class Equal(Weighting):
     """No parameters."""
 
 
-class Fixed(Config):
+class Fixed(Weighting):
     """Given weights."""
 
     weights: dict[str, float]
