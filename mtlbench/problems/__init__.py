@@ -10,6 +10,7 @@ TABLE = Registry(
         "idx": "mtlbench.problems.idx:Idx",
         "linnerud": "mtlbench.problems.linnerud:Linnerud",
         "multidigits": "mtlbench.problems.multidigits:MultiDigits",
+        "school": "mtlbench.problems.school:School",
         "synthetic": "mtlbench.problems.synthetic:Synthetic",
         "tabular": "mtlbench.problems.tabular:Tabular",
     },

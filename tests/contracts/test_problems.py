@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from mtlbench.core.errors import DataError
 from mtlbench.core.task import Data, Outline, Split, Stream, TaskSpec
@@ -75,6 +76,15 @@ def groups(root: Path) -> Spec:
     return {"name": "tabular", "path": "groups.csv", "targets": ["score"], "group_by": "school"}
 
 
+def schools(root: Path) -> Spec:
+    rng = np.random.default_rng(5)
+    cells = np.empty((2, 3), dtype=object)
+    for school, pupils in enumerate((12, 20, 31)):
+        cells[0, school], cells[1, school] = rng.normal(size=(pupils, 4)), rng.normal(size=(pupils, 1)) * 9 + 30
+    savemat(root / "school.mat", {"X": cells[:1], "Y": cells[1:]})
+    return {"name": "school", "path": "school.mat", "train": 0.5}
+
+
 EXAMPLES: dict[str, Callable[[Path], Spec]] = {
     "diabetes": lambda root: {"name": "diabetes"},
     "digits": lambda root: {"name": "digits"},
@@ -85,6 +95,7 @@ EXAMPLES: dict[str, Callable[[Path], Spec]] = {
     "linnerud": lambda root: {"name": "linnerud"},
     "multidigits": lambda root: {"name": "multidigits", "limit": 200},
     "multidigits from files": mnist_folder,
+    "school": schools,
     "synthetic": lambda root: {"name": "synthetic", "rows": 100},
     "synthetic classes": lambda root: {"name": "synthetic", "rows": 100, "kind": "classification"},
     "tabular": table,
