@@ -12,6 +12,7 @@ TABLE = Registry(
         "multidigits": "mtlbench.problems.multidigits:MultiDigits",
         "school": "mtlbench.problems.school:School",
         "synthetic": "mtlbench.problems.synthetic:Synthetic",
+        "tables": "mtlbench.problems.tables:Tables",
         "tabular": "mtlbench.problems.tabular:Tabular",
     },
 )
