@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, model_validator
 
@@ -13,6 +13,9 @@ from ..core.task import Data, Outline, Split
 from .base import Problem
 from .splits import PARTS
 from .tabular import Tabular
+
+if TYPE_CHECKING:
+    from ..core.task import Shape
 
 
 class Tables(Problem):
@@ -31,7 +34,7 @@ class Tables(Problem):
             if len(table.targets) != 1 or table.group_by is not None:
                 raise ValueError(
                     f"table '{name}': expected exactly one target and no group_by, got {', '.join(table.targets)}"
-                    f"{f' by {table.group_by}' if table.group_by else ''}; name: tabular makes several tasks of one table"
+                    f"{f' by {table.group_by}' if table.group_by else ''}; several tasks of one table are problem tabular"
                 )
         return self
 
@@ -63,4 +66,9 @@ def _joined(outlines: Mapping[str, Outline], rows: int) -> Outline:
     """The tables' only tasks side by side, named as the tables are."""
     tasks = tuple(replace(outline.tasks[0], name=name) for name, outline in outlines.items())
     notes = tuple(f"{name}: {note}" for name, outline in outlines.items() for note in outline.notes)
-    return Outline(tasks, {name: outline.input_shape for name, outline in outlines.items()}, rows, notes)
+    return Outline(tasks, {name: _shape(outline) for name, outline in outlines.items()}, rows, notes)
+
+
+def _shape(outline: Outline) -> Shape:
+    assert not isinstance(outline.input_shape, Mapping)  # one table, one set of inputs
+    return outline.input_shape

@@ -52,6 +52,19 @@ def test_a_table_is_one_task(spec: dict[str, Any]) -> None:
         wine(**spec)
 
 
+def test_wine_needs_names_for_its_columns(real_data: Path) -> None:
+    names = [f"measure {i}" for i in range(11)] + ["quality"]
+    spec = {"path": "wine_quality/winequality-white.csv.gz", "targets": {"quality": {"kind": "classification"}}}
+    data = Tabular.model_validate({**spec, "columns": names}).load(3, real_data)
+    assert set(data.train.targets["quality"]) == set(range(7))  # the class 9 has five rows
+
+
+def test_energy_efficiency(real_data: Path) -> None:
+    problem = Tabular.model_validate({"path": "mulan_multi_target/enb.arff", "targets": ["Y1", "Y2"]})
+    outline = problem.outline(real_data)
+    assert (outline.rows, outline.input_shape, outline.names) == (768, (8,), ("Y1", "Y2"))
+
+
 def test_sarcos(real_data: Path) -> None:
     torques = [f"c{i}" for i in range(22, 29)]
     outline = Tabular.model_validate({"path": "sarcos/sarcos_inv_test.mat", "targets": torques}).outline(real_data)

@@ -266,19 +266,6 @@ def test_adult(real_data: Path) -> None:
     assert rates == pytest.approx([0.2408] * 3, abs=1e-3)
 
 
-def test_wine_needs_names_for_its_columns(real_data: Path) -> None:
-    names = [f"measure {i}" for i in range(11)] + ["quality"]
-    spec = {"path": "wine_quality/winequality-white.csv.gz", "targets": {"quality": {"kind": "classification"}}}
-    data = Tabular.model_validate({**spec, "columns": names}).load(3, real_data)
-    assert set(data.train.targets["quality"]) == set(range(7))  # the class 9 has five rows
-
-
-def test_energy_efficiency(real_data: Path) -> None:
-    problem = Tabular.model_validate({"path": "mulan_multi_target/enb.arff", "targets": ["Y1", "Y2"]})
-    outline = problem.outline(real_data)
-    assert (outline.rows, outline.input_shape, outline.names) == (768, (8,), ("Y1", "Y2"))
-
-
 def test_names_of_losses_and_metrics_are_those_of_the_core() -> None:
     assert {loss for losses in tabular_tasks.LOSSES.values() for loss in losses} <= set(LOSS_KINDS)
     assert {metric for metrics in tabular_tasks.METRICS.values() for metric in metrics} <= set(METRICS)
