@@ -5,6 +5,7 @@ from ..core.registry import Registry
 TABLE = Registry(
     "problems",
     {
+        "characters": "mtlbench.problems.characters:Characters",
         "diabetes": "mtlbench.problems.diabetes:Diabetes",
         "digits": "mtlbench.problems.digits:Digits",
         "idx": "mtlbench.problems.idx:Idx",

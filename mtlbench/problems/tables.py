@@ -34,7 +34,7 @@ class Tables(Problem):
             if len(table.targets) != 1 or table.group_by is not None:
                 raise ValueError(
                     f"table '{name}': expected exactly one target and no group_by, got {', '.join(table.targets)}"
-                    f"{f' by {table.group_by}' if table.group_by else ''}; several tasks of one table are problem tabular"
+                    f"{f' by {table.group_by}' if table.group_by else ''}; several tasks of a table are problem tabular"
                 )
         return self
 
