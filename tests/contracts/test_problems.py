@@ -224,16 +224,28 @@ def test_arrays_are_as_declared(problem: Problem, tmp_path: Path) -> None:
         assert tuple(split.targets) == data.outline.names
         for task in data.outline.tasks:
             inputs, target = inputs_of(split, task.name), split.targets[task.name]
-            assert inputs.dtype == np.float32
             assert inputs.shape == (len(target), *shape_of(data.outline, task.name))
-            assert np.isfinite(inputs).all()
-            mask = split.masks.get(task.name, np.ones(len(target), dtype=bool))
+            if data.outline.vocabulary:
+                check_tokens(inputs, data.outline.vocabulary)
+            else:
+                assert inputs.dtype == np.float32
+                assert np.isfinite(inputs).all()
+            mask = split.masks.get(task.name, np.ones((len(target), *task.positions), dtype=bool))
             assert mask.dtype == bool
-            assert mask.shape == (len(target),)
+            assert mask.shape in ((len(target),), (len(target), *task.positions))
             assert mask.any()
             assert task.name not in split.masks or not mask.all()
-            assert (target[~mask] == 0).all()
+            assert isinstance(split.inputs, np.ndarray) or mask.reshape(len(mask), -1).any(1).all()
             check_target(task, target, mask, name == "train")
+
+
+def check_tokens(inputs: np.ndarray, vocabulary: int) -> None:
+    """Ids below the size of the vocabulary, at least one in each row; padding (0) only at the end."""
+    assert inputs.dtype == np.int64
+    assert inputs.min() >= 0
+    assert inputs.max() < vocabulary
+    assert (inputs[:, 0] > 0).all()
+    assert (np.diff((inputs > 0).astype(int), axis=1) <= 0).all()
 
 
 def shape_of(outline: Outline, task: str) -> tuple[int, ...]:
@@ -241,24 +253,24 @@ def shape_of(outline: Outline, task: str) -> tuple[int, ...]:
 
 
 def check_target(task: TaskSpec, target: np.ndarray, mask: np.ndarray, train: bool) -> None:
-    if task.loss == "cross_entropy":
-        assert target.dtype == np.int64
-        assert target.ndim == 1
-        assert set(target[mask]) <= set(range(task.outputs))
-        assert not train or set(target[mask]) == set(range(task.outputs))
-        assert len(task.classes) == task.outputs
-    elif task.loss == "bce_with_logits":
+    if task.loss not in ("cross_entropy", "bce_with_logits"):
         assert target.dtype == np.float32
-        assert target.ndim == 1
-        assert set(target[mask]) <= {0, 1}
-        assert not train or set(target[mask]) == {0, 1}
-        assert (task.outputs, len(task.classes)) == (1, 2)
-    else:
-        assert target.dtype == np.float32
-        assert target.shape == (len(mask), task.outputs)
+        assert target.shape == (len(mask), task.outputs, *task.positions)
         assert np.isfinite(target).all()
+        target = np.moveaxis(target, 1, -1)
+        assert (target[~mask] == 0).all()
         assert np.abs(target[mask]).max() < 20
         assert task.scale > 0
+        return
+    binary = task.loss == "bce_with_logits"
+    assert target.dtype == (np.float32 if binary else np.int64)
+    assert target.shape == (len(mask), *task.positions)
+    assert (target[~mask] == 0).all()
+    found, classes = set(target[mask].tolist()), set(range(2 if binary else task.outputs))
+    assert found <= classes
+    assert not train or found == classes or task.positions  # labels at positions cannot be stratified
+    assert len(task.classes) == len(classes)
+    assert not binary or task.outputs == 1
 
 
 def test_configuration_survives_json(problem: Problem, spec: Spec, tmp_path: Path) -> None:
