@@ -5,6 +5,7 @@ from ..core.registry import Registry
 TABLE = Registry(
     "problems",
     {
+        "boxes": "mtlbench.problems.boxes:Boxes",
         "characters": "mtlbench.problems.characters:Characters",
         "diabetes": "mtlbench.problems.diabetes:Diabetes",
         "digits": "mtlbench.problems.digits:Digits",

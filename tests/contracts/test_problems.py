@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import json
 import struct
-import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 from scipy.io import savemat
 
 from mtlbench.core.errors import DataError
 from mtlbench.core.task import Data, Outline, Split, Stream, TaskSpec
 from mtlbench.problems import TABLE
 from mtlbench.problems.base import Problem
+from tests.image_files import IMAGES
 
 Spec = dict[str, Any]
 PARTS = ("train", "validation", "test")
@@ -94,30 +92,6 @@ def matrix(root: Path) -> Spec:
     return {"name": "tabular", "path": "arm.mat", "targets": ["c4", "c5"]}
 
 
-def tar(root: Path, name: str, members: dict[str, bytes]) -> str:
-    with tarfile.open(root / name, "w") as archive:
-        for member, content in members.items():
-            info = tarfile.TarInfo(member)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return name
-
-
-def picture(pixels: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(pixels.astype("u1")).save(stream, "png")
-    return stream.getvalue()
-
-
-def scans(root: Path) -> Spec:
-    rng, found = np.random.default_rng(8), {}
-    labels = ["CAP_A", "CAP_B", "SMALL_a", *(f"DIGIT_{i}" for i in range(10))]
-    for i in range(130):
-        found[f"{i}.png"] = picture(rng.integers(0, 256, (9 + i % 5, 8))), labels[i % 13]
-    (root / "labels.csv").write_text("\n".join(["image,label", *(f"{n},{label}" for n, (_, label) in found.items())]))
-    return {"name": "characters", "path": ".", "archive": tar(root, "a.tar", {n: p for n, (p, _) in found.items()})}
-
-
 def schools(root: Path) -> Spec:
     rng = np.random.default_rng(5)
     cells = np.empty((2, 3), dtype=object)
@@ -128,7 +102,6 @@ def schools(root: Path) -> Spec:
 
 
 EXAMPLES: dict[str, Callable[[Path], Spec]] = {
-    "characters": scans,
     "diabetes": lambda root: {"name": "diabetes"},
     "digits": lambda root: {"name": "digits"},
     "digits as images": lambda root: {"name": "digits", "tasks": ["ink", "parity"], "flat": False},
@@ -144,6 +117,7 @@ EXAMPLES: dict[str, Callable[[Path], Spec]] = {
     "tables": two_tables,
     "tabular": table,
     "tabular from a matrix": matrix,
+    **IMAGES,
     "tabular by group": groups,
 }
 

@@ -1,18 +1,16 @@
 from __future__ import annotations
 
-import io
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from mtlbench.core.errors import DataError
 from mtlbench.core.task import Data
 from mtlbench.problems.characters import Characters
 from mtlbench.problems.idx_files import array
+from tests.image_files import picture, tar
 
 PARTS = ("train", "validation", "test")
 
@@ -52,12 +50,6 @@ def test_seven_thousand_images_with_digits_of_mnist(real_data: Path) -> None:
         Characters(path="handwritten62", mnist="mnist", images=4850).outline(real_data)
 
 
-def png(grey: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(grey.astype("u1")).save(stream, "png")
-    return stream.getvalue()
-
-
 @pytest.fixture
 def write_scans(tmp_path: Path) -> Callable[[], dict[str, bytes]]:
     """Ten scans of each of six characters: a dark stroke on grey paper, 20 x 12 pixels."""
@@ -68,16 +60,13 @@ def write_scans(tmp_path: Path) -> Callable[[], dict[str, bytes]]:
             for number in range(10):
                 scan = np.full((20, 12), 180 + number)
                 scan[4:16, 6] = rng.integers(20, 90, 12)
-                images[f"{label}_{number}.png"] = png(scan)
+                images[f"{label}_{number}.png"] = picture(scan.astype("u1"))
                 lines.append(f"{label}_{number}.png,{label}")
         (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n")
         (tmp_path / "scans").mkdir(exist_ok=True)
-        with tarfile.open(tmp_path / "scans.tar", "w") as archive:
-            for name, content in images.items():
-                (tmp_path / "scans" / name).write_bytes(content)
-                member = tarfile.TarInfo(name)
-                member.size = len(content)
-                archive.addfile(member, io.BytesIO(content))
+        for name, content in images.items():
+            (tmp_path / "scans" / name).write_bytes(content)
+        tar(tmp_path / "scans.tar", images)
         return images
 
     return write
