@@ -20,7 +20,7 @@ from .tree import Node, Place, merge, tree
 from .yaml_reader import read_yaml
 
 _BASELINE_KEYS = ("label", *(key for key in CHOICES if key != "problem"))
-_ENTRIES = ("learner", "architecture", "weighting", "optimizer", "schedule")
+_ENTRIES = ("learner", "architecture", "weighting", "optimizer", "schedule", "penalty")
 
 
 def read_suite(
@@ -185,6 +185,7 @@ class _Draft:
             engines=self._engines(node["engines"]),
             optimizer=entry("optimizer"),
             schedule=entry("schedule"),
+            penalty=entry("penalty"),
             train=self.checker.section("train", node["train"], Train, partial),
             resources=self.checker.section("resources", node["resources"], Resources, partial),
         )

@@ -15,6 +15,7 @@ from ..core.settings import Train
 from ..core.task import Data
 from ..engine.table import Engine
 from ..optim import Optimizer, Schedule
+from ..penalties.base import Free, Penalty
 from ..weightings.base import Weighting
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Job:
     seed: int
     device: torch.device
     deadline: float = float("inf")
+    penalty: Penalty = Free()  # noqa: RUF009 (frozen)
 
     def check_deadline(self, where: str) -> None:
         """Raises TimedOut past the deadline; learners call it at every step."""

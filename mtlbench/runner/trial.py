@@ -25,6 +25,7 @@ from ..measure.environment import environment
 from ..measure.load import ForeignLoad
 from ..measure.memory import PeakMemory
 from ..optim import OPTIMIZERS, SCHEDULES
+from ..penalties import TABLE as PENALTIES
 from ..problems import TABLE as PROBLEMS
 from ..weightings import TABLE as WEIGHTINGS
 
@@ -84,6 +85,7 @@ def _run(trial: Trial, root: Path, deadline: float) -> tuple[tuple[Record, ...],
         engine=ENGINES.build({"name": trial.engine}),
         optimizer=OPTIMIZERS.build(trial.optimizer),
         schedule=SCHEDULES.build(trial.schedule),
+        penalty=PENALTIES.build(trial.penalty),
         train=Train.from_plain(trial.train),
         seed=trial.seed,
         device=device,

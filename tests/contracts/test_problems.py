@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import struct
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,55 @@ def schools(root: Path) -> Spec:
     return {"name": "school", "path": "school.mat", "train": 0.5}
 
 
+HASHED = {"features": "hashing", "vocabulary": 1_000_000}  # so that different words are different inputs
+
+
+def corpora(root: Path) -> Spec:
+    """Two corpora of different words: lines with labels, and a file per class in a zip archive."""
+    lines = [f"{['LOC', 'NUM', 'HUM'][i % 3]}:x where is place{i} ?" for i in range(60)]
+    (root / "train.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    held = [f"{['LOC', 'NUM', 'HUM'][i % 3]}:y who went to town{i} ?" for i in range(20)]
+    (root / "held.txt").write_text("\n".join(held) + "\n", encoding="utf-8")
+    with zipfile.ZipFile(root / "reviews.zip", "w") as archive:
+        archive.writestr("reviews/bad", "\n".join(f"a bad film{i}" for i in range(30)))
+        archive.writestr("reviews/good", "\n".join(f"a good film{i} it 's" for i in range(30)))
+    classes = {"bad": "reviews.zip/reviews/bad", "good": "reviews.zip/reviews/good"}
+    tasks = {"topic": {"train": "train.txt", "test": "held.txt", "coarse": True}, "review": {"classes": classes}}
+    return {"name": "text", "tasks": tasks, "length": 6, **HASHED}
+
+
+def tables_of_texts(root: Path) -> Spec:
+    for part, rows in (("train", 60), ("dev", 20), ("test", 20)):
+        lines = ["id,label,text", *(f'{i},{"ab"[i % 2]},"{part} word{i}, yes"' for i in range(rows))]
+        (root / f"{part}.csv").write_text("\n".join(lines) + "\n")
+    task = {"train": "train.csv", "validation": "dev.csv", "test": "test.csv", "metrics": ["auc"]}
+    return {"name": "text", "tasks": {"mood": task}, "limit": 40, **HASHED}
+
+
+def conll(root: Path) -> Spec:
+    for part, rows in (("train", 60), ("test", 20)):
+        sentences = [
+            "".join(
+                f"{part}{i}w{j} {['NN', 'VB'][(i + j) % 2]} {['B-NP', 'I-NP', 'O'][j % 3]}\n" for j in range(1 + i % 7)
+            )
+            for i in range(rows)
+        ]
+        (root / f"{part}.txt").write_text("\n".join(sentences))
+    return {"name": "tagging", "train": "train.txt", "test": "test.txt", **HASHED}
+
+
+def slots(root: Path) -> Spec:
+    for part, rows in (("train", 60), ("dev", 20), ("test", 20)):
+        (root / part).mkdir(exist_ok=True)
+        lengths = [1 + i % 5 for i in range(rows)]
+        words = [" ".join(f"{part}{i}w{j}" for j in range(n)) for i, n in enumerate(lengths)]
+        tags = [" ".join(["B-x", "I-x", "O", "B-y", "O"][:n]) for n in lengths]
+        (root / part / "seq.in").write_text("\n".join(words) + "\n")
+        (root / part / "seq.out.gz").write_bytes(gzip.compress("\n".join(tags).encode(), mtime=0))
+        (root / part / "label").write_text("\n".join("abc"[i % 3] for i in range(rows)) + "\n")
+    return {"name": "snips", "path": ".", "limit": 40, **HASHED}
+
+
 EXAMPLES: dict[str, Callable[[Path], Spec]] = {
     "diabetes": lambda root: {"name": "diabetes"},
     "digits": lambda root: {"name": "digits"},
@@ -112,13 +162,17 @@ EXAMPLES: dict[str, Callable[[Path], Spec]] = {
     "multidigits": lambda root: {"name": "multidigits", "limit": 200},
     "multidigits from files": mnist_folder,
     "school": schools,
+    "snips": slots,
     "synthetic": lambda root: {"name": "synthetic", "rows": 100},
     "synthetic classes": lambda root: {"name": "synthetic", "rows": 100, "kind": "classification"},
     "tables": two_tables,
     "tabular": table,
     "tabular from a matrix": matrix,
-    **IMAGES,
     "tabular by group": groups,
+    "tagging": conll,
+    "text": corpora,
+    "text of tables": tables_of_texts,
+    **IMAGES,
 }
 
 
