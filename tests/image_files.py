@@ -63,4 +63,36 @@ def voc(root: Path) -> Spec:
     return {"name": "boxes", "path": tar(root / "cells.tar", members), "size": 8}
 
 
-IMAGES: dict[str, Callable[[Path], Spec]] = {"boxes": voc, "characters": scans}
+def frames(root: Path) -> Spec:
+    """LibMTL's folders: 12 training and 4 test frames of 6 x 8 pixels, some without a label."""
+    rng = np.random.default_rng(10)
+    for part, count in (("train", 12), ("val", 4)):
+        for i in range(count):
+            normal = rng.normal(size=(6, 8, 3))
+            normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
+            normal[0, i % 8], depth = 0, rng.uniform(0.7, 9, (6, 8, 1))
+            depth[5, i % 8] = 0
+            values = {"image": rng.random((6, 8, 3)), "label": rng.integers(-1, 5, (6, 8)).astype(float)}
+            for kind, array in {**values, "depth": depth, "normal": normal}.items():
+                (root / "nyu" / part / kind).mkdir(parents=True, exist_ok=True)
+                np.save(root / "nyu" / part / kind / f"{part}{i}.npy", array.astype("float32"))
+    return {"name": "dense", "path": "nyu", "classes": 5}
+
+
+def scenes(root: Path) -> None:
+    """Six pictures of 12 x 16 pixels, the first without normals."""
+    rng = np.random.default_rng(11)
+    for i in range(6):
+        label = rng.integers(0, 4, (12, 16), dtype="u1")
+        label[label == 3] = 255
+        kinds = {
+            "": rng.integers(0, 256, (12, 16, 3), dtype="u1"),
+            "segm_gt_": label,
+            "depth_gt_": rng.integers(0, 30_000, (12, 16), dtype="u2"),
+            "norm_gt_": rng.integers(0, 255, (12, 16, 3), dtype="u1"),
+        }
+        for prefix, pixels in kinds.items() if i else list(kinds.items())[:3]:
+            (root / f"{prefix}scene{i}.png").write_bytes(picture(pixels))
+
+
+IMAGES: dict[str, Callable[[Path], Spec]] = {"boxes": voc, "characters": scans, "dense": frames}

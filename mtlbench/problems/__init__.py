@@ -7,6 +7,7 @@ TABLE = Registry(
     {
         "boxes": "mtlbench.problems.boxes:Boxes",
         "characters": "mtlbench.problems.characters:Characters",
+        "dense": "mtlbench.problems.dense:Dense",
         "diabetes": "mtlbench.problems.diabetes:Diabetes",
         "digits": "mtlbench.problems.digits:Digits",
         "idx": "mtlbench.problems.idx:Idx",
