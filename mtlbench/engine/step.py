@@ -45,7 +45,7 @@ class Step:
             raise UnavailableError(f"{type(weighting).__name__} needs the tasks' gradients, and no engine gives them")
         self.engine, self.weighting, self.state, self.optimizer = engine, weighting, state, optimizer
         self.losses = _wrap(engine, _losses_of(engine, model, outline))
-        self.penalty = partial((penalty or Free()).term, model.shared, list(model.own))
+        self.terms = (partial((penalty or Free()).term, model.shared, list(model.own)), model.penalty)
         self.searches = evaluates_again(optimizer)
         self.seen = torch.ones(len(outline.tasks), device=next(model.parameters()).device)
 
@@ -73,6 +73,11 @@ class Step:
         """Tell the weighting that an epoch is over."""
         self.state = self.weighting.after_epoch(self.state)
 
+    def penalty(self) -> Tensor | None:
+        """What the objective has beside the task losses: terms of the suite's penalty and of the architecture."""
+        found = [value for term in self.terms if (value := term()) is not None]
+        return torch.stack(found).sum() if found else None
+
     def _shown(self, losses: Tensor, batch: Batch) -> Tensor:
         """What the weighting sees: for a task without a label in the batch, the last loss it had (1 before any)."""
         shown = losses.detach()
@@ -93,5 +98,6 @@ def _losses_of(engine: Engine, model: Model, outline: Outline) -> Callable[..., 
 def _wrap(engine: Engine, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     if engine.choices.wrapper != "compile":
         return function
+    torch._dynamo.config.allow_rnn = True  # recurrent layers are traced whole; without it they break the graph
     # Random numbers as eager draws them, so that dropout is the same under every engine.
     return torch.compile(function, fullgraph=True, options={"fallback_random": True})
