@@ -26,7 +26,8 @@ ALLOWED = {
 }
 ALLOWED["engine"] = {*ALLOWED["optim"], "optim", "penalties", "problems", "architectures", "weightings"}
 ALLOWED["learners"] = {*ALLOWED["engine"], "engine"}
-ALLOWED["runner"] = {*ALLOWED["learners"], "learners", "report"}
+ALLOWED["kernels"] = {*ALLOWED["engine"], "engine"}
+ALLOWED["runner"] = {*ALLOWED["learners"], "learners", "kernels", "report"}
 ALLOWED["cli"] = {*ALLOWED["runner"], "runner"}
 ALLOWED["__main__"] = {"cli"}
 FENCED = {

@@ -1,12 +1,12 @@
-"""A suite into its trials: problems x seeds x (the baseline's tasks + methods x engines)."""
+"""A suite into its trials: problems x seeds x (the baseline's tasks + methods x engines), and kernels x processes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
 from .entries import Entry
-from .settings import Resources
-from .suite import Suite, Variant
+from .settings import Resources, Timing
+from .suite import Kernels, Suite, Variant
 from .task import Outline
 from .trial import Trial
 
@@ -83,3 +83,30 @@ def _trial(
 def _own(variant: Variant) -> Iterator[str]:
     """Names of the entries whose code decides what a variant computes, the problem's apart."""
     yield from (str(part.spec["name"]) for part in variant.parts)
+
+
+def expand_kernels(suite: Suite, kernels: Kernels, extension: str, code: Mapping[str, str]) -> Iterator[Trial]:
+    """Every kernel trial of a suite: cases x devices x processes, each alone on its machine.
+
+    extension  SHA-256 of the compiled kernels, so that rebuilt ones are timed again
+    code       SHA-256 of the source behind each ``module:attribute``
+    """
+    timing: Timing = kernels.timing.config
+    for case in kernels.cases:
+        kernel = {"case": case.spec, "contenders": kernels.contenders(case)}
+        for device in timing.devices:
+            for process in range(timing.processes):
+                yield Trial(
+                    *({}, (), {}, {}, {}, "", {}, {}, {}),
+                    seed=process,
+                    device=device,
+                    threads=timing.threads,
+                    code=extension + code.get(str(case.spec["name"]), ""),
+                    kind="kernel",
+                    kernel={**kernel, "rounds": timing.rounds, "seconds": timing.seconds},
+                    suite=suite.name,
+                    problem_label=kernels.title(case),
+                    method="kernel",
+                    resources={"cpus": timing.threads, "gpus": int(device == "cuda"), "timeout": timing.timeout},
+                    exclusive=True,
+                )

@@ -10,6 +10,15 @@ Vocabulary of records (``split, task, metric, step``; ``task`` is "" for facts o
 - train, "", "samples_per_second"  once: median over the epochs after warm-up (rows seen by the model per second)
 - train, "", "step_seconds"        once: median over the epochs after warm-up
 - "", "", "train_seconds" | "total_seconds" | "peak_memory" (bytes) | "parameters" | "epochs" | "steps"
+
+Records of a kernel trial have the state of the caches for a split and the contender for a task:
+
+- warm | cold, c, "call_seconds", block    mean over the block of one call of contender c, Python included
+- warm | cold, c, "kernel_seconds", block  the same on the device alone, replayed from a CUDA graph
+- "", c, "ours"                            whether contender c is of mtlbench (1) or of others (0)
+- "", "", "bytes"                          what one call must move by formula; 0 where memory does not bound it
+
+Contender "copy" is the ceiling: a plain copy that moves as many bytes, timed among the others.
 """
 
 from __future__ import annotations

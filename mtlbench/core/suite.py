@@ -33,6 +33,7 @@ KEYS: dict[str, str] = {
     "resources": "what one trial needs",
     "seeds": "a number n of seeds (0 to n-1), or a list of seeds",
     "single_task": "what the single-task baseline changes of the suite, and its label; it runs by itself",
+    "kernels": "cases of operations to time, fused against eager, and how; beside methods, or instead of them",
     "profiles": "named overrides of the whole suite, chosen with --profile",
 }
 # What a method may change, in the order in which resolved suites show it.
@@ -134,6 +135,29 @@ class Variant:
 
 
 @dataclass(frozen=True)
+class Kernels:
+    """The kernels of a suite: what is timed, and how."""
+
+    cases: tuple[Entry, ...]
+    timing: Entry
+
+    @staticmethod
+    def title(case: Entry) -> str:
+        """What tables call a case: its label, or its name with its shape."""
+        return case.label or f"{case.name} {case.config.shape}"
+
+    def contenders(self, case: Entry) -> tuple[str, ...]:
+        """Who competes in a case, in the order of the kernel's own list."""
+        chosen = self.timing.config.contenders
+        return tuple(name for name in case.config.contenders if chosen is None or name in chosen)
+
+    def resolved(self) -> dict[str, Any]:
+        """The section as it would be written in full."""
+        cases = [{**case.spec, **({"label": case.label} if case.label else {})} for case in self.cases]
+        return {"cases": cases, **self.timing.spec}
+
+
+@dataclass(frozen=True)
 class Suite:
     """A suite file, read and checked. ``expand`` gives its trials."""
 
@@ -143,6 +167,7 @@ class Suite:
     methods: tuple[Variant, ...]
     baseline: Variant
     seeds: tuple[int, ...]
+    kernels: Kernels | None = None
 
     @classmethod
     def read(cls, path: Path, *, tables: Tables, profile: str | None = None, seeds: int | None = None) -> Suite:
@@ -169,13 +194,16 @@ class Suite:
 
     def resolved(self) -> dict[str, Any]:
         """The suite as it would be written without any default; reading it again gives the same trials."""
+        header = {"suite": self.name, "description": self.description}
+        kernels = {"kernels": self.kernels.resolved()} if self.kernels else {}
+        return {**header, **(self._training() if self.methods else {}), **kernels}
+
+    def _training(self) -> dict[str, Any]:
         methods = {method.label: method.resolved() for method in self.methods}
         first = next(iter(methods.values()))
         common = {key: first[key] for key in CHOICES if all(choices[key] == first[key] for choices in methods.values())}
         baseline = self.baseline.resolved()
         return {
-            "suite": self.name,
-            "description": self.description,
             **common,
             "methods": {label: _beyond(choices, common) for label, choices in methods.items()},
             "single_task": {

@@ -13,6 +13,7 @@ from .clashes import distinct_problems, note_repetitions
 from .entries import Checker, Entry, Tables
 from .errors import Issue, SuiteError, did_you_mean
 from .explain import explain, shown
+from .kernel_reader import read_kernels
 from .registry import UnknownName
 from .settings import Resources, Train
 from .suite import BASELINE, CHOICES, DEFAULTS, KEYS, MAX_TRIALS, REQUIRED, SLUG, Header, Suite, Variant
@@ -68,6 +69,9 @@ def _longhand(node: Node) -> Node:
             changed[key] = replace(child, value=(child,))
         elif key == "single_task":
             changed[key] = _longhand(child)
+        elif key == "kernels" and "cases" in child and child["cases"].is_list:
+            cases = child["cases"]
+            changed[key] = child.plus(cases=replace(cases, value=tuple(map(_named, cases.value))))
         elif key in ("methods", "profiles") and child.is_mapping:
             changed[key] = replace(child, value={label: _longhand(inner) for label, inner in child.items()})
     return node.plus(**changed)
@@ -104,8 +108,10 @@ class _Draft:
         self.checker.keys(self.root, KEYS, "the suite")
         header = self._header()
         self._variant("", self.root.place, self.defaults, partial=True)
-        overrides = self._overrides()
-        self._require(overrides)
+        kernels = read_kernels(self.root["kernels"], self.checker) if "kernels" in self.root else None
+        overrides = self._overrides() if self._trains() else {}
+        if self._trains():
+            self._require(overrides)
         methods = tuple(
             self._variant(label, override.key, merge(self.defaults, override)) for label, override in overrides.items()
         )
@@ -117,7 +123,11 @@ class _Draft:
             self.checker.add(
                 self.root.place, f"expected at most {MAX_TRIALS:,} trials, got {trials:,}: split the suite"
             )
-        return Suite(self.path, header.suite, header.description, methods, baseline, header.seeds)
+        return Suite(self.path, header.suite, header.description, methods, baseline, header.seeds, kernels)
+
+    def _trains(self) -> bool:
+        """Whether the suite asks for training; one of kernels alone has none of its keys."""
+        return "kernels" not in self.root or any(key in self.root for key in (*CHOICES, "methods", "single_task"))
 
     def _header(self) -> Header:
         stem = re.sub(r"[^A-Za-z0-9._-]+", "-", self.path.stem).strip("-._")[:64] or "suite"

@@ -17,6 +17,9 @@ LABELS = ("suite", "problem_label", "method", "baseline", "resources", "exclusiv
 class Trial:
     """Coordinates of one run. Two trials with equal coordinates are the same trial, whatever they are called.
 
+    A trial of kind "train" trains tasks of a problem. One of kind "kernel" times the contenders of a kernel beside each
+    other in one process, and ``seed`` is the number of the process; what only training has is empty there.
+
     Labels (the last fields) name the trial in tables or say how it is scheduled; they do not enter the id, so a
     renamed method keeps its results.
     """
@@ -37,6 +40,7 @@ class Trial:
     code: str = ""  # SHA-256 of the source of the user's own entries, so that changed code is a changed trial
     kind: str = "train"
     penalty: Spec = field(default_factory=lambda: {"name": "none"})
+    kernel: Spec = field(default_factory=dict)  # case, contenders, rounds and seconds of a kernel trial
     suite: str = ""
     problem_label: str = ""  # the user's own name for the problem, which two tables read by one entry need
     method: str = ""
@@ -51,8 +55,8 @@ class Trial:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def coordinates(self) -> dict[str, Any]:
-        """Everything that can change the outcome."""
-        return {key: value for key, value in self.to_json().items() if key not in LABELS}
+        """Everything that can change the outcome; what a kind of trial does not have is left out."""
+        return {key: value for key, value in self.to_json().items() if key not in LABELS and value != {}}
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; ``from_json`` gives the same trial back."""
@@ -72,7 +76,14 @@ class Trial:
         return self.problem_label or str(self.problem["name"])
 
     @property
+    def way(self) -> str:
+        """What tables put where engines stand: the engine of a training, the device of a kernel."""
+        return self.engine or self.device
+
+    @property
     def title(self) -> str:
         """A short human name, unique within one suite."""
+        if self.kind == "kernel":
+            return f"{self.problem_name}/{self.device}/process{self.seed}"
         task = f"[{self.tasks[0]}]" if self.baseline else ""
         return f"{self.problem_name}/{self.method}{task}/{self.engine}/seed{self.seed}"

@@ -25,6 +25,7 @@ SECTIONS: dict[str, str] = {
     "tradeoff": "mtlbench.report.scatter:section",
     "curves": "mtlbench.report.curves:section",
     "weights": "mtlbench.report.weights:section",
+    "kernels": "mtlbench.report.kernels:section",
     "environment": "mtlbench.report.environment:section",
     "notes": "mtlbench.report.notes:section",
 }

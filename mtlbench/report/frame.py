@@ -68,13 +68,16 @@ def direction(metric: str, higher_is_better: float) -> bool | None:
 class Data:
     """Facts of finished training trials, all planned training trials, environments, and the suite.
 
-    ``records`` and ``trials`` have every column, missing words as "", missing and diverged numbers as NaN.
+    ``planned`` are the planned trials of every kind, ``kernel_records`` the facts of finished kernel trials. Frames
+    have every column, missing words as "", missing and diverged numbers as NaN.
     """
 
     records: pd.DataFrame
     trials: pd.DataFrame
     environments: Mapping[str, Mapping[str, Any]]
     suite: Mapping[str, Any]
+    planned: pd.DataFrame
+    kernel_records: pd.DataFrame
 
     @classmethod
     def of(
@@ -82,10 +85,11 @@ class Data:
     ) -> Data:
         """Put frames as the store gives them into the sure shape."""
         facts, planned = _shaped(records, _RECORDS), _shaped(trials, _TRIALS)
-        planned = planned[planned["kind"] == "train"]
         finished = planned.loc[planned["status"] == "ok", "trial"]
         facts = facts[facts["trial"].isin(finished)]
-        return cls(facts.reset_index(drop=True), planned.reset_index(drop=True), environments, suite)
+        trained, timed = ((facts[facts["kind"] == kind]).reset_index(drop=True) for kind in ("train", "kernel"))
+        trials = planned[planned["kind"] == "train"].reset_index(drop=True)
+        return cls(trained, trials, environments, suite, planned.reset_index(drop=True), timed)
 
     @cached_property
     def problems(self) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from ..optim import Optimizer, Schedule
 from ..penalties.base import Penalty
 from ..problems.base import Problem
 from ..weightings.base import Weighting
+from .kernel_checks import kernel_faults
 
 _KINDS: dict[str, type[Config]] = {
     "problem": Problem,
@@ -112,6 +113,11 @@ def survey(suite: Suite, local: bool) -> Survey:
         found.pairs(variant, single=variant is suite.baseline)
         found.machine(variant, local)
         found.code |= {str(entry.spec["name"]): _sha256(_source(entry)) for entry in _own(variant)}
+    if suite.kernels:
+        for place, message in kernel_faults(suite.kernels, bool(_gpus()) if local else True):
+            found.add(place, message)
+        own = (case for case in suite.kernels.cases if case.config and ":" in str(case.spec["name"]))
+        found.code |= {str(case.spec["name"]): _sha256(_source(case)) for case in own}
     return found
 
 

@@ -18,6 +18,7 @@ FAILED = "failed before"
 CHANGED = "changed"
 SHARED = "timed beside others"
 _MOST_DIFFERENCES = 3
+_AROUND_TIMING = 8.0  # seconds to start a process, compile the contenders and check them, about
 
 
 class Stored(Protocol):
@@ -77,9 +78,13 @@ class History:
         return Planned(trial, identity, FINISHED, "", result.attempt)
 
     def seconds(self, trial: Trial) -> float | None:
-        """Median time of earlier trials of the same problem, method and engine; None without an earlier record."""
+        """Median time of earlier trials of the same problem, method and engine; without an earlier record, what the
+        suite gives a kernel, or None.
+        """
         times = self._seconds.get(_kind(trial))
-        return median(times) if times else None
+        if times:
+            return median(times)
+        return 2 * trial.kernel["seconds"] + _AROUND_TIMING if trial.kernel else None  # caches warm and cold
 
     def _what_changed(self, trial: Trial) -> str:
         """The differences from the most similar trial that went by the same labels; "" where there is none."""
@@ -116,4 +121,4 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _kind(trial: Trial) -> tuple[object, ...]:
     """What a person calls the trial, but for its seed."""
-    return (trial.suite, trial.problem_name, trial.method, trial.tasks if trial.baseline else "", trial.engine)
+    return (trial.suite, trial.problem_name, trial.method, trial.tasks if trial.baseline else "", trial.way)

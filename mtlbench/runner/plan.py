@@ -13,7 +13,7 @@ from typing import Any
 
 from ..core.entries import Tables
 from ..core.errors import MtlbenchError, SuiteError
-from ..core.expand import expand
+from ..core.expand import expand, expand_kernels
 from ..core.power import Power
 from ..core.registry import look_beside
 from ..core.suite import Suite
@@ -22,12 +22,14 @@ from ..core.trial import Trial
 from ..store import Store
 from .checks import survey
 from .history import History, Planned
+from .kernel_checks import extension_digest
 
 
 def tables() -> Tables:
     """Every table, by the key of the suite file that its names stand under."""
     from ..architectures import TABLE as ARCHITECTURES
     from ..engine import TABLE as ENGINES
+    from ..kernels import TABLE as KERNELS
     from ..learners import TABLE as LEARNERS
     from ..optim import OPTIMIZERS, SCHEDULES
     from ..penalties import TABLE as PENALTIES
@@ -43,12 +45,16 @@ def tables() -> Tables:
         "optimizer": OPTIMIZERS,
         "schedule": SCHEDULES,
         "penalty": PENALTIES,
+        "kernel": KERNELS,
     }
 
 
 @dataclass(frozen=True)
 class Row:
-    """The trials of one problem, method and engine. ``seconds`` is one trial's, None without an earlier record."""
+    """The trials of one problem, method and engine, or of one kernel on one device, which stand there then.
+
+    ``seconds`` is one trial's, None without an earlier record.
+    """
 
     problem: str
     method: str
@@ -112,7 +118,7 @@ class Plan:
         groups: dict[tuple[str, str, str], list[Planned]] = {}
         for planned in self.planned:
             trial = planned.trial
-            groups.setdefault((trial.problem_name, trial.method, trial.engine), []).append(planned)
+            groups.setdefault((trial.problem_name, trial.method, trial.way), []).append(planned)
         return tuple(self._row(*key, group) for key, group in groups.items())
 
     def _row(self, problem: str, method: str, engine: str, group: list[Planned]) -> Row:
@@ -154,7 +160,7 @@ class Plan:
             for problem in self.suite.problems
             for engine in {choice.name for method in self.suite.methods for choice in method.engines}
         ]
-        return Power(len(self.suite.seeds), max(methods))
+        return Power(len(self.suite.seeds), max(methods, default=0))
 
     def resolved(self) -> dict[str, Any]:
         """The suite with every default filled in."""
@@ -224,6 +230,8 @@ def make_plan(
     if issues or found.issues:
         raise SuiteError([*issues, *found.issues])
     every = expand(suite, found.outlines, found.digests, found.code)
+    if suite.kernels:
+        every += tuple(expand_kernels(suite, suite.kernels, extension_digest(), found.code))
     trials = _only(only, every)
     store = Store(Path(out) if out else Path("results") / suite.name)
     history = History(store.all())
