@@ -173,7 +173,9 @@ def check_update(before: Any, after: Any, wanted: Gradients, close: float, optio
     right = expected_adam({**tensors, "gradients": [wanted.params]}, **adam)
     errors = [close * terms + slope_floor(close, terms) for terms in wanted.param_terms]
     moved = [
-        expected_adam({**tensors, "gradients": [[g + sign * e for g, e in zip(wanted.params, errors, strict=True)]]}, **adam)
+        expected_adam(
+            {**tensors, "gradients": [[g + sign * e for g, e in zip(wanted.params, errors, strict=True)]]}, **adam
+        )
         for sign in (1, -1)
     ]
     for i, exact in enumerate(right):
