@@ -24,8 +24,8 @@ FLAGS: dict[Update, dict[str, bool]] = {  # what torch's optimizers call the upd
 
 
 FIXED_WEIGHTS = (
-    "expected a weighting without parameters of its own that looks at losses alone, got another: a line search keeps the "
-    "task weights fixed; choose such a weighting, or a first-order optimizer"
+    "expected a weighting without parameters of its own that looks at losses alone, got another: a line search keeps "
+    "the task weights fixed; choose such a weighting, or a first-order optimizer"
 )
 
 

@@ -18,6 +18,7 @@ SECTIONS: dict[str, str] = {
     "verdict": "mtlbench.report.verdict:section",
     "failures": "mtlbench.report.failures:section",
     "methods": "mtlbench.report.methods:section",
+    "tuning": "mtlbench.report.tuning:section",
     "gains": "mtlbench.report.gains:section",
     "front": "mtlbench.report.front:section",
     "tasks": "mtlbench.report.tasks:section",

@@ -105,12 +105,13 @@ class Survey:
 def survey(suite: Suite, local: bool) -> Survey:
     """Look at a suite's problems, at every pair that it asks for and, where trials run here, at this machine."""
     found = Survey(suite)
-    variants = [variant for variant in (suite.baseline, *suite.methods) if found.kinds(variant)]
+    named = [alternative for variant in (suite.baseline, *suite.methods) for alternative in variant.alternatives]
+    variants = [variant for variant in named if found.kinds(variant)]
     for problem in suite.problems:
         if isinstance(problem.config, Problem):
             found.problem(problem)
     for variant in variants:
-        found.pairs(variant, single=variant is suite.baseline)
+        found.pairs(variant, single=variant.label == suite.baseline.label)
         found.machine(variant, local)
         found.code |= {str(entry.spec["name"]): _sha256(_source(entry)) for entry in _own(variant)}
     if suite.kernels:

@@ -30,7 +30,8 @@ class Scalarized(Weighting):
 
     def start(self, tasks: tuple[str, ...], device: device) -> Scalarizer:
         """A new scalarizer on the device."""
-        return self.scalarizer(len(tasks)).to(device)
+        with device:  # for the tensors that torchjd does not move
+            return self.scalarizer(len(tasks)).to(device)
 
     def parameters(self, state: Any) -> Iterable[Parameter]:
         """Log-variances or scales, where the method learns them."""
