@@ -12,6 +12,7 @@ from torch import Tensor
 from ..core.errors import UnavailableError
 from ..core.task import Outline
 from ..ops import per_task_losses, task_losses
+from ..ops.eager_losses import SPANS_CLASSES
 from ..penalties.base import Free, Penalty
 from ..weightings.base import Need, Weighting
 from .batches import Batch
@@ -20,10 +21,33 @@ from .model import Model
 from .table import Engine
 
 # Outputs, targets, kinds and masks to losses [T]. Unknown labels are masked, so that no target means "no label".
-LOSSES: dict[str, Callable[..., Tensor]] = {
+_FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "reference": partial(per_task_losses, ignore_index=None),
     "kernel": lambda *args, **options: task_losses(*args, ignore_index=None, **options)[1],
 }
+
+
+def _with_masks_of_positions(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """To the losses each value at a position is one of its own, so that a regression's mask takes its values' shape."""
+
+    def losses(
+        outputs: list[Tensor], targets: list[Tensor], kinds: list[str], masks: list[Tensor | None] | None
+    ) -> Tensor:
+        if masks is not None:
+            masks = [_of_values(*task) for task in zip(masks, targets, kinds, strict=True)]
+        return function(outputs, targets, kinds, masks=masks)
+
+    return losses
+
+
+def _of_values(mask: Tensor | None, target: Tensor, kind: str) -> Tensor | None:
+    """[rows, *positions] as [rows, values, *positions] where each value has a loss of its own."""
+    if mask is None or mask.ndim == 1 or mask.ndim == target.ndim or kind in SPANS_CLASSES:
+        return mask
+    return mask.unsqueeze(1).expand_as(target)
+
+
+LOSSES = {name: _with_masks_of_positions(function) for name, function in _FUNCTIONS.items()}
 
 
 class Step:

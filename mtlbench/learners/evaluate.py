@@ -14,7 +14,7 @@ from ..core.record import Record
 from ..core.task import Outline, Split, Stream, TaskSpec
 from ..engine.batches import Batch, stream_batch
 from ..engine.model import Model
-from ..ops import per_task_losses
+from ..engine.step import LOSSES
 
 if TYPE_CHECKING:
     from ..core.metrics import Metric
@@ -45,7 +45,7 @@ class Evaluator:
         for batch in self._read():
             found = model(batch.inputs)
             outputs = [found[task.name] for task in self.outline.tasks]
-            losses = per_task_losses(outputs, batch.targets, kinds, ignore_index=None, masks=batch.masks)
+            losses = LOSSES["reference"](outputs, batch.targets, kinds, masks=batch.masks)
             sums += losses.double() * batch.counts
             counts += batch.counts
             for t, score in enumerate(scores):
