@@ -22,6 +22,7 @@ SECTIONS: dict[str, str] = {
     "gains": "mtlbench.report.gains:section",
     "tasks": "mtlbench.report.tasks:section",
     "pairwise": "mtlbench.report.pairwise:section",
+    "affinity": "mtlbench.report.affinity:section",
     "throughput": "mtlbench.report.throughput:section",
     "tradeoff": "mtlbench.report.scatter:section",
     "curves": "mtlbench.report.curves:section",
