@@ -32,9 +32,15 @@ def expand(
         trial
         for problem in suite.problems
         if problem.name in outlines
-        for seed in suite.seeds
+        for seed in _seeds(suite, problem)
         for trial in _of_seed(suite, problem, outlines[problem.name].names, digests[problem.name], seed, code or {})
     )
+
+
+def _seeds(suite: Suite, problem: Entry) -> Iterator[int]:
+    """The suite's seeds, as far as they differ on a problem."""
+    limit = problem.config.seeds()
+    yield from (seed for seed in suite.seeds if limit is None or seed < limit)
 
 
 def _of_seed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -134,15 +135,20 @@ class _Score:
 
 
 def _pieces(split: Split, batch_size: int) -> Iterator[Split]:
-    """Consecutive pieces of at most ``batch_size`` rows (of every task), without copies."""
-    for low in range(0, split.size, batch_size):
-        piece = slice(low, low + batch_size)
+    """Consecutive pieces of at most ``batch_size`` rows (of every task), of equal size and without copies."""
+    steps = -(-split.size // batch_size)
+    for step in range(steps):
+        cut = partial(_part, step=step, steps=steps)
         inputs = split.inputs
         yield Split(
-            {name: rows[piece] for name, rows in inputs.items()} if isinstance(inputs, Mapping) else inputs[piece],
-            {name: target[piece] for name, target in split.targets.items()},
-            {name: mask[piece] for name, mask in split.masks.items()},
+            {name: cut(rows) for name, rows in inputs.items()} if isinstance(inputs, Mapping) else cut(inputs),
+            {name: cut(target) for name, target in split.targets.items()},
+            {name: cut(mask) for name, mask in split.masks.items()},
         )
+
+
+def _part(rows: Array, step: int, steps: int) -> Array:
+    return rows[step * len(rows) // steps : (step + 1) * len(rows) // steps]
 
 
 def _in_line(values: Tensor, mask: Tensor | None, spans: bool = False) -> Tensor:

@@ -87,7 +87,8 @@ class Training:
         self.records.append(Record("epoch_seconds", seconds, "train", unit="s", higher_is_better=False, step=epoch))
 
     def _validate(self, epoch: int) -> dict[str, float]:
-        """Record the validation losses and main metrics; the losses by task."""
+        """Record the validation losses and main metrics, and what the model shows of itself; the losses by task."""
+        self.records += [Record(name, value, "train", step=epoch) for name, value in self.model.observe().items()]
         found = self.validation.records(self.model, "validation", epoch, main_only=True)
         self.records += found
         losses = {record.task: record.value for record in found if record.metric == "loss"}

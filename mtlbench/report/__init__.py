@@ -20,6 +20,7 @@ SECTIONS: dict[str, str] = {
     "methods": "mtlbench.report.methods:section",
     "tuning": "mtlbench.report.tuning:section",
     "gains": "mtlbench.report.gains:section",
+    "front": "mtlbench.report.front:section",
     "tasks": "mtlbench.report.tasks:section",
     "pairwise": "mtlbench.report.pairwise:section",
     "affinity": "mtlbench.report.affinity:section",

@@ -22,7 +22,7 @@ from ..learners.base import Learner
 from ..optim import Optimizer, Schedule
 from ..penalties.base import Penalty
 from ..problems.base import Problem
-from ..weightings.base import Weighting
+from ..weightings.base import GRADIENTS, Weighting
 from .kernel_checks import kernel_faults
 
 _KINDS: dict[str, type[Config]] = {
@@ -165,10 +165,14 @@ def _source(entry: Entry) -> Iterator[Path]:
 def _misfits(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, Iterable[str]]]:
     if variant.architecture.config:
         yield variant.architecture, variant.architecture.config.check(outline)
+        if outline.objectives and not variant.architecture.config.analytic:
+            yield variant.architecture, ["the tasks are formulas of a point, not of data: use architecture point"]
     if variant.weighting.config:
         yield variant.weighting, variant.weighting.config.check(outline.names)
     if variant.optimizer.config and variant.weighting.config:
-        yield variant.optimizer, variant.optimizer.config.check_weighting(variant.weighting.config.learned)
+        weighting = variant.weighting.config
+        moves = weighting.learned or bool(weighting.needs & GRADIENTS)
+        yield variant.optimizer, variant.optimizer.config.check_weighting(moves)
     if variant.optimizer.config and variant.schedule.config:
         yield variant.schedule, variant.schedule.config.check(variant.optimizer.config)
 

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from ..core.errors import UnavailableError, did_you_mean
 from ..core.tuning import MAX_CANDIDATES
-from .base import Weighting
+from .base import Shown, Weighting
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -33,7 +33,23 @@ class Equal(Weighting):
 
         return torch.full((len(tasks),), 1 / len(tasks), device=device)
 
-    def weigh(self, statistic: Tensor, state: Any) -> tuple[Tensor, Any]:
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
+        """The same weights at every step."""
+        return state, state
+
+
+class Sum(Weighting):
+    """The plain sum: lambda_t = 1, T times the gradient of the mean loss."""
+
+    recordable: ClassVar[bool] = True
+
+    def start(self, tasks: tuple[str, ...], device: device) -> Tensor:
+        """The weights."""
+        import torch
+
+        return torch.ones(len(tasks), device=device)
+
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
         """The same weights at every step."""
         return state, state
 
@@ -107,7 +123,7 @@ class Fixed(Weighting):
         weights = torch.tensor(values, dtype=torch.float64)
         return (weights / weights.sum()).to(device, torch.float32)
 
-    def weigh(self, statistic: Tensor, state: Any) -> tuple[Tensor, Any]:
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
         """The same weights at every step."""
         return state, state
 

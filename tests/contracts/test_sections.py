@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
-from report.samples import TASKS, Sample, sample
+from report.samples import TASKS, Sample, sample, with_kernels
 
 from mtlbench.report import SECTIONS, build
 from mtlbench.report.assemble import parts_of, section
@@ -25,6 +25,33 @@ SMALL = {"methods": {"equal": 0.4, "random": -2.0}, **SIZE}
 
 def full():
     return sample(methods=3, problems=("digits", "toy"), engines=("eager", "fused"), **SIZE).frames()
+
+
+def kernels_beside_methods():
+    return with_kernels(sample(**SMALL), devices=("cpu", "cuda")).frames()
+
+
+def kernels_alone():
+    return with_kernels(Sample(suite={"suite": "k"}), processes=1, shared=True).frames()
+
+
+def kernels_of_ours_alone():
+    records, *rest = with_kernels(Sample()).frames()
+    return records[records["task"].isin(["fused", "copy", ""])], *rest
+
+
+def kernels_in_nonsense():
+    records, *rest = with_kernels(Sample()).frames()
+    records.loc[records["metric"] == "call_seconds", "value"] = 0.0
+    records.loc[records["step"] == 3, "value"] = np.nan
+    return records, *rest
+
+
+def kernels_failed():
+    made = with_kernels(Sample())
+    for row in made.trials:
+        row |= {"status": "failed", "error": "MtlbenchError: no contender could be timed", "traceback": "T"}
+    return Sample([], made.trials, {}, {}).frames()
 
 
 def empty():
@@ -166,8 +193,9 @@ def hostile():
 
 
 CASES = [
-    full, tuned, paired, empty, bare, one_seed, one_task, many_tasks, failed_only, missing_only, baseline_only,
-    no_baseline, baseline_failed_on_one_task, nan, diverged, zeros, constant, negative, hostile,
+    full, tuned, paired, kernels_beside_methods, kernels_alone, kernels_of_ours_alone, kernels_in_nonsense,
+    kernels_failed, empty, bare, one_seed, one_task, many_tasks, failed_only, missing_only, baseline_only, no_baseline,
+    baseline_failed_on_one_task, nan, diverged, zeros, constant, negative, hostile,
 ]  # fmt: skip
 
 

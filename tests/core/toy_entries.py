@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -117,6 +117,18 @@ class Gradient(Config):
     """A learner."""
 
 
+class Copy(Config):
+    """A kernel."""
+
+    contenders: ClassVar = {"eager": "", "fused": ""}
+    size: int = Field(8, ge=1)
+
+    @property
+    def shape(self) -> str:
+        """In a few words."""
+        return f"of {self.size}"
+
+
 class NotAConfig:
     """Not an entry."""
 
@@ -134,4 +146,5 @@ TABLES = {
     "schedule": Registry("schedules", _rows(constant="Constant", step="Step")),
     "penalty": Registry("penalties", _rows(none="Free")),
     "engine": Registry("engines", _rows(eager="Engine", fused="Engine")),
+    "kernel": Registry("kernels", _rows(copy="Copy")),
 }
