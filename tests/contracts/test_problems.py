@@ -136,6 +136,7 @@ EXAMPLES: dict[str, Callable[[Path], Spec]] = {
     "multidigits": lambda root: {"name": "multidigits", "limit": 200},
     "multidigits from files": mnist_folder,
     "snips": slots,
+    "quadratics": lambda root: {"name": "quadratics", "tasks": 4, "steps": 30},
     "synthetic": lambda root: {"name": "synthetic", "rows": 100},
     "synthetic classes": lambda root: {"name": "synthetic", "rows": 100, "kind": "classification"},
     "tabular": table,
@@ -143,6 +144,7 @@ EXAMPLES: dict[str, Callable[[Path], Spec]] = {
     "tagging": conll,
     "text": corpora,
     "text of tables": tables_of_texts,
+    "toy": lambda root: {"name": "toy", "scale": 0.1, "steps": 30},
 }
 
 
