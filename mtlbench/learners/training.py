@@ -10,13 +10,14 @@ from torch import Tensor
 
 from ..core.errors import MtlbenchError
 from ..core.record import Record
+from ..core.score import relative_score
 from ..engine.batches import training_batches
 from ..engine.graph import graphed
 from ..engine.model import Model
 from ..engine.step import Step
 from ..measure.clock import now
 from .base import Diverged, Job
-from .early_stopping import BestEpoch, check_scored, relative_score
+from .early_stopping import BestEpoch, check_scored
 from .evaluate import Evaluator
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from torch import Tensor, device
     from torch.nn import Parameter
 
+    from ..core.trial import Spec
+
 
 class Need(Flag):
     """What a weighting must be shown at each step."""
@@ -61,6 +63,12 @@ class Weighting(Config):
     def check(self, tasks: tuple[str, ...]) -> list[str]:
         """What makes this weighting impossible for these tasks, each in one sentence; empty if nothing."""
         return []
+
+    def candidates(self, tasks: tuple[str, ...]) -> tuple[int, tuple[Spec, ...]]:
+        """(K, weightings of which one is chosen by K-fold cross-validation on the training split), or (0, ()) for a
+        weighting that stands for itself.
+        """
+        return 0, ()
 
     @abstractmethod
     def start(self, tasks: tuple[str, ...], device: device) -> Any:
