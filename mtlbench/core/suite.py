@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,8 +29,10 @@ KEYS: dict[str, str] = {
     "penalty": "a penalty rho R(theta) on the weights: a name, or a mapping with a name and its parameters",
     "weighting": "a weighting: a name, or a mapping with a name and its parameters",
     "learner": "a learner: a name, or a mapping with a name and its parameters",
+    "tune": "lists of values by key, as optimizer.lr; each seed takes the combination that validates best",
     "train": "how long to train, and in what batches",
     "resources": "what one trial needs",
+    "affinity": "a method's label: its tasks are also trained in pairs, and their gradients are compared",
     "seeds": "a number n of seeds (0 to n-1), or a list of seeds",
     "single_task": "what the single-task baseline changes of the suite, and its label; it runs by itself",
     "kernels": "cases of operations to time, fused against eager, and how; beside methods, or instead of them",
@@ -39,7 +41,7 @@ KEYS: dict[str, str] = {
 # What a method may change, in the order in which resolved suites show it.
 CHOICES = (
     "problem", "learner", "architecture", "weighting", "engines", "optimizer", "schedule", "penalty", "train",
-    "resources",
+    "tune", "resources",
 )  # fmt: skip
 REQUIRED = ("problem", "architecture", "optimizer")
 DEFAULTS: dict[str, Any] = {
@@ -49,9 +51,11 @@ DEFAULTS: dict[str, Any] = {
     "schedule": {"name": "constant"},
     "penalty": {"name": "none"},
     "train": {},
+    "tune": {},
     "resources": {},
 }
 BASELINE = "single-task"
+PROBE = {"name": "affinity"}  # the learner that compares gradients
 SLUG = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 MAX_SEEDS = 1000
 MAX_TRIALS = 100_000
@@ -109,6 +113,14 @@ class Variant:
     penalty: Entry
     train: Entry
     resources: Entry
+    tune: Mapping[str, Any] = field(default_factory=dict)  # lists of values by dotted key
+    choice: str = ""  # of a candidate: what it takes
+    candidates: tuple[Variant, ...] = ()  # every combination of ``tune``
+
+    @property
+    def alternatives(self) -> tuple[Variant, ...]:
+        """What runs: the candidates, or itself where there is nothing to choose."""
+        return self.candidates or (self,)
 
     @property
     def parts(self) -> tuple[Entry, ...]:
@@ -130,6 +142,7 @@ class Variant:
         return {
             "problem": [{**entry.spec, **({"label": entry.label} if entry.label else {})} for entry in self.problems],
             "engines": [entry.name for entry in self.engines],
+            "tune": dict(self.tune),
             **{entry.key: dict(entry.spec) for entry in (*self.parts, self.train, self.resources)},
         }
 
@@ -168,6 +181,7 @@ class Suite:
     baseline: Variant
     seeds: tuple[int, ...]
     kernels: Kernels | None = None
+    affinity: tuple[Variant, Variant] | None = None  # a method, and the same with a learner that compares gradients
 
     @classmethod
     def read(cls, path: Path, *, tables: Tables, profile: str | None = None, seeds: int | None = None) -> Suite:
@@ -211,6 +225,7 @@ class Suite:
                 **_beyond(baseline, {**common, "problem": baseline["problem"]}),
             },
             "seeds": list(self.seeds),
+            **({"affinity": self.affinity[0].label} if self.affinity else {}),
         }
 
 

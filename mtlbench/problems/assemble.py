@@ -69,6 +69,33 @@ def assemble(
     return Data(replace(outline, tasks=tuple(tasks)), **splits)
 
 
+def assemble_sets(
+    outline: Outline,
+    inputs: Mapping[str, Array],
+    targets: Mapping[str, Array],
+    parts: Mapping[str, Array],
+    joint: bool = False,
+) -> Data:
+    """As ``assemble``, for tasks with rows of their own: inputs [N_t, ...], targets [N_t] and parts [N_t] by task."""
+    import numpy as np
+
+    fitted = {name: targets[name][parts[name] == TRAIN] for name in outline.names}
+    if joint:
+        fitted = dict.fromkeys(outline.names, np.concatenate(list(fitted.values())))
+    tasks, columns = [], {}
+    for task in outline.tasks:
+        spec, columns[task.name] = _column(task, targets[task.name], fitted[task.name])
+        tasks.append(spec)
+    splits = {}
+    for number, part in enumerate(PARTS):
+        rows = {name: parts[name] == number for name in outline.names}
+        splits[part] = Split(
+            {name: inputs[name][kept] for name, kept in rows.items()},
+            {name: columns[name][kept] for name, kept in rows.items()},
+        )
+    return Data(replace(outline, tasks=tuple(tasks)), **splits)
+
+
 def _column(task: TaskSpec, values: Array, fitted: Array) -> tuple[TaskSpec, Array]:
     """The task with its fitted scale and offset, and its targets as the loss wants them."""
     if task.loss in (CLASSES, BINARY):
