@@ -20,7 +20,19 @@ from .core.yaml_reader import to_yaml
 if TYPE_CHECKING:
     import pandas as pd
 
-_COLUMNS_OF_TRIAL = ("suite", "problem", "method", "baseline", "architecture", "weighting", "engine", "optimizer")
+_COLUMNS_OF_TRIAL = (
+    "suite",
+    "problem",
+    "method",
+    "baseline",
+    "architecture",
+    "weighting",
+    "engine",
+    "optimizer",
+    "role",
+    "choice",
+    "part",
+)
 _COLUMNS_OF_RECORD = ("split", "task", "metric", "value", "unit", "higher_is_better", "step", "main")
 
 

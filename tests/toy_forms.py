@@ -44,7 +44,10 @@ def inputs_of(outline: Outline, rows: int = 5, seed: int = 0) -> Tensor | dict[s
     """Random inputs; sets differ in size, and sequences in length, the padding at the end."""
     if isinstance(outline.input_shape, Mapping):
         alone = {name: outline.only((name,)) for name in outline.names}
-        return {n: _rows(part.input_shape[n], part.vocabulary, rows + t, seed + t) for t, (n, part) in enumerate(alone.items())}
+        return {
+            n: _rows(part.input_shape[n], part.vocabulary, rows + t, seed + t)
+            for t, (n, part) in enumerate(alone.items())
+        }
     return _rows(outline.input_shape, outline.vocabulary, rows, seed)
 
 
@@ -59,16 +62,22 @@ def _rows(shape: tuple[int, ...], vocabulary: int | Mapping[str, int], rows: int
 
 
 def fitted(name: str, outline: Outline, **given: object) -> Architecture | None:
-    """The architecture as it is, or with the first trunk or encoders that fit the outline; None if nothing does."""
+    """The architecture as it is, or with the first trunk or encoders that fit the outline; None if nothing does.
+
+    ``given`` are parameters for those trunks that have them.
+    """
     fields = TABLE.load(name).model_fields
     choices: list[dict[str, object]] = [{}]
     if "trunk" in fields:
         choices += [{"trunk": trunk} for trunk in TRUNKS]
     if "encoders" in fields and isinstance(outline.input_shape, Mapping):
         choices.append({"encoders": {name: _encoder(outline.only((name,))) for name in outline.names}})
-    known = {key: value for key, value in given.items() if key in fields}
-    built = (TABLE.build({"name": name, **choice, **known}) for choice in choices)
-    return next((architecture for architecture in built if not architecture.check(outline)), None)
+    for choice in choices:
+        plain = TABLE.build({"name": name, **choice})
+        known = {key: value for key, value in given.items() if getattr(plain, key, None) is not None}
+        if not plain.check(outline):
+            return TABLE.build({"name": name, **choice, **known})
+    return None
 
 
 def _encoder(outline: Outline) -> dict[str, object]:

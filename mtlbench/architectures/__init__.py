@@ -5,6 +5,7 @@ from ..core.registry import Registry
 TABLE = Registry(
     "architectures",
     {
+        "point": "mtlbench.architectures.point:Point",
         "single": "mtlbench.architectures.single:Single",
         "shared": "mtlbench.architectures.shared:Shared",
         "cross_stitch": "mtlbench.architectures.cross_stitch:CrossStitch",

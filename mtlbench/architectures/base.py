@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.config import Config
 from ..core.task import Outline, TaskSpec
@@ -27,6 +27,8 @@ class Architecture(Config):
     Outputs: [B, classes] logits for cross_entropy, [B] logits for bce_with_logits, [B, outputs] values otherwise, with
     the task's positions as further dimensions.
     """
+
+    analytic: ClassVar[bool] = False  # whether it is for problems whose tasks are formulas, not data
 
     def check(self, outline: Outline) -> list[str]:
         """What makes this architecture impossible for a problem, each in one sentence; empty if nothing."""
@@ -59,3 +61,7 @@ class Architecture(Config):
     def penalty(self, tasks: Mapping[str, nn.Module]) -> Tensor | None:
         """A differentiable scalar that training adds to the weighted losses; None for none."""
         return None
+
+    def observe(self, shared: nn.Module) -> Mapping[str, float]:
+        """Numbers of the shared modules that are worth following, recorded after each epoch."""
+        return {}

@@ -57,4 +57,6 @@ class DSelectK(Mixture):
             return None
         import torch
 
-        return self.entropy * torch.stack([task.get_submodule("gate").entropy() for task in tasks.values()]).sum()
+        from .layers.dselect_k import entropy
+
+        return self.entropy * torch.stack([entropy(task.get_submodule("gate")) for task in tasks.values()]).sum()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from .base import Inputs
+    from .layers.mixture import Experts
 
 
 class Mixed(NamedTuple):
@@ -36,7 +37,7 @@ class Mixture(OneForm):
         """The shared experts."""
         return self.build_experts(outline, seeded, self.experts)
 
-    def build_experts(self, outline: Outline, seeded: Seeded, count: int, *owner: str) -> nn.Module:
+    def build_experts(self, outline: Outline, seeded: Seeded, count: int, *owner: str) -> Experts:
         """Experts of one owner, which start apart from each other: [B, *shape] to [B, count, ...]."""
         from .layers.mixture import Experts
 

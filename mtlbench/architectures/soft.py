@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from ..core.task import Outline
 from .single import Single
 from .trunked import OneForm
 

@@ -1,14 +1,19 @@
-"""A suite into its trials: problems x seeds x (the baseline's tasks + methods x engines), and kernels x processes."""
+"""A suite into its trials: problems x seeds x (the baseline's tasks + methods x engines) x candidates x folds; and
+kernels x processes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
 from .entries import Entry
+from .explain import shown
 from .settings import Resources, Timing
 from .suite import Kernels, Suite, Variant
 from .task import Outline
-from .trial import Trial
+from .trial import CANDIDATE, Trial
 
 
 def expand(
@@ -26,9 +31,15 @@ def expand(
         trial
         for problem in suite.problems
         if problem.name in outlines
-        for seed in suite.seeds
+        for seed in _seeds(suite, problem)
         for trial in _of_seed(suite, problem, outlines[problem.name].names, digests[problem.name], seed, code or {})
     )
+
+
+def _seeds(suite: Suite, problem: Entry) -> Iterator[int]:
+    """The suite's seeds, as far as they differ on a problem."""
+    limit = problem.config.seeds()
+    yield from (seed for seed in suite.seeds if limit is None or seed < limit)
 
 
 def _of_seed(
@@ -36,11 +47,36 @@ def _of_seed(
 ) -> Iterator[Trial]:
     for task in tasks:
         for engine in suite.baseline.engines:
-            yield _trial(suite, suite.baseline, problem, (task,), engine.name, data, seed, code)
+            yield from _tried(suite, suite.baseline, problem, (task,), engine.name, data, seed, code)
     for method in suite.methods:
         if any(choice.name == problem.name for choice in method.problems):
             for engine in method.engines:
-                yield _trial(suite, method, problem, tasks, engine.name, data, seed, code)
+                yield from _tried(suite, method, problem, tasks, engine.name, data, seed, code)
+
+
+def _tried(suite: Suite, variant: Variant, *where: Any) -> Iterator[Trial]:
+    """The trial of a method; or its candidates, of which the records will choose one, fold by fold."""
+    plain = [_trial(suite, alternative, *where) for alternative in variant.alternatives]
+    options = [option for trial, alternative in zip(plain, variant.alternatives, strict=True)
+               for option in _options(trial, alternative)]  # fmt: skip
+    if len(options) == 1:
+        yield replace(options[0], fold=(0, 0))
+        return
+    for option in options:
+        folds = option.fold[1]
+        for part in range(folds) if folds else (0,):
+            yield replace(option, role=CANDIDATE, fold=(part, folds))
+
+
+def _options(trial: Trial, variant: Variant) -> Iterator[Trial]:
+    """The trial with each weighting that its own one offers; ``fold`` says by how many folds to choose."""
+    folds, specs = variant.weighting.config.candidates(trial.tasks)
+    if not specs:
+        yield trial
+    for spec in specs:
+        differing = (f"{key}={shown(value)}" for key, value in spec.items() if value != trial.weighting.get(key))
+        label = ", ".join(filter(None, [trial.choice, *differing]))
+        yield replace(trial, weighting=spec, choice=label, fold=(0, folds))
 
 
 def _trial(
@@ -74,9 +110,10 @@ def _trial(
         suite=suite.name,
         problem_label=problem.label,
         method=variant.label,
-        baseline=variant is suite.baseline,
+        baseline=variant.label == suite.baseline.label,
         resources={"cpus": resources.cpus, "gpus": resources.gpus, "timeout": resources.timeout},
         exclusive=alone,
+        choice=variant.choice,
     )
 
 

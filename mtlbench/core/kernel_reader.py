@@ -39,5 +39,3 @@ def _note_repetitions(cases: tuple[Entry, ...], checker: Checker) -> None:
         if other is not case:
             line = other.node.place.line
             checker.add(case.node.place, f"kernels.cases: kernel '{case.name}' repeats line {line}: the same shape")
-        elif case.label and any(case.label == earlier.label for earlier in seen.values() if earlier is not case):
-            checker.add(case.node.place, f"kernels.cases: two kernels have the label '{case.label}'")

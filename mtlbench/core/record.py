@@ -6,6 +6,7 @@ Vocabulary of records (``split, task, metric, step``; ``task`` is "" for facts o
 - train, t, "weight", epoch        lambda_t, mean over the epoch's steps
 - validation, t, "loss" | metric   after each epoch; step 0 is before training
 - test, t, "loss" | metric, best   once, at the end; step is the epoch whose weights were kept
+- train, "", x1, gap …, epoch      what the architecture shows of itself after each epoch; step 0 is before training
 - train, "", "epoch_seconds"       training time of that epoch, synchronised, evaluation excluded
 - train, "", "samples_per_second"  once: median over the epochs after warm-up (rows seen by the model per second)
 - train, "", "step_seconds"        once: median over the epochs after warm-up

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,6 +29,7 @@ KEYS: dict[str, str] = {
     "penalty": "a penalty rho R(theta) on the weights: a name, or a mapping with a name and its parameters",
     "weighting": "a weighting: a name, or a mapping with a name and its parameters",
     "learner": "a learner: a name, or a mapping with a name and its parameters",
+    "tune": "lists of values by key, as optimizer.lr; each seed takes the combination that validates best",
     "train": "how long to train, and in what batches",
     "resources": "what one trial needs",
     "seeds": "a number n of seeds (0 to n-1), or a list of seeds",
@@ -39,7 +40,7 @@ KEYS: dict[str, str] = {
 # What a method may change, in the order in which resolved suites show it.
 CHOICES = (
     "problem", "learner", "architecture", "weighting", "engines", "optimizer", "schedule", "penalty", "train",
-    "resources",
+    "tune", "resources",
 )  # fmt: skip
 REQUIRED = ("problem", "architecture", "optimizer")
 DEFAULTS: dict[str, Any] = {
@@ -49,6 +50,7 @@ DEFAULTS: dict[str, Any] = {
     "schedule": {"name": "constant"},
     "penalty": {"name": "none"},
     "train": {},
+    "tune": {},
     "resources": {},
 }
 BASELINE = "single-task"
@@ -109,6 +111,14 @@ class Variant:
     penalty: Entry
     train: Entry
     resources: Entry
+    tune: Mapping[str, Any] = field(default_factory=dict)  # lists of values by dotted key
+    choice: str = ""  # of a candidate: what it takes
+    candidates: tuple[Variant, ...] = ()  # every combination of ``tune``
+
+    @property
+    def alternatives(self) -> tuple[Variant, ...]:
+        """What runs: the candidates, or itself where there is nothing to choose."""
+        return self.candidates or (self,)
 
     @property
     def parts(self) -> tuple[Entry, ...]:
@@ -130,6 +140,7 @@ class Variant:
         return {
             "problem": [{**entry.spec, **({"label": entry.label} if entry.label else {})} for entry in self.problems],
             "engines": [entry.name for entry in self.engines],
+            "tune": dict(self.tune),
             **{entry.key: dict(entry.spec) for entry in (*self.parts, self.train, self.resources)},
         }
 

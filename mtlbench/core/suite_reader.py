@@ -18,6 +18,7 @@ from .registry import UnknownName
 from .settings import Resources, Train
 from .suite import BASELINE, CHOICES, DEFAULTS, KEYS, MAX_TRIALS, REQUIRED, SLUG, Header, Suite, Variant
 from .tree import Node, Place, merge, tree
+from .tuning import alternatives
 from .yaml_reader import read_yaml
 
 _BASELINE_KEYS = ("label", *(key for key in CHOICES if key != "problem"))
@@ -77,6 +78,12 @@ def _longhand(node: Node) -> Node:
     return node.plus(**changed)
 
 
+def _over(base: Node, override: Node) -> Node:
+    """``override`` laid over the suite's defaults; its own ``tune`` replaces the suite's, as lists do."""
+    merged = merge(base, override)
+    return merged.plus(tune=override["tune"]) if "tune" in override else merged
+
+
 def _named(node: Node) -> Node:
     return replace(node, value={"name": node}) if isinstance(node.value, str) else node
 
@@ -113,12 +120,14 @@ class _Draft:
         if self._trains():
             self._require(overrides)
         methods = tuple(
-            self._variant(label, override.key, merge(self.defaults, override)) for label, override in overrides.items()
+            self._variant(label, override.key, _over(self.defaults, override)) for label, override in overrides.items()
         )
         problems = distinct_problems(methods, self.checker)
         baseline = replace(self._baseline(), problems=problems)
         note_repetitions(methods, baseline, self.checker)
-        trials = len(header.seeds) * sum(len(method.problems) * len(method.engines) for method in methods)
+        trials = len(header.seeds) * sum(
+            len(method.problems) * len(method.engines) * len(method.alternatives) for method in methods
+        )
         if trials > MAX_TRIALS:
             self.checker.add(
                 self.root.place, f"expected at most {MAX_TRIALS:,} trials, got {trials:,}: split the suite"
@@ -176,6 +185,16 @@ class _Draft:
                 self.checker.add(overrides[label].key, message)
 
     def _variant(self, label: str, place: Place, node: Node, partial: bool = False) -> Variant:
+        """A method with its candidates, where it has any."""
+        variant = self._single_variant(label, place, node, partial)
+        tune = node["tune"]
+        candidates = tuple(
+            replace(self._single_variant(label, place, merge(node, _longhand(override)), partial), choice=choice)
+            for choice, override in alternatives(tune, self.checker)
+        )
+        return replace(variant, tune=tune.plain() if tune.is_mapping else {}, candidates=candidates)
+
+    def _single_variant(self, label: str, place: Place, node: Node, partial: bool) -> Variant:
         def entry(key: str) -> Entry:
             return self.checker.entry(key, node[key], partial) if key in node else Entry(key, {}, None, node)
 
@@ -227,7 +246,7 @@ class _Draft:
             node = node.plus(engines=replace(self.defaults["engines"], value=self.defaults["engines"].value[:1]))
         if "architecture" in self.defaults:
             node = node.plus(architecture=self._single(self.defaults["architecture"]))
-        variant = self._variant(label, override.key, merge(node, override.without("label")).without("problem"))
+        variant = self._variant(label, override.key, _over(node, override.without("label")).without("problem"))
         if len(variant.engines) > 1:
             self.checker.add(override["engines"].place, "single_task.engines: expected one engine, got several")
         self._require_of_baseline(override)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from .metrics import METRICS
+from .objectives import Objectives
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,6 +73,7 @@ class Outline:
     ``input_shape`` is one shape where all tasks share the inputs, or ``{task: shape}`` where each has its own.
     ``vocabulary`` is above 0 where inputs are token ids, int64 [N, length] from 0 (padding) to vocabulary - 1, or
     ``{task: vocabulary}`` where only some tasks' inputs are.
+    ``objectives`` are there where the tasks are formulas of a point and not of data; then inputs say nothing.
     ``notes`` are choices made for the user (inferred task types, imputed columns) that the report must show.
     """
 
@@ -80,6 +82,7 @@ class Outline:
     rows: int
     notes: tuple[str, ...] = ()
     vocabulary: int | Mapping[str, int] = 0
+    objectives: Objectives | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ from functools import cached_property
 from typing import Any
 
 Spec = Mapping[str, Any]  # {"name": …, **parameters}: one entry of a table with its parameters
-LABELS = ("suite", "problem_label", "method", "baseline", "resources", "exclusive")
+LABELS = ("suite", "problem_label", "method", "baseline", "resources", "exclusive", "role", "choice")
+CANDIDATE = "candidate"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Trial:
     data: str = ""  # SHA-256 of the problem's files, so that changed data is a changed trial
     code: str = ""  # SHA-256 of the source of the user's own entries, so that changed code is a changed trial
     kind: str = "train"
+    fold: tuple[int, int] = (0, 0)  # (k, K): trains without part k of K of the training split; (0, 0): on all of it
     penalty: Spec = field(default_factory=lambda: {"name": "none"})
     kernel: Spec = field(default_factory=dict)  # case, contenders, rounds and seconds of a kernel trial
     suite: str = ""
@@ -46,6 +48,10 @@ class Trial:
     method: str = ""
     baseline: bool = False  # a single-task run that methods are compared with
     resources: Spec = field(default_factory=dict)  # cpus, gpus, timeout in seconds
+    role: str = (
+        ""  # "": stands for its method in tables; CANDIDATE: tried out, so that its method's trial can be chosen
+    )
+    choice: str = ""  # what was chosen, or may be: "optimizer.lr=0.01"
     exclusive: bool = False  # has its CPUs or GPU to itself, so that its throughput counts
 
     @cached_property
@@ -68,12 +74,17 @@ class Trial:
         unknown = set(value) - {f.name for f in fields(cls)}
         if unknown:
             raise ValueError(f"unknown trial fields {sorted(unknown)}: written by another version of mtlbench?")
-        return cls(**{**value, "tasks": tuple(value["tasks"])})
+        return cls(**{**value, "tasks": tuple(value["tasks"]), "fold": tuple(value.get("fold", (0, 0)))})
 
     @property
     def problem_name(self) -> str:
         """What the problem is called in tables, unique within one suite."""
         return self.problem_label or str(self.problem["name"])
+
+    @property
+    def part(self) -> str:
+        """Which part of the training split it leaves out, in words; "" where it leaves out none."""
+        return f"fold {self.fold[0] + 1} of {self.fold[1]}" if self.fold[1] else ""
 
     @property
     def way(self) -> str:
@@ -86,4 +97,6 @@ class Trial:
         if self.kind == "kernel":
             return f"{self.problem_name}/{self.device}/process{self.seed}"
         task = f"[{self.tasks[0]}]" if self.baseline else ""
-        return f"{self.problem_name}/{self.method}{task}/{self.engine}/seed{self.seed}"
+        tried = f"[{self.choice}]" if self.role else ""
+        fold = f"[{self.part}]" if self.part else ""
+        return f"{self.problem_name}/{self.method}{task}{tried}{fold}/{self.engine}/seed{self.seed}"

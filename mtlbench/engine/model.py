@@ -46,6 +46,14 @@ class Model(nn.Module):
         """One output per task from the shared representation."""
         return self.architecture.predict(representation, self.by_task)
 
+    def predict_task(self, name: str, representation: Any) -> Tensor:
+        """The output of one task from the shared representation."""
+        return self.architecture.predict(representation, {name: self.by_task[name]})[name]
+
+    def observe(self) -> Mapping[str, float]:
+        """Numbers of the shared modules that are worth following."""
+        return self.architecture.observe(self.shared)
+
     def shared_parameters(self) -> list[nn.Parameter]:
         """Parameters in front of the shared representation."""
         return [*(self.front.parameters() if self.front is not None else ()), *self.shared.parameters()]

@@ -38,51 +38,56 @@ class Gramian(Kernel):
 
     def prepare(self, device: torch.device) -> Makers:
         """Gradients common to all."""
-        import torch
-
         from ..ops import gramian
 
-        chance = torch.Generator().manual_seed(0)
-        parameters = shapes(self.tensors)
-        common = [torch.randn(s, generator=chance) for s in parameters]  # makes the cosines 1/2 instead of all but 0
-        gradients = [
-            [(c + torch.randn(c.shape, generator=chance)).to(device) for c in common] for _ in range(self.tasks)
-        ]
-        squared = sum(_rows(own).double().square().sum(1) for own in zip(*gradients, strict=True))
-        exact = sum(_rows(own).double() @ _rows(own).double().T for own in zip(*gradients, strict=True))
+        gradients = self._draw(device)
+        exact = _by_tensor([[g.double() for g in of_task] for of_task in gradients])
 
-        def one_by_one() -> Tensor:
-            parts = (_rows(own) for own in zip(*gradients, strict=True))
-            return sum((part @ part.T for part in parts), torch.zeros(self.tasks, self.tasks, device=device))
-
-        def stacked() -> Tensor:
-            jacobian = torch.stack([torch.cat([g.reshape(-1) for g in of_task]) for of_task in gradients])
-            return jacobian @ jacobian.T
+        def contender(form: Callable[[list[list[Tensor]]], Tensor]) -> Contender:
+            return _kept(lambda: form(gradients), exact)
 
         def ours() -> Contender:
             need_kernels(device)
-            return contender(lambda: gramian(gradients))
+            return contender(gramian)
 
-        def contender(form: Callable[[], Tensor]) -> Contender:
-            kept: list[Tensor] = []
+        return {"eager": lambda: contender(_by_tensor), "stacked": lambda: contender(_stacked), OURS: ours}
 
-            def call() -> None:
-                kept[:] = [form()]
+    def _draw(self, device: torch.device) -> list[list[Tensor]]:
+        """Gradients with a part in common, which makes their cosines 1/2 instead of all but 0."""
+        import torch
 
-            def check(calls: int) -> None:
-                if not kept:
-                    raise Wrong("no result")
-                lengths = torch.as_tensor(squared).sqrt()
-                expect_close(
-                    "cosines", kept[0] / lengths / lengths[:, None], exact / lengths / lengths[:, None], 0, 0.01
-                )
-
-            return Contender(call, check)
-
-        return {"eager": lambda: contender(one_by_one), "stacked": lambda: contender(stacked), OURS: ours}
+        chance = torch.Generator().manual_seed(0)
+        common = [torch.randn(shape, generator=chance) for shape in shapes(self.tensors)]
+        return [[(c + torch.randn(c.shape, generator=chance)).to(device) for c in common] for _ in range(self.tasks)]
 
 
-def _rows(own: tuple[Tensor, ...]) -> Tensor:
+def _by_tensor(gradients: list[list[Tensor]]) -> Tensor:
     import torch
 
-    return torch.stack([gradient.reshape(-1) for gradient in own])
+    parts = (torch.stack([g.reshape(-1) for g in own]) for own in zip(*gradients, strict=True))
+    first, *rest = (part @ part.T for part in parts)
+    return sum(rest, first)
+
+
+def _stacked(gradients: list[list[Tensor]]) -> Tensor:
+    import torch
+
+    jacobian = torch.stack([torch.cat([g.reshape(-1) for g in of_task]) for of_task in gradients])
+    return jacobian @ jacobian.T
+
+
+def _kept(form: Callable[[], Tensor], exact: Tensor) -> Contender:
+    """A contender whose last result is checked, as cosines."""
+    kept: list[Tensor] = []
+    lengths = exact.diagonal().sqrt()
+
+    def call() -> None:
+        kept[:] = [form()]
+
+    def check(calls: int) -> None:
+        if not kept:
+            raise Wrong("no result")
+        outer = lengths * lengths[:, None]
+        expect_close("cosines", kept[0] / outer, exact / outer, rtol=0.0, atol=0.01)
+
+    return Contender(call, check)

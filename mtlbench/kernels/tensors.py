@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from math import prod
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, WithJsonSchema
 
 from ..core.explain import shown
 
@@ -18,14 +18,18 @@ _UNITS = {"k": 1_000, "M": 1_000_000}
 
 def _groups(value: object) -> object:
     groups = [value] if isinstance(value, str) else value
-    if isinstance(groups, list) and all(isinstance(group, str) and re.fullmatch(_GROUP, group) for group in groups):
+    if (
+        isinstance(groups, list)
+        and groups
+        and all(isinstance(group, str) and re.fullmatch(_GROUP, group) for group in groups)
+    ):
         return tuple(groups)
     raise ValueError(f"expected COUNT x SHAPE such as 100 x 64x64 or 8 x 4M, or a list of them, got {shown(value)}")
 
 
 _TEXT = {"type": "string", "pattern": f"^{_GROUP}$"}
 _SCHEMA = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}]}
-Tensors = Annotated[tuple[str, ...], BeforeValidator(_groups), Field(min_length=1), WithJsonSchema(_SCHEMA)]
+Tensors = Annotated[tuple[str, ...], BeforeValidator(_groups), WithJsonSchema(_SCHEMA)]
 Shape = tuple[int, ...]
 
 

@@ -78,6 +78,8 @@ class _Steps:
             last[:] = [step()]
 
         def check(calls: int) -> None:
+            if not last:
+                raise Wrong("no step was made")
             while len(self.expected) < calls:
                 self.expected.append(self.reference())
             error = float((last[0].double() - self.expected[calls - 1]).abs().max())
@@ -95,6 +97,7 @@ class _Steps:
         from ..architectures.shared import Shared
         from ..engine import TABLE as ENGINES
         from ..engine.batches import Batch
+        from ..engine.graph import graphed
         from ..engine.model import Model
         from ..engine.step import Step
         from ..optim.adam import Adam
@@ -108,7 +111,7 @@ class _Steps:
         weighting = Equal()
         state = weighting.start(self.outline.names, self.device)
         optimizer = Adam.from_plain({"lr": LR}).build(model.parameters(), (), engine.choices.update)
-        step = Step(engine, model, self.outline, weighting, state, optimizer)
+        step = graphed(Step(engine, model, self.outline, weighting, state, optimizer))
         counts = torch.full((len(self.targets),), float(len(self.inputs)), device=self.device)
         batch = Batch(self.inputs.to(dtype), self.targets, None, counts, len(self.inputs))
         return lambda: step(batch)[0]

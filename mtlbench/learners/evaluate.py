@@ -13,8 +13,8 @@ from ..core.metrics import METRICS
 from ..core.record import Record
 from ..core.task import Outline, Split, Stream, TaskSpec
 from ..engine.batches import Batch, stream_batch
+from ..engine.losses import LOSSES
 from ..engine.model import Model
-from ..engine.step import LOSSES
 
 if TYPE_CHECKING:
     from ..core.metrics import Metric

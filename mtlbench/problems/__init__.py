@@ -13,6 +13,7 @@ TABLE = Registry(
         "idx": "mtlbench.problems.idx:Idx",
         "linnerud": "mtlbench.problems.linnerud:Linnerud",
         "multidigits": "mtlbench.problems.multidigits:MultiDigits",
+        "quadratics": "mtlbench.problems.analytic:Quadratics",
         "school": "mtlbench.problems.school:School",
         "snips": "mtlbench.problems.snips:Snips",
         "synthetic": "mtlbench.problems.synthetic:Synthetic",
@@ -20,5 +21,6 @@ TABLE = Registry(
         "tabular": "mtlbench.problems.tabular:Tabular",
         "tagging": "mtlbench.problems.tagging:Tagging",
         "text": "mtlbench.problems.text:Text",
+        "toy": "mtlbench.problems.analytic:Toy",
     },
 )

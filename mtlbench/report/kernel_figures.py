@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import FuncFormatter
 
 from .format import bracket, number
 from .kernel_timings import COPY, KernelTiming
@@ -14,6 +15,7 @@ from .parts import Figure, file_names
 from .plots import BAD, GOOD, INK, QUIET, UNCLEAR, WIDTH, colour, draw, fit, plain_numbers
 
 _CACHES = {"warm": "o", "cold": "s"}
+_UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
 def ratios(timings: Sequence[KernelTiming]) -> tuple[Figure, ...]:
@@ -86,4 +88,10 @@ def _paint_roof(axes: Axes, timings: list[KernelTiming]) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     plain_numbers(axes.yaxis)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _bytes(value)))
     axes.set_xlabel("bytes of a call", color=QUIET)
+
+
+def _bytes(value: float) -> str:
+    unit, name = next(((size, name) for size, name in _UNITS if value >= size), (1.0, "B"))
+    return f"{value / unit:g} {name}"

@@ -21,7 +21,7 @@ from ..learners.base import Learner
 from ..optim import Optimizer, Schedule
 from ..penalties.base import Penalty
 from ..problems.base import Problem
-from ..weightings.base import Weighting
+from ..weightings.base import GRADIENTS, Weighting
 from .kernel_checks import kernel_faults
 
 _KINDS: dict[str, type[Config]] = {
@@ -105,12 +105,13 @@ class Survey:
 def survey(suite: Suite, local: bool) -> Survey:
     """Look at a suite's problems, at every pair that it asks for and, where trials run here, at this machine."""
     found = Survey(suite)
-    variants = [variant for variant in (suite.baseline, *suite.methods) if found.kinds(variant)]
+    named = [alternative for variant in (suite.baseline, *suite.methods) for alternative in variant.alternatives]
+    variants = [variant for variant in named if found.kinds(variant)]
     for problem in suite.problems:
         if isinstance(problem.config, Problem):
             found.problem(problem)
     for variant in variants:
-        found.pairs(variant, single=variant is suite.baseline)
+        found.pairs(variant, single=variant.label == suite.baseline.label)
         found.machine(variant, local)
         found.code |= {str(entry.spec["name"]): _sha256(_source(entry)) for entry in _own(variant)}
     if suite.kernels:
@@ -161,10 +162,14 @@ def _source(entry: Entry) -> Iterator[Path]:
 def _misfits(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, Iterable[str]]]:
     if variant.architecture.config:
         yield variant.architecture, variant.architecture.config.check(outline)
+        if outline.objectives and not variant.architecture.config.analytic:
+            yield variant.architecture, ["the tasks are formulas of a point, not of data: use architecture point"]
     if variant.weighting.config:
         yield variant.weighting, variant.weighting.config.check(outline.names)
     if variant.optimizer.config and variant.weighting.config:
-        yield variant.optimizer, variant.optimizer.config.check_weighting(variant.weighting.config.learned)
+        weighting = variant.weighting.config
+        moves = weighting.learned or bool(weighting.needs & GRADIENTS)
+        yield variant.optimizer, variant.optimizer.config.check_weighting(moves)
     if variant.optimizer.config and variant.schedule.config:
         yield variant.schedule, variant.schedule.config.check(variant.optimizer.config)
 

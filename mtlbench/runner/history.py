@@ -58,7 +58,7 @@ class History:
         self._seconds: dict[tuple[object, ...], list[float]] = defaultdict(list)
         for found in stored:
             self._by_id[found.trial.id] = found
-            self._by_labels[(*_kind(found.trial), found.trial.seed)].append(found.trial)
+            self._by_labels[_called(found.trial)].append(found.trial)
             if found.result.ok:
                 self._seconds[_kind(found.trial)].append(found.result.seconds)
 
@@ -88,7 +88,7 @@ class History:
 
     def _what_changed(self, trial: Trial) -> str:
         """The differences from the most similar trial that went by the same labels; "" where there is none."""
-        relatives = self._by_labels.get((*_kind(trial), trial.seed))
+        relatives = self._by_labels.get(_called(trial))
         if not relatives:
             return ""
         new = trial.coordinates()
@@ -117,6 +117,12 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + key] = child
     return flat
+
+
+def _called(trial: Trial) -> tuple[object, ...]:
+    """What a person calls the trial."""
+    tried = (trial.role, trial.choice, trial.fold) if trial.role else ()
+    return (*_kind(trial), trial.seed, *tried)
 
 
 def _kind(trial: Trial) -> tuple[object, ...]:

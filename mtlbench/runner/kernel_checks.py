@@ -26,9 +26,15 @@ def kernel_faults(kernels: Kernels, gpus: bool) -> Iterator[tuple[Place, str]]:
     if timing.config is None:
         return
     cases = [case for case in kernels.cases if isinstance(case.config, Kernel)]
+    titles: set[str] = set()
+    for case in cases:
+        if kernels.title(case) in titles:
+            yield case.node.place, f"two kernels are called '{kernels.title(case)}': give each a label of its own"
+        titles.add(kernels.title(case))
     known = dict.fromkeys(name for case in cases for name in case.config.contenders)
+    whole = len(cases) == len(kernels.cases)  # a faulty case may have contenders that nobody can know
     for i, name in enumerate(timing.config.contenders or ()):
-        if name not in known:
+        if whole and name not in known:
             yield _item(timing.node, "contenders", i), f"unknown contender '{name}', {did_you_mean(name, known)}"
     for case in cases:
         if not kernels.contenders(case):

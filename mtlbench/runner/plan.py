@@ -21,6 +21,7 @@ from ..core.suite_reader import read_suite
 from ..core.trial import Trial
 from ..store import Store
 from .checks import survey
+from .choices import undecided, with_choices
 from .history import History, Planned
 from .kernel_checks import extension_digest
 
@@ -76,13 +77,26 @@ class Plan:
     planned: tuple[Planned, ...]
     history: History
     store: Store
-    every: tuple[Trial, ...]  # all trials of the suite, chosen or not
-    notes: tuple[str, ...]  # choices made for the user, such as inferred task types
+    every: tuple[Trial, ...]  # all trials of the suite, whatever ``only`` says
+    data_notes: tuple[str, ...]  # choices made for the user, such as inferred task types
+    expanded: tuple[Trial, ...]  # those that follow from the suite alone: without what candidates chose
+    only: str | None = None
+    ran: frozenset[tuple[str, str]] = frozenset()  # (id, role) of trials that this run has tried already
 
-    def again(self) -> Plan:
-        """The same plan, after another look at what is in the results folder."""
+    def again(self, ran: Iterable[Trial] = ()) -> Plan:
+        """The same plan, after another look at what is in the results folder, and after a wave of trials."""
         history = History(self.store.all())
-        return replace(self, planned=tuple(map(history.plan, self.trials)), history=history)
+        every = tuple(with_choices(self.expanded, self.store.find))
+        planned = tuple(map(history.plan, _only(self.only, every)))
+        done = self.ran | {(trial.id, trial.role) for trial in ran}
+        return replace(self, planned=planned, history=history, every=every, ran=done)
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of the plan."""
+        waiting = undecided(self.expanded, self.store.find)
+        later = (f"{waiting} choices wait for their candidates; what they choose runs afterwards",) if waiting else ()
+        return (*self.data_notes, *later)
 
     @cached_property
     def trials(self) -> tuple[Trial, ...]:
@@ -92,7 +106,8 @@ class Plan:
     @cached_property
     def todo(self) -> tuple[Trial, ...]:
         """The trials that would run."""
-        return tuple(planned.trial for planned in self.planned if planned.to_run)
+        found = (planned for planned in self.planned if planned.to_run)
+        return tuple(planned.trial for planned in found if (planned.id, planned.trial.role) not in self.ran)
 
     @cached_property
     def states(self) -> dict[str, int]:
@@ -229,14 +244,12 @@ def make_plan(
     found = survey(suite, local)
     if issues or found.issues:
         raise SuiteError([*issues, *found.issues])
-    every = expand(suite, found.outlines, found.digests, found.code)
+    expanded = expand(suite, found.outlines, found.digests, found.code)
     if suite.kernels:
-        every += tuple(expand_kernels(suite, suite.kernels, extension_digest(), found.code))
-    trials = _only(only, every)
+        expanded += tuple(expand_kernels(suite, suite.kernels, extension_digest(), found.code))
     store = Store(Path(out) if out else Path("results") / suite.name)
-    history = History(store.all())
     notes = tuple(f"{name}: {note}" for name, outline in found.outlines.items() for note in outline.notes)
-    return Plan(suite, tuple(map(history.plan, trials)), history, store, every, notes)
+    return Plan(suite, (), History(()), store, (), notes, expanded, only).again()
 
 
 def _only(pattern: str | None, trials: tuple[Trial, ...]) -> tuple[Trial, ...]:

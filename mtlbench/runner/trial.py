@@ -29,6 +29,7 @@ from ..measure.memory import PeakMemory
 from ..optim import OPTIMIZERS, SCHEDULES
 from ..penalties import TABLE as PENALTIES
 from ..problems import TABLE as PROBLEMS
+from ..problems.folds import fold
 from ..weightings import TABLE as WEIGHTINGS
 
 Facts = tuple[tuple[Record, ...], tuple[str, ...]]
@@ -81,6 +82,8 @@ def _train(trial: Trial, root: Path, deadline: float) -> Facts:
     device = _device(trial.device)
     memory = PeakMemory(device)
     data = PROBLEMS.build(trial.problem).load(trial.seed, root)
+    if trial.fold[1]:
+        data = fold(data, *trial.fold, trial.seed)
     job = Job(
         data=data,
         tasks=trial.tasks,

@@ -128,7 +128,9 @@ def test_an_encoder_for_each_task_or_for_none() -> None:
     table, image = TrunkChoice(hidden=(5,)), TrunkChoice(trunk="cnn", channels=(2,), hidden=())
     assert "expected one for each of ['a', 'b'], got ['a']" in Shared(encoders={"a": table}).check(sets)[0]
     wrong = Shared(encoders={"a": image, "b": table}).check(sets)
-    assert wrong == ["trunk cnn expects images, got vectors of shape [3], in the inputs of task 'a': use trunk mlp or linear"]
+    assert wrong == [
+        "trunk cnn expects images, got vectors of shape [3], in the inputs of task 'a': use trunk mlp or linear"
+    ]
     right = Shared(encoders={"a": table, "b": image}, encoder_width=6, hidden=(4,))
     assert right.check(sets) == []
     model = Model(right, sets, 0)

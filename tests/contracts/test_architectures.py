@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from mtlbench.architectures import TABLE
 from mtlbench.architectures.base import Architecture
-from mtlbench.core.task import Outline
 from mtlbench.engine.model import Model
 from tests.toy_data import NAMES
 from tests.toy_forms import FORMS, fitted, inputs_of

@@ -87,7 +87,7 @@ def test_both_directions_read_known_tokens_alone() -> None:
     form = Form((4,), 9, (4,))
     torch.manual_seed(0)
     module = TRUNKS.build({"name": "gru", "bidirectional": True, "hidden": [3]}).build(form)
-    one_way, other_way = module[0].directions[0]
-    other_way.load_state_dict(one_way.state_dict())
+    layer = module[0].layers[0]
+    layer.leftwards.load_state_dict(layer.rightwards.state_dict())
     there, back = (module(torch.tensor([row]))[0, :, 1:] for row in ([5, 6, 7, 0], [7, 6, 5, 0]))
     torch.testing.assert_close(there[3:, :3], back[:3, :3].flip(1))

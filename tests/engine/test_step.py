@@ -10,15 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mtlbench.architectures.shared import Shared
-from mtlbench.core.errors import UnavailableError
 from mtlbench.core.task import Outline, TaskSpec
 from mtlbench.engine import TABLE
 from mtlbench.engine.batches import Batch, training_batches
+from mtlbench.engine.losses import LOSSES
 from mtlbench.engine.model import Model
-from mtlbench.engine.step import LOSSES, Step
+from mtlbench.engine.step import Step
 from mtlbench.optim import OPTIMIZERS
 from mtlbench.weightings import TABLE as WEIGHTINGS
-from mtlbench.weightings.base import Need, Weighting
+from mtlbench.weightings.base import Need, Shown, Weighting
 from tests.toy_data import NAMES, make
 
 CPU = torch.device("cpu")
@@ -80,9 +80,9 @@ class Recorder(Weighting):
     def start(self, tasks: tuple[str, ...], device: torch.device) -> list[tuple[str, list[float]]]:
         return []
 
-    def weigh(self, statistic: Tensor, state: Any) -> tuple[Tensor, Any]:
-        assert not statistic.requires_grad
-        return torch.ones_like(statistic), [*state, ("before", statistic.tolist())]
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
+        assert not shown.losses.requires_grad
+        return torch.ones_like(shown.losses), [*state, ("before", shown.losses.tolist())]
 
     def after_step(self, losses: Tensor, state: Any) -> Any:
         assert not losses.requires_grad
@@ -125,17 +125,6 @@ def test_a_task_without_a_label_is_shown_by_its_last_loss() -> None:
     assert shown[:2] == [1, 1]  # nothing known yet
     assert shown[2] != shown[3]
     assert shown[4:] == [shown[3]] * 2
-
-
-class Greedy(Recorder):
-    """Wants more than losses."""
-
-    needs: ClassVar[Need] = Need.GRAMIAN
-
-
-def test_what_no_engine_gives_is_refused() -> None:
-    with pytest.raises(UnavailableError, match="Greedy needs the tasks' gradients"):
-        build(Greedy(), make("shared").outline)
 
 
 def test_the_model_is_left_in_the_mode_it_was_in() -> None:

@@ -12,7 +12,7 @@ class Columns(nn.Module):
     def __init__(self, names: tuple[str, ...], columns: list[list[nn.Module]], own: float) -> None:
         super().__init__()
         self.names = names
-        self.columns = nn.ModuleList(nn.ModuleList(column) for column in columns)
+        self.columns = nn.ModuleList(nn.Sequential(*column) for column in columns)
         learned = [any(True for _ in block.parameters()) for block in columns[0]]
         start = _start(len(columns), own)
         self.stitches = nn.ParameterList(nn.Parameter(start.clone()) for _ in range(sum(learned)))
@@ -22,8 +22,8 @@ class Columns(nn.Module):
         """The features of every column."""
         states = [inputs] * len(self.columns)
         stitches = iter(self.stitches)
-        for level, learned in enumerate(self.learned):
-            states = [column[level](state) for column, state in zip(self.columns, states, strict=True)]
+        for learned, *blocks in zip(self.learned, *(column.children() for column in self.columns), strict=True):
+            states = [block(state) for block, state in zip(blocks, states, strict=True)]
             if learned:
                 states = list(torch.einsum("ts,s...->t...", next(stitches), torch.stack(states)))
         return states

@@ -31,6 +31,8 @@ class SelectingGate(nn.Module):
         weights = self.shares.softmax(0) @ self.choices()
         return weights.expand(len(inputs), -1)
 
-    def entropy(self) -> Tensor:
-        """sum_i H(r(z_i)); 0 where every code is decided."""
-        return torch.special.entr(self.choices().clamp(min=1e-12)).sum()
+
+def entropy(gate: nn.Module) -> Tensor:
+    """sum_i H(r(z_i)) of a SelectingGate; 0 where every code is decided."""
+    assert isinstance(gate, SelectingGate)
+    return torch.special.entr(gate.choices().clamp(min=1e-12)).sum()

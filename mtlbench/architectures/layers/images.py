@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, max_pool2d
@@ -38,7 +40,7 @@ class EncoderDecoder(nn.Module):
         super().__init__()
         above = (inputs, *channels[:-1])
         self.down = nn.ModuleList(_level(low, high) for low, high in zip(above, channels, strict=True))
-        pairs = list(zip(channels[:-1], channels[1:], strict=True))[::-1]
+        pairs = list(pairwise(channels))[::-1]
         self.up = nn.ModuleList(_level(low + high, low) for low, high in pairs)
 
     def forward(self, images: Tensor) -> Tensor:

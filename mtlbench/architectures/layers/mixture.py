@@ -37,7 +37,7 @@ class GatedHead(nn.Module):
 
 
 def softmax_gate(form: Form, experts: int) -> nn.Module:
-    """softmax(V x), without bias: [B, *shape] to [B, E]. For token ids, V x is the mean of its known tokens' columns."""
+    """softmax(V x), without bias: [B, *shape] to [B, E]. For token ids, V x is the mean of known tokens' columns."""
     if form.vocabulary:
         table = nn.EmbeddingBag(form.vocabulary, experts, mode="mean", padding_idx=0)
         return nn.Sequential(table, nn.Softmax(1))

@@ -31,7 +31,9 @@ class Attention(nn.Module):
     def __init__(self, maps: Sequence[tuple[int, ...]]) -> None:
         super().__init__()
         channels = [size for size, _, _ in maps]
-        self.masks = nn.ModuleList(_mask(size if number == 0 else 2 * size, size) for number, size in enumerate(channels))
+        self.masks = nn.ModuleList(
+            _mask(size if number == 0 else 2 * size, size) for number, size in enumerate(channels)
+        )
         self.passes = nn.ModuleList(
             nn.Sequential(nn.Conv2d(low, high, 3, padding=1), nn.ReLU(), nn.AdaptiveMaxPool2d(after[1:]))
             for (low, high), after in zip(pairwise(channels), maps[1:], strict=True)

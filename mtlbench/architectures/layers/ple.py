@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .mixture import Experts, mix
 from ..trunks import affine
+from .mixture import Experts, mix
 
 
 class Level(nn.Module):

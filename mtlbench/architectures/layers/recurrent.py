@@ -2,45 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from ..trunks.base import Form
 from .sequences import Embedded, features_of
 
+Cell = Callable[..., nn.RNNBase]  # nn.LSTM or nn.GRU
+
 
 class Recurrent(nn.Module):
     """Embedding and recurrent layers, each in one or both directions; padding stands at the end of a row."""
 
     def __init__(
-        self,
-        cell: type[nn.RNNBase],
-        form: Form,
-        embedding: int,
-        hidden: tuple[int, ...],
-        bidirectional: bool,
-        dropout: float,
+        self, cell: Cell, form: Form, embedding: int, hidden: tuple[int, ...], bidirectional: bool, dropout: float
     ) -> None:
         super().__init__()
         self.embedded, self.rank = Embedded(form, embedding), form.rank
-        self.directions = nn.ModuleList()
+        self.layers = nn.ModuleList()
         features = self.embedded.size
         for size in hidden:
-            both = [cell(features, size, batch_first=True) for _ in range(1 + bidirectional)]
-            self.directions.append(nn.ModuleList(both))
-            features = size * len(both)
+            self.layers.append(_Layer(cell, features, size, bidirectional))
+            features = size * (1 + bidirectional)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Features of rows, or of rows and tokens."""
         states, known = self.embedded(inputs)
         backwards = _reversal(known)
-        for layer in self.directions:
-            found = [layer[0](states)[0]]
-            for other in list(layer)[1:]:
-                found.append(_reorder(other(_reorder(states, backwards))[0], backwards))
-            states = self.dropout(torch.cat(found, 2))
+        for layer in self.layers:
+            states = self.dropout(layer(states, backwards))
         return features_of(states, known, self.rank)
+
+
+class _Layer(nn.Module):
+    """One layer: left to right, and right to left from the last known token where both are wanted."""
+
+    def __init__(self, cell: Cell, inputs: int, size: int, bidirectional: bool) -> None:
+        super().__init__()
+        self.rightwards = cell(inputs, size, batch_first=True)
+        self.leftwards = cell(inputs, size, batch_first=True) if bidirectional else None
+
+    def forward(self, states: Tensor, backwards: Tensor) -> Tensor:
+        """[B, length, inputs] to [B, length, size of all directions]."""
+        found = self.rightwards(states)[0]
+        if self.leftwards is None:
+            return found
+        other = _reorder(self.leftwards(_reorder(states, backwards))[0], backwards)
+        return torch.cat([found, other], 2)
 
 
 def _reversal(known: Tensor) -> Tensor:
