@@ -23,9 +23,9 @@
 namespace mtlbench::cpu {
 namespace {
 
-constexpr int64_t kBlockRows = 48;                // a multiple of kRows
-constexpr int64_t kGradientRows = 4 * kRows;      // classes of a panel of W
-constexpr int64_t kSummedRows = 128;              // rows of h whose products are added in registers
+constexpr int64_t kBlockRows = 48;                     // a multiple of kRows
+constexpr int64_t kGradientRows = 4 * kRows;           // classes of a panel of W
+constexpr int64_t kSummedRows = 128;                   // rows of h whose products are added in registers
 constexpr int64_t kThreadProducts = int64_t{1} << 17;  // fewer do not pay for waking a thread
 
 // Features and heads as the products want them: numbers that are computed with, rows filled up with zeros.
@@ -227,8 +227,9 @@ class Call {
     const Head& head = work_.heads[t];
     const Packed<Number>& packed = packed_[g];
     const int64_t each = spans_classes(task.kind) ? 1 : head.classes;  // positions of a row
-    Piece piece{&task, row * each, (row + rows) * each, factors_[t], work_.losses.label_smoothing,
-                work_.losses.ignore_index, scratch, 0.0};
+    Piece piece{
+        &task,   row * each, (row + rows) * each, factors_[t], work_.losses.label_smoothing, work_.losses.ignore_index,
+        scratch, 0.0};
     loss_kernel(task)(&piece);
     sums_[first_sums_[t] + row / kBlockRows] = piece.sum;
     const auto* from = static_cast<const Number*>(head.outputs) + row * head.classes;
@@ -281,8 +282,9 @@ class Call {
     const Packed<Number>& packed = packed_[g];
     const int64_t step = padded(work_.features[g].classes);
     alignas(64) Number gradient[kGradientRows * kPanel] = {};
-    add_over_rows(g, {packed.slopes + first, 1, step, packed.features + column, packed.feature_step, 0, last - first,
-                      std::min(kPanel, padded_width_ - column), nullptr},
+    add_over_rows(g,
+                  {packed.slopes + first, 1, step, packed.features + column, packed.feature_step, 0, last - first,
+                   std::min(kPanel, padded_width_ - column), nullptr},
                   gradient);
     for_each_head(g, first, last, [&](int64_t t, int64_t from, int64_t to) {
       const int64_t skipped = (from - work_.heads[t].first_class) * width_ + column;
@@ -298,9 +300,9 @@ class Call {
     const Number one = 1;
     const int64_t start = first / kWidth * kWidth;  // kGradientRows is no multiple of it
     alignas(64) Number gradient[kRows * kPanel] = {};
-    add_over_rows(g, {&one, 0, 0, packed.slopes + start, padded(work_.features[g].classes), 0, 1,
-                      padded(last - start), nullptr},
-                  gradient);
+    add_over_rows(
+        g, {&one, 0, 0, packed.slopes + start, padded(work_.features[g].classes), 0, 1, padded(last - start), nullptr},
+        gradient);
     for_each_head(g, first, last, [&](int64_t t, int64_t from, int64_t to) {
       const Head& head = work_.heads[t];
       if (head.bias.param == nullptr) return;
@@ -326,15 +328,11 @@ class Call {
   void update_row(const HeadTensor& tensor, const AdamCoefficients<Number>& coefficients, int64_t offset, int64_t size,
                   const Number* gradient) const {
     auto* const peak = static_cast<State*>(tensor.max_exp_avg_sq);
-    cpu::update_row<Param, State>({size,
-                                   static_cast<Param*>(tensor.param) + offset,
-                                   static_cast<State*>(tensor.exp_avg) + offset,
-                                   static_cast<State*>(tensor.exp_avg_sq) + offset,
-                                   peak != nullptr ? peak + offset : nullptr,
-                                   gradient,
-                                   Number(work_.maximize ? -1 : 1),
-                                   coefficients},
-                                  work_.couples_decay());
+    cpu::update_row<Param, State>(
+        {size, static_cast<Param*>(tensor.param) + offset, static_cast<State*>(tensor.exp_avg) + offset,
+         static_cast<State*>(tensor.exp_avg_sq) + offset, peak != nullptr ? peak + offset : nullptr, gradient,
+         Number(work_.maximize ? -1 : 1), coefficients},
+        work_.couples_decay());
   }
 
   void advance_steps() const {

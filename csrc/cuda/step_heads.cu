@@ -12,13 +12,12 @@
 // depend on shapes alone, a block takes every gridDim-th, and sums over tiles are added in their order: the same bits
 // on every run and every GPU. Outputs and slopes [B, C] pass through memory (they stay in the second-level cache); the
 // gradients of the heads do not.
-#include "cuda/step_heads.h"
-
 #include <algorithm>
 
 #include "cuda/block_product.h"
 #include "cuda/grid_barrier.h"
 #include "cuda/loss_rows.h"
+#include "cuda/step_heads.h"
 
 namespace mtlbench::MTLBENCH_DEVICE {
 namespace {
@@ -383,8 +382,9 @@ void launch_with_table(const StepHeads& work, void* stream) {
   auto* kernel = &step_heads_kernel<Feature, Param, State, Table<Capacity>>;
   const unsigned most = std::max({outputs, gradients, updates, losses, 1u});
   const unsigned blocks = std::min(most, resident_blocks(kernel, kThreads));
-  launch("step_heads_", kernel, Grid{.blocks = blocks, .threads = kThreads, .cooperative = blocks > 1, .stream = stream},
-         work, table, lay_out<Computed<Param>>(work.losses.workspace, losses, work.losses.count), ticket_for(stream));
+  launch("step_heads_", kernel,
+         Grid{.blocks = blocks, .threads = kThreads, .cooperative = blocks > 1, .stream = stream}, work, table,
+         lay_out<Computed<Param>>(work.losses.workspace, losses, work.losses.count), ticket_for(stream));
 }
 
 template <class Feature, class Param, class State>

@@ -23,14 +23,16 @@ std::string called(const char* name, int64_t t, bool bias) {
 }
 
 void check_length(size_t found, size_t expected, const char* name) {
-  MTLBENCH_CHECK_VALUE(found == expected, kName, ": expected ", name, " of ", expected, " tensors, got ",
-                       found);
+  MTLBENCH_CHECK_VALUE(found == expected, kName, ": expected ", name, " of ", expected, " tensors, got ", found);
 }
 
 }  // namespace
 
 HeadsTable::HeadsTable(const HeadArguments& arguments)
-    : device_(at::kCPU), feature_type_(at::kFloat), param_type_(at::kFloat), state_type_(at::kFloat),
+    : device_(at::kCPU),
+      feature_type_(at::kFloat),
+      param_type_(at::kFloat),
+      state_type_(at::kFloat),
       shared_step_(arguments.steps.size() == 1) {
   const size_t count = arguments.biased.size(), tensors = arguments.params.size();
   const auto biases = std::count_if(arguments.biased.begin(), arguments.biased.end(), [](int64_t b) { return b != 0; });
@@ -113,9 +115,9 @@ void HeadsTable::add_tensor(const HeadArguments& arguments, size_t k, int64_t t,
   const at::Tensor& param = arguments.params[k];
   Head& head = heads_.back();
   if (!bias) {
-    MTLBENCH_CHECK_VALUE(param.dim() == 2 && param.size(1) == width_ && param.size(0) > 0, kName,
-                         ": expected heads[", t, "][0] of shape [C, ", width_, "], C at least 1, for features [B, ",
-                         width_, "], got ", param.sizes());
+    MTLBENCH_CHECK_VALUE(param.dim() == 2 && param.size(1) == width_ && param.size(0) > 0, kName, ": expected heads[",
+                         t, "][0] of shape [C, ", width_, "], C at least 1, for features [B, ", width_, "], got ",
+                         param.sizes());
     head.classes = param.size(0);
     matrices_.push_back(&param);
   }

@@ -114,12 +114,13 @@ at::Tensor step_heads_(at::TensorList features, at::TensorList d_features, at::T
   return losses;
 }
 
-MTLBENCH_OPERATION(step_heads_,
-                   "(Tensor[] features, Tensor(f!)[] d_features, Tensor(a!)[] params, int[] biased, "
-                   "Tensor[] targets, int[] kinds, Tensor? weights, Tensor?[] masks, float[] knees, bool mean, int ignore_index, "
-                   "float label_smoothing, Tensor(b!)[] exp_avgs, Tensor(c!)[] exp_avg_sqs, "
-                   "Tensor(d!)[] max_exp_avg_sqs, Tensor(e!)[] steps, Tensor? lr_tensor, float lr, float beta1, "
-                   "float beta2, float eps, float weight_decay, bool decoupled, bool maximize, bool bias_correction) "
-                   "-> Tensor")
+MTLBENCH_OPERATION(
+    step_heads_,
+    "(Tensor[] features, Tensor(f!)[] d_features, Tensor(a!)[] params, int[] biased, "
+    "Tensor[] targets, int[] kinds, Tensor? weights, Tensor?[] masks, float[] knees, bool mean, int ignore_index, "
+    "float label_smoothing, Tensor(b!)[] exp_avgs, Tensor(c!)[] exp_avg_sqs, "
+    "Tensor(d!)[] max_exp_avg_sqs, Tensor(e!)[] steps, Tensor? lr_tensor, float lr, float beta1, "
+    "float beta2, float eps, float weight_decay, bool decoupled, bool maximize, bool bias_correction) "
+    "-> Tensor")
 
 }  // namespace mtlbench

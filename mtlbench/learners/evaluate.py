@@ -13,7 +13,7 @@ from ..core.metrics import METRICS
 from ..core.record import Record
 from ..core.task import Outline, Split, Stream, TaskSpec
 from ..engine.batches import Batch, stream_batch
-from ..engine.losses import LOSSES
+from ..engine.losses import reference
 from ..engine.model import Model
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Evaluator:
         for batch in self._read():
             found = model(batch.inputs)
             outputs = [found[task.name] for task in self.outline.tasks]
-            losses = LOSSES["reference"](outputs, batch.targets, kinds, masks=batch.masks)
+            losses = reference(outputs, batch.targets, kinds, batch.masks)
             sums += losses.double() * batch.counts
             counts += batch.counts
             for t, score in enumerate(scores):

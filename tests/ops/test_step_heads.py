@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mtlbench.ops import backend
-from mtlbench.ops.step_heads import step_heads_
+from mtlbench.ops.step_heads import heads_win, step_heads_
 
 from .heads_oracle import Case, check, flat
 
@@ -322,8 +322,8 @@ def test_opcheck(library, amsgrad):
     numbers = (1e-3, 0.9, 0.999, 1e-8, 0.0, False, False, True)
     torch.library.opcheck(
         getattr(torch.ops, library).step_heads_.default,
-        ([made["features"]], [torch.empty(5, 4)], flat(made["heads"]), [1, 0], made["targets"], [0, 2], None, made["masks"], [1.0], True,
-         -100, 0.0, *lists, None, *numbers),
+        ([made["features"]], [torch.empty(5, 4)], flat(made["heads"]), [1, 0], made["targets"], [0, 2], None,
+         made["masks"], [1.0], True, -100, 0.0, *lists, None, *numbers),
     )  # fmt: skip
 
 
@@ -367,3 +367,21 @@ def test_autograd_notices_the_update(form, device):
 @pytest.mark.parametrize("form", ["cpu", "emulated"], indirect=True)
 def test_any_shapes(form, kinds, rows, width, per_task, masked, seed):
     check(Case(kinds, rows, width, per_task=per_task, masked=masked, seed=seed), slack=4)
+
+
+@needs_kernels
+def test_when_it_pays():
+    made = Case(["mse 3"] * 2, 4, 5).made()
+    assert heads_win(made["features"], made["heads"])
+    large = [(torch.empty(2**10, 2**10), None)]
+    assert heads_win(torch.empty(2, 2**10), large)
+    assert not heads_win(torch.empty(2, 2**10), large * 2)
+    assert heads_win([torch.empty(2, 2**10)] * 2, large * 2)
+    half = [(torch.empty(2, 4, dtype=torch.float16), None)]
+    assert not heads_win(torch.empty(3, 4, dtype=torch.float16), half)
+
+
+def test_without_kernels_it_never_pays(form):
+    if form != "reference":
+        pytest.skip("kernels are loaded")
+    assert not heads_win(torch.empty(3, 4), [(torch.empty(2, 4), None)])
