@@ -13,8 +13,9 @@ from mtlbench.architectures.shared import Shared
 from mtlbench.core.task import Outline, TaskSpec
 from mtlbench.engine import TABLE
 from mtlbench.engine.batches import Batch, training_batches
+from mtlbench.engine.losses import LOSSES
 from mtlbench.engine.model import Model
-from mtlbench.engine.step import LOSSES, Step
+from mtlbench.engine.step import Step
 from mtlbench.optim import OPTIMIZERS
 from mtlbench.weightings import TABLE as WEIGHTINGS
 from mtlbench.weightings.base import Need, Shown, Weighting
