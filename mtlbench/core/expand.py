@@ -51,7 +51,8 @@ def _of_seed(
     for method in suite.methods:
         if any(choice.name == problem.name for choice in method.problems):
             for engine in method.engines:
-                yield from _tried(suite, method, problem, tasks, engine.name, data, seed, code)
+                judged = method.learner.config.stages(tasks)[-1]
+                yield from _tried(suite, method, problem, judged, engine.name, data, seed, code)
     yield from _together(suite, problem, tasks, data, seed, code)
 
 

@@ -12,6 +12,7 @@ Vocabulary of records (``split, task, metric, step``; ``task`` is "" for facts o
 - train, "", "epoch_seconds"       training time of that epoch, synchronised, evaluation excluded
 - train, "", "samples_per_second"  once: median over the epochs after warm-up (rows seen by the model per second)
 - train, "", "step_seconds"        once: median over the epochs after warm-up
+- "", "", "pretrain_seconds" | "pretrain_epochs"  training on other tasks beforehand; train_seconds includes it
 - "", "", "train_seconds" | "total_seconds" | "peak_memory" (bytes) | "parameters" | "epochs" | "steps"
 
 Records of a kernel trial have the state of the caches for a split and the contender for a task:

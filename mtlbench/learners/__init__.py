@@ -7,5 +7,6 @@ TABLE = Registry(
     {
         "gradient": "mtlbench.learners.gradient:Gradient",
         "affinity": "mtlbench.learners.affinity:Affinity",
+        "transfer": "mtlbench.learners.transfer:Transfer",
     },
 )

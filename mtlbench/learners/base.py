@@ -56,6 +56,16 @@ class Job:
 class Learner(Config):
     """Trains on a job's training split and reports; the test split is read once, at the end."""
 
+    def check(self, tasks: tuple[str, ...]) -> list[str]:
+        """What makes this learner impossible for a problem of these tasks, each in one sentence; empty if nothing."""
+        return []
+
+    def stages(self, tasks: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+        """Which of a problem's tasks it trains together, stage by stage; those of the last stage are a trial's tasks,
+        which it reports on.
+        """
+        return (tasks,)
+
     @abstractmethod
     def run(self, job: Job) -> list[Record]:
         """The records of ``core.record``, but those of the whole trial (total seconds, peak memory)."""

@@ -27,7 +27,7 @@ class Training:
     def __init__(self, job: Job) -> None:
         self.job, self.outline = job, job.data.outline.only(job.tasks)
         names, device = self.outline.names, job.device
-        self.model = Model(job.architecture, self.outline, job.seed).to(device)
+        self.model = self.build()
         state = job.weighting.start(names, device)
         self.optimizer = job.optimizer.build(
             self.model.parameters(), job.weighting.parameters(state), job.engine.choices.update
@@ -41,8 +41,18 @@ class Training:
         self.records: list[Record] = []
         self.epochs: list[tuple[float, int, int]] = []  # seconds, steps, rows of every epoch
 
+    def build(self) -> Model:
+        """The model that training starts from."""
+        return Model(self.job.architecture, self.outline, self.job.seed).to(self.job.device)
+
     def run(self) -> list[Record]:
-        """Train until the epochs are over or early stopping says so, then test the best epoch."""
+        """Train, then test the best epoch."""
+        step, job = self.fit(), self.job
+        test = Evaluator(job.data.test, self.outline, job.train.evaluation_batch_size, job.device)
+        return [*self.records, *test.records(self.model, "test", step), *self._totals()]
+
+    def fit(self) -> int:
+        """Train until the epochs are over or early stopping says so; the epoch whose weights the model then has."""
         train = self.job.train
         first = self._validate(0)
         if self.job.schedule.by_score or train.early_stopping:
@@ -54,13 +64,11 @@ class Training:
             if best.update(epoch, score):
                 break
             self.rates.step(score)
-        step = best.restore()
-        test = Evaluator(self.job.data.test, self.outline, train.evaluation_batch_size, self.job.device)
-        return [*self.records, *test.records(self.model, "test", step), *self._totals()]
+        return best.restore()
 
     def epoch(self, epoch: int) -> None:
         """One pass over the training split; losses and weights are read from the device once, at its end."""
-        self.model.train()
+        self.train_mode()
         loss_sums, label_counts, weight_sums = self._zeros(), self._zeros(), self._zeros()
         steps = rows = 0
         start = now(self.job.device)
@@ -77,6 +85,15 @@ class Training:
         means, lambdas = torch.stack([loss_sums / label_counts.clamp(min=1), weight_sums / steps]).tolist()
         self.epochs.append((now(self.job.device) - start, steps, rows))
         self._record_epoch(epoch, means, lambdas)
+
+    def train_mode(self) -> None:
+        """What is random in the model while it trains, is so from here on."""
+        self.model.train()
+
+    @property
+    def seconds(self) -> float:
+        """Time of all epochs so far, evaluation excluded."""
+        return sum(seconds for seconds, _, _ in self.epochs)
 
     def _record_epoch(self, epoch: int, means: list[float], lambdas: list[float]) -> None:
         for name, loss, weight in zip(self.outline.names, means, lambdas, strict=True):
@@ -108,7 +125,7 @@ class Training:
         parameters = sum(parameter.numel() for parameter in self.model.parameters())
         return [
             *self._rates(),
-            Record("train_seconds", sum(s for s, _, _ in self.epochs), unit="s", higher_is_better=False),
+            Record("train_seconds", self.seconds, unit="s", higher_is_better=False),
             Record("parameters", parameters, higher_is_better=False),
             Record("epochs", len(self.epochs)),
             Record("steps", sum(n for _, n, _ in self.epochs)),

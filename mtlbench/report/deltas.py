@@ -50,6 +50,7 @@ class Delta:
     rank: float = math.nan
     reason: str = ""
     flags: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()  # what it is of, where that is not every task of the problem
     unlike: tuple[str, ...] = ()
 
     @property
@@ -58,6 +59,11 @@ class Delta:
         if self.baseline:
             return 0.0
         return self.found.mean if self.found else math.nan
+
+    @property
+    def title(self) -> str:
+        """The method, with its tasks where it is of some alone."""
+        return f"{self.method} ({', '.join(self.tasks)})" if self.tasks else self.method
 
     @property
     def testable(self) -> bool:
@@ -98,15 +104,18 @@ def deltas(data: Data) -> tuple[Delta, ...]:
 
 
 def _delta(data: Data, problem: str, method: str, engine: str) -> Delta:
-    tasks = data.tasks(problem)
+    tasks = data.targets(problem, method)
+    names = [task.name for task in tasks]
     baseline = method == data.baseline(problem)
-    scores = data.scores(problem, method, engine)
+    scores, single = data.scores(problem, method, engine)[names], data.baseline_scores(problem, engine)[names]
     planned = data.planned_seeds(problem, method, engine)
-    bare = Delta(problem, method, engine, baseline, unlike=() if baseline else data.unlike_baseline(method))
+    some = () if len(tasks) == len(data.tasks(problem)) else tuple(names)
+    unlike = () if baseline else data.unlike_baseline(method)
+    bare = Delta(problem, method, engine, baseline, tasks=some, unlike=unlike)
     if baseline:
         complete = scores.dropna() if len(tasks) else scores.iloc[:0]
         return replace(bare, seeds=tuple(complete.index), left_out=planned - len(complete))
-    ours, single = paired(scores, data.baseline_scores(problem, engine))
+    ours, single = paired(scores, single)
     if not len(ours) or not tasks:
         return replace(bare, left_out=planned, reason=_why_none(data, problem, scores, engine))
     found = relative(ours.to_numpy(), single.to_numpy(), np.array([task.higher for task in tasks]))

@@ -192,6 +192,15 @@ class Data:
         found = [Task(row.task, row.metric, row.unit, bool(row.higher_is_better)) for row in rows(chosen)]
         return tuple(sorted(found, key=lambda task: place.get(task.name, len(place))))
 
+    def targets(self, problem: str, method: str) -> tuple[Task, ...]:
+        """The tasks that a method is planned for, with a test result: all of the problem's, or some of them."""
+        planned = f",{','.join(self._targets[problem, method])},"  # a name may hold a comma
+        return tuple(task for task in self.tasks(problem) if f",{task.name}," in planned)
+
+    @cached_property
+    def _targets(self) -> dict[tuple[str, str], tuple[str, ...]]:
+        return {key: tuple(found["tasks"].unique()) for key, found in groups(self.trials, ["problem", "method"])}
+
     @cached_property
     def _scores(self) -> dict[tuple[str, str, str], pd.DataFrame]:
         metrics = {(problem, task.name): task.metric for problem in self.problems for task in self.tasks(problem)}

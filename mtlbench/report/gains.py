@@ -36,7 +36,7 @@ def _paint(canvas: Canvas, problem: str, shown: list[Delta]) -> None:
             axes.plot([delta.interval.low, delta.interval.high], [row, row], color=tint, linewidth=1.8)
         axes.plot([delta.mean], [row], "o", color=tint, markersize=4.5)
     axes.axvline(0, color=INK, linewidth=0.9)
-    axes.set_yticks(rows, [fit(delta.method) for delta in shown], color=INK)
+    axes.set_yticks(rows, [fit(delta.title) for delta in shown], color=INK)
     axes.set_ylim(-0.7, len(shown) - 0.3)
     axes.tick_params(length=0)
     axes.grid(axis="y", visible=False)

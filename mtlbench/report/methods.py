@@ -65,6 +65,7 @@ def _raw_row(delta: Delta, timing: Timing | None) -> dict[str, object]:
         "problem": delta.problem,
         "method": delta.method,
         "engine": delta.engine,
+        "tasks": ", ".join(delta.tasks) or "all",
         "baseline": delta.baseline,
         "seeds": len(delta.seeds),
         "seeds_left_out": delta.left_out,
@@ -113,7 +114,7 @@ def _panel(evidence: Evidence, problem: str, tested: bool, everywhere: bool) -> 
 def _quality(delta: Delta, decimals: int) -> list[Cell]:
     p = Cell(p_value(delta.p_holm), delta.p_holm) if delta.testable else Cell(NOTHING)
     rank, seeds = Cell(number(delta.rank, 1), delta.rank), Cell(str(len(delta.seeds)), len(delta.seeds))
-    return [Cell(delta.method), Cell(delta.engine), _gain(delta, decimals), rank, seeds, p]
+    return [Cell(delta.title), Cell(delta.engine), _gain(delta, decimals), rank, seeds, p]
 
 
 def _cost(timing: Timing | None, marked: bool) -> list[Cell]:
@@ -134,5 +135,8 @@ def _gain(delta: Delta, decimals: int) -> Cell:
     if delta.baseline:
         return Cell("0 (reference)", 0.0, Interval(0.0, 0.0), by_seed=dict.fromkeys(delta.seeds, 0.0))
     text = number(delta.mean, decimals, sign=True) + ("*" if delta.significant else "")
+    text = f"{text} {limits(delta.interval, decimals)}".strip()
+    if delta.tasks:
+        return Cell(text)  # no rank among Δm of other tasks
     by_seed = dict(zip(delta.seeds, delta.found.influence.tolist(), strict=True)) if delta.found else {}
-    return Cell(f"{text} {limits(delta.interval, decimals)}".strip(), delta.mean, delta.interval, by_seed=by_seed)
+    return Cell(text, delta.mean, delta.interval, by_seed=by_seed)

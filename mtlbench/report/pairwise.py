@@ -76,12 +76,18 @@ def _pairs(data: Data, deltas: tuple[Delta, ...]) -> pd.DataFrame:
 
 
 def _pair(data: Data, one: Delta, other: Delta) -> dict[str, object] | None:
-    """On the seeds that both methods and the baseline have."""
+    """On the seeds that both methods and the baseline have; None for methods of different tasks."""
+    tasks = data.targets(one.problem, one.method)
+    if one.tasks != other.tasks:
+        return None
+    names = [task.name for task in tasks]
     seeds = [seed for seed in one.seeds if seed in set(other.seeds)]
-    single = data.baseline_scores(one.problem, one.engine).reindex(seeds).dropna()
-    higher = np.array([task.higher for task in data.tasks(one.problem)])
+    single = data.baseline_scores(one.problem, one.engine)[names].reindex(seeds).dropna()
+    higher = np.array([task.higher for task in tasks])
     first, second = (
-        relative(data.scores(d.problem, d.method, d.engine).loc[single.index].to_numpy(), single.to_numpy(), higher)
+        relative(
+            data.scores(d.problem, d.method, d.engine).loc[single.index, names].to_numpy(), single.to_numpy(), higher
+        )
         for d in (one, other)
     )
     if first is None or second is None:

@@ -42,7 +42,7 @@ def _points(evidence: Evidence, problem: str) -> list[_Point]:
     found = []
     for delta in evidence.deltas:
         timing = evidence.timing(delta.problem, delta.method, delta.engine)
-        if delta.problem != problem or timing is None or not math.isfinite(delta.mean):
+        if delta.problem != problem or timing is None or delta.tasks or not math.isfinite(delta.mean):
             continue
         rate = timing.mean("samples_per_second")
         if math.isfinite(rate) and rate > 0:

@@ -38,7 +38,7 @@ def section(evidence: Evidence) -> Part:
 
 def gain(delta: Delta, decimals: int) -> str:
     """``uncertainty +1.3 % [+0.4, +2.1]``."""
-    text = f"{delta.method} {number(delta.mean, decimals, sign=True)} %"
+    text = f"{delta.title} {number(delta.mean, decimals, sign=True)} %"
     return f"{text} {limits(delta.interval, decimals)}" if delta.interval else text
 
 

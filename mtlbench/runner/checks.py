@@ -80,10 +80,9 @@ class Survey:
             if outline is None:
                 continue
             for part in map(outline.only, combinations(outline.names, size)) if size else [outline]:
-                for entry, sentences in _misfits(variant, part):
-                    for sentence in sentences:
-                        message = f"{entry.key} '{entry.name}' on problem '{problem.name}': {sentence}"
-                        self.add(sentence_place(entry.node, sentence), message)
+                for entry, sentence in _misfits(variant, part):
+                    message = f"{entry.key} '{entry.name}' on problem '{problem.name}': {sentence}"
+                    self.add(sentence_place(entry.node, sentence), message)
 
     def machine(self, variant: Variant, local: bool) -> None:
         """Look at what a variant needs of the machine."""
@@ -162,7 +161,25 @@ def _source(entry: Entry) -> Iterator[Path]:
             yield Path(source)
 
 
-def _misfits(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, Iterable[str]]]:
+def _misfits(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, str]]:
+    """What of a variant does not fit the tasks that are trained together, at any stage; each fault once."""
+    stages: tuple[tuple[str, ...], ...] = (outline.names,)
+    if variant.learner.config:
+        faults = variant.learner.config.check(outline.names)
+        if faults:
+            yield from ((variant.learner, fault) for fault in faults)
+            return
+        stages = variant.learner.config.stages(outline.names)
+    found = {
+        (entry.key, sentence): (entry, sentence)
+        for stage in stages
+        for entry, sentences in _misfits_together(variant, outline.only(stage))
+        for sentence in sentences
+    }
+    yield from found.values()
+
+
+def _misfits_together(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, Iterable[str]]]:
     if variant.architecture.config:
         yield variant.architecture, variant.architecture.config.check(outline)
         if outline.objectives and not variant.architecture.config.analytic:

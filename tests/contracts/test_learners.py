@@ -17,12 +17,12 @@ from mtlbench.core.settings import EarlyStopping, Train
 from mtlbench.core.task import Data, Split, Stream
 from mtlbench.engine import TABLE as ENGINES
 from mtlbench.learners import TABLE
-from mtlbench.learners.base import Job, TimedOut
+from mtlbench.learners.base import Job, Learner, TimedOut
 from mtlbench.optim import OPTIMIZERS, SCHEDULES
 from mtlbench.weightings import TABLE as WEIGHTINGS
 from tests.toy_data import FORMS, NAMES, TASKS, make, stream
 
-TIMES = {"epoch_seconds", "samples_per_second", "step_seconds", "train_seconds"}
+TIMES = {"epoch_seconds", "samples_per_second", "step_seconds", "train_seconds", "pretrain_seconds"}
 
 
 def job(form: str = "shared", **changes: Any) -> Job:
@@ -42,6 +42,15 @@ def job(form: str = "shared", **changes: Any) -> Job:
     return replace(usual, **changes)
 
 
+def judged(name: str, **changes: Any) -> tuple[Learner, Job, tuple[str, ...]]:
+    """A learner of the table, a job as a suite makes it of the toy problem's tasks, and the tasks that it is for."""
+    learner = TABLE.build({"name": name})
+    assert isinstance(learner, Learner)
+    assert not learner.check(NAMES)
+    tasks = learner.stages(NAMES)[-1]
+    return learner, job(tasks=tasks, **changes), tasks
+
+
 def untimed(records: list[Record]) -> list[Record]:
     return [record for record in records if record.metric not in TIMES]
 
@@ -49,13 +58,15 @@ def untimed(records: list[Record]) -> list[Record]:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", TABLE)
 def test_records_are_those_of_the_vocabulary(name: str, form: str) -> None:
-    found = TABLE.build({"name": name}).run(job(form))
+    learner, given, tasks = judged(name, form=form)
+    found = learner.run(given)
     keys = Counter((record.split, record.task, record.metric, record.step) for record in found)
     assert set(keys.values()) == {1}
     assert all(isfinite(record.value) for record in found)
     test = {(record.task, record.metric) for record in found if record.split == "test"}
-    assert test == {(task.name, metric) for task in TASKS for metric in ("loss", *task.metrics)}
-    assert {r.task for r in found if r.split == "test" and r.main} == set(NAMES)
+    assert test == {(task.name, metric) for task in TASKS if task.name in tasks for metric in ("loss", *task.metrics)}
+    assert {r.task for r in found if r.split == "test" and r.main} == set(tasks)
+    assert {record.task for record in found} == {"", *tasks}
     assert all(record.higher_is_better is not None for record in found if record.main)
     whole = {record.metric for record in found if (record.split, record.task) == ("", "")}
     assert {"train_seconds", "parameters"} <= whole
@@ -65,13 +76,14 @@ def test_records_are_those_of_the_vocabulary(name: str, form: str) -> None:
 @pytest.mark.parametrize("name", TABLE)
 def test_the_same_job_twice_gives_the_same_bits(name: str, form: str) -> None:
     torch.manual_seed(0)
-    first = TABLE.build({"name": name}).run(job(form))
+    learner, given, _ = judged(name, form=form)
+    first = learner.run(given)
     torch.rand(7)  # whatever happened before
     state = torch.get_rng_state()
-    again = TABLE.build({"name": name}).run(job(form))
+    again = learner.run(given)
     assert untimed(first) == untimed(again)
     assert torch.equal(torch.get_rng_state(), state)
-    other = TABLE.build({"name": name}).run(job(form, seed=1))
+    other = learner.run(replace(given, seed=1))
     assert untimed(first) != untimed(other)
 
 
@@ -89,12 +101,14 @@ def test_the_test_split_is_read_once_after_all_else(name: str) -> None:
         return Stream(split.size, batches)
 
     parts = [logged(getattr(data, part), part) for part in ("train", "validation", "test")]
-    TABLE.build({"name": name}).run(job(data=Data(data.outline, *parts)))
+    learner, given, _ = judged(name)
+    learner.run(replace(given, data=Data(data.outline, *parts)))
     assert log.count("test") == 1
     assert log[-1] == "test"
 
 
 @pytest.mark.parametrize("name", TABLE)
 def test_a_past_deadline_is_said(name: str) -> None:
+    learner, given, _ = judged(name, deadline=0.0)
     with pytest.raises(TimedOut, match=r"raise resources\.timeout"):
-        TABLE.build({"name": name}).run(job(deadline=0.0))
+        learner.run(given)
