@@ -2,4 +2,12 @@
 
 from ..core.registry import Registry
 
-TABLE = Registry("learners", {"gradient": "mtlbench.learners.gradient:Gradient"})
+TABLE = Registry(
+    "learners",
+    {
+        "gradient": "mtlbench.learners.gradient:Gradient",
+        "ridge": "mtlbench.learners.ridge:Ridge",
+        "shared_specific": "mtlbench.learners.relation.shared_specific:SharedSpecific",
+        "mtrl": "mtlbench.learners.relation.mtrl:Mtrl",
+    },
+)
