@@ -192,7 +192,7 @@ def trial_labels(trial: Trial | None, attempt: int, environment: str) -> dict[st
         names = ("trial", "kind", *_COLUMNS_OF_TRIAL, "seed", "attempt", "environment")
         return dict.fromkeys(names)
     values = {name: getattr(trial, name) for name in _COLUMNS_OF_TRIAL}
-    values = {name: value["name"] if isinstance(value, Mapping) else value for name, value in values.items()}
+    values = {name: value.get("name", "") if isinstance(value, Mapping) else value for name, value in values.items()}
     values["problem"] = trial.problem_name
     return {
         "trial": trial.id,

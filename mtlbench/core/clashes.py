@@ -50,7 +50,7 @@ def note_repetitions(methods: Iterable[Variant], baseline: Variant, checker: Che
 
 def _signatures(variant: Variant) -> Iterator[tuple[str, ...]]:
     """What tells trials apart but for task and seed, once for each problem and engine; nothing for faulty variants."""
-    if any(entry.config is None for entry in variant.entries):
+    if any(entry.config is None for entry in variant.entries if entry.used):
         return
     parts = (variant.learner, variant.architecture, variant.weighting, variant.optimizer, variant.schedule)
     machine = (variant.device, str(variant.resources.config.cpus))

@@ -82,4 +82,4 @@ def _trial(
 def _own(variant: Variant) -> Iterator[str]:
     """Names of the entries whose code decides what a variant computes, the problem's apart."""
     parts = (variant.learner, variant.architecture, variant.weighting, variant.optimizer, variant.schedule)
-    yield from (str(part.spec["name"]) for part in parts)
+    yield from (str(part.spec["name"]) for part in parts if part.used)

@@ -38,6 +38,7 @@ KEYS: dict[str, str] = {
 CHOICES = (
     "problem", "learner", "architecture", "weighting", "engines", "optimizer", "schedule", "train", "resources",
 )  # fmt: skip
+MACHINERY = tuple(key for key in CHOICES if key not in ("problem", "learner", "resources"))  # a learner may use it or not
 REQUIRED = ("problem", "architecture", "optimizer")
 DEFAULTS: dict[str, Any] = {
     "learner": {"name": "gradient"},
@@ -91,7 +92,10 @@ class Header(Config):
 
 @dataclass(frozen=True)
 class Variant:
-    """A method, or the single-task baseline, with everything that it does not change taken from the suite."""
+    """A method, or the single-task baseline, with everything that it does not change taken from the suite.
+
+    What its learner does not use is an entry that is not ``used``; there is one such engine, so that it runs once.
+    """
 
     label: str
     place: Place
@@ -117,14 +121,12 @@ class Variant:
         return "cuda" if self.resources.spec.get("gpus") else "cpu"
 
     def resolved(self) -> dict[str, Any]:
-        """Every choice as it would be written in full."""
+        """Every choice that its learner uses, as it would be written in full."""
+        singles = {key: getattr(self, key) for key in CHOICES if key not in ("problem", "engines")}
         return {
             "problem": [{**entry.spec, **({"label": entry.label} if entry.label else {})} for entry in self.problems],
-            "engines": [entry.name for entry in self.engines],
-            **{
-                key: dict(getattr(self, key).spec)
-                for key in ("learner", "architecture", "weighting", "optimizer", "schedule", "train", "resources")
-            },
+            **({"engines": [entry.name for entry in self.engines]} if all(e.used for e in self.engines) else {}),
+            **{key: dict(entry.spec) for key, entry in singles.items() if entry.used},
         }
 
 
@@ -166,7 +168,7 @@ class Suite:
         """The suite as it would be written without any default; reading it again gives the same trials."""
         methods = {method.label: method.resolved() for method in self.methods}
         first = next(iter(methods.values()))
-        common = {key: first[key] for key in CHOICES if all(choices[key] == first[key] for choices in methods.values())}
+        common = {key: first[key] for key in first if all(choices.get(key) == first[key] for choices in methods.values())}
         baseline = self.baseline.resolved()
         return {
             "suite": self.name,
@@ -182,4 +184,4 @@ class Suite:
 
 
 def _beyond(choices: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: choices[key] for key in CHOICES if key not in common or choices[key] != common[key]}
+    return {key: choice for key, choice in choices.items() if key not in common or choice != common[key]}

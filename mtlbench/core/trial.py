@@ -17,6 +17,8 @@ LABELS = ("suite", "problem_label", "method", "baseline", "resources", "exclusiv
 class Trial:
     """Coordinates of one run. Two trials with equal coordinates are the same trial, whatever they are called.
 
+    What its learner does not use (``core.uses``) is empty.
+
     Labels (the last fields) name the trial in tables or say how it is scheduled; they do not enter the id, so a
     renamed method keeps its results.
     """
@@ -74,4 +76,5 @@ class Trial:
     def title(self) -> str:
         """A short human name, unique within one suite."""
         task = f"[{self.tasks[0]}]" if self.baseline else ""
-        return f"{self.problem_name}/{self.method}{task}/{self.engine}/seed{self.seed}"
+        engine = f"/{self.engine}" if self.engine else ""
+        return f"{self.problem_name}/{self.method}{task}{engine}/seed{self.seed}"

@@ -84,7 +84,7 @@ class Survey:
 
     def machine(self, variant: Variant, local: bool) -> None:
         """Look at what a variant needs of the machine."""
-        for engine in variant.engines:
+        for engine in (engine for engine in variant.engines if engine.used):
             for sentence in engine.config.check(variant.device):
                 self.add(engine.node.place, f"engine '{engine.name}': {sentence}")
             optimizer = variant.optimizer
@@ -147,6 +147,8 @@ def _misfits(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, Iterab
         yield variant.architecture, variant.architecture.config.check(outline)
     if variant.weighting.config:
         yield variant.weighting, variant.weighting.config.check(outline.names)
+    if variant.learner.config:
+        yield variant.learner, variant.learner.config.check(outline)
 
 
 def _gpus() -> list[str]:

@@ -1,0 +1,60 @@
+"""Which keys of a suite a learner uses: those are required, and the others are no part of its trials.
+
+A learner's class says what it uses in ``uses``; one that says nothing uses everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from .entries import Checker, Entry
+from .suite import KEYS, MACHINERY, REQUIRED, Variant
+from .tree import Node
+
+
+def uses(learner: Entry) -> Collection[str]:
+    """The keys of ``MACHINERY`` that a learner uses."""
+    return getattr(learner.config, "uses", MACHINERY)
+
+
+def require(defaults: Node, overrides: Mapping[str, Node], methods: Mapping[str, Variant], checker: Checker) -> None:
+    """Note what neither the suite nor a method gives, though the method's learner uses it."""
+    for key in REQUIRED:
+        if key in defaults:
+            continue
+        needing = [label for label, method in methods.items() if key not in MACHINERY or key in uses(method.learner)]
+        lacking = [label for label in needing if key not in overrides[label]]
+        if len(lacking) == len(methods):  # also where there are no methods
+            checker.add(defaults.place, f"missing key '{key}' of the suite; expected {KEYS[key]}")
+            continue
+        for label in lacking:
+            message = f"method '{label}': missing key '{key}', given neither here nor for the whole suite"
+            checker.add(overrides[label].key, message)
+
+
+def require_of_baseline(
+    defaults: Node, override: Node, baseline: Variant, methods: Mapping[str, Variant], checker: Checker
+) -> None:
+    """Note what the single-task baseline lacks, where that is not said of the whole suite already."""
+    for key in REQUIRED:
+        if key in defaults or key in override or key not in uses(baseline.learner):
+            continue
+        needing = [method for method in methods.values() if key in uses(method.learner)]
+        if any(getattr(method, key).spec for method in needing) or (methods and not needing):
+            message = f"the single-task baseline has no {key}: give one for the whole suite, or under single_task"
+            checker.add(override.key, message if needing else f"{message}, or there a learner that uses none")
+
+
+def refuse_unused(owner: str, written: Node, variant: Variant, checker: Checker) -> None:
+    """Note what a method, or the baseline, changes though its learner does not use it."""
+    for key in MACHINERY:
+        if key in written and key not in uses(variant.learner):
+            message = f"{owner}: learner '{variant.learner.name}' uses no {key}: remove the key, or change the learner"
+            checker.add(written[key].key, message)
+
+
+def refuse_useless(written: Node, variants: Collection[Variant], checker: Checker) -> None:
+    """Note what the whole suite gives though no learner in it uses it."""
+    for key in MACHINERY:
+        if key in written and not any(key in uses(variant.learner) for variant in variants):
+            checker.add(written[key].key, f"key '{key}': no learner of this suite uses it: remove the key")
