@@ -8,6 +8,10 @@ TABLE = Registry(
         "gradient": "mtlbench.learners.gradient:Gradient",
         "ridge": "mtlbench.learners.ridge:Ridge",
         "shared_specific": "mtlbench.learners.relation.shared_specific:SharedSpecific",
+        "graph": "mtlbench.learners.relation.graph:Graph",
+        "l21": "mtlbench.learners.relation.l21:L21",
+        "trace": "mtlbench.learners.relation.trace:Trace",
+        "clustered": "mtlbench.learners.relation.clustered:Clustered",
         "mtrl": "mtlbench.learners.relation.mtrl:Mtrl",
     },
 )

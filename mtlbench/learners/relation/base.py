@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MOST_NUMBERS = 20_000_000  # of the statistics of one fold: 160 MB
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Candidates = Annotated[tuple[Positive, ...], Field(min_length=1)]
+Shares = Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)]
 Parameters = Mapping[str, float]
 
 
@@ -159,11 +160,10 @@ def _findings(models: Sequence[Model], rows: Mapping[str, Rows]) -> Iterator[Rec
         owner = model.tasks[0].name if len(models) > 1 else ""
         for name, value in model.chosen.items():
             yield Record(f"chosen_{name}", value, "train", owner)
+        labels = sum(len(rows[task.name].x) * task.outputs for task in model.tasks)
+        yield Record("cross_validation_error", model.errors / labels, "train", owner, higher_is_better=False)
         if model.fit.covariance is not None:
             yield from _relations(model.tasks, model.fit.covariance)
-    labels = sum(len(rows[task.name].x) * task.outputs for model in models for task in model.tasks)
-    error = sum(model.errors for model in models) / labels
-    yield Record("cross_validation_mse", error, "train", higher_is_better=False)
 
 
 def _relations(tasks: Sequence[TaskSpec], covariance_CC: Array) -> Iterator[Record]:

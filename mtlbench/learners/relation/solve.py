@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Operator = Callable[[Array], Array]
 
-_TOLERANCE = 1e-9  # of the residual, relative to the right side
+_TOLERANCE = 1e-7  # of the residual, relative to the right side
 _STEPS = 20_000  # far more than well-posed penalties take
 
 
