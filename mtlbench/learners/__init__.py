@@ -7,6 +7,7 @@ TABLE = Registry(
     {
         "gradient": "mtlbench.learners.gradient:Gradient",
         "ridge": "mtlbench.learners.ridge:Ridge",
+        "kernel_svm": "mtlbench.learners.kernel_svm:KernelSvm",
         "shared_specific": "mtlbench.learners.relation.shared_specific:SharedSpecific",
         "graph": "mtlbench.learners.relation.graph:Graph",
         "l21": "mtlbench.learners.relation.l21:L21",
