@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ...core.task import Array
 
 
+_FIRST, _LAST = 0.1, 0.001  # smoothing, as shares of the largest singular value
+
+
 class Mtrl(RelationLearner):
     """Learns the covariance Ω of the tasks with their weights (multi-task relationship learning).
 
@@ -23,25 +26,24 @@ class Mtrl(RelationLearner):
     solved by turns: W as ridge with covariance (λ_1 I + λ_2 Ω⁻¹)⁻¹, then Ω = (WᵀW)^½ / tr (WᵀW)^½, from Ω = I / T.
 
     Source: Zhang and Yeung, A convex formulation for learning task relationships in multi-task learning, 2010, Eqs. 6
-    and 12. Deviations: errors are summed over rows, not averaged within tasks; offsets are penalised like weights.
+    and 12. Deviations: errors are summed over rows, not averaged within tasks; offsets are penalised like weights; and
+    the root is of WᵀW + ε² I, with ε falling from turn to turn, since with fewer features than tasks the turns would
+    never leave the span of the first weights (Argyriou, Evgeniou and Pontil, 2008, smooth alike).
     """
 
     searched: ClassVar[tuple[str, ...]] = ("offset", "ridge", "relation")
 
-    ridge: Candidates = Field((1e-6, 30.0, 100.0), description="values to try for λ_1")
-    relation: Candidates = Field((0.01, 0.1, 1.0, 10.0, 100.0), description="values to try for λ_2")
-    rounds: int = Field(20, ge=1, description="turns of W and Ω, at most")
-    tolerance: float = Field(1e-3, gt=0, description="relative change of Ω at which the turns end")
+    ridge: Candidates = Field((1e-6, 10.0), description="values to try for λ_1")
+    relation: Candidates = Field((0.1, 1.0, 3.0, 10.0, 30.0, 100.0), description="values to try for λ_2")
+    rounds: int = Field(30, ge=1, description="turns of W and Ω")
 
     def fit(self, statistics: Statistics, tasks: tuple[TaskSpec, ...], parameters: Parameters) -> Fit:
         """By turns; the last covariance is that of the last weights."""
         columns = len(statistics.moment)
         omega = np.eye(columns) / columns
-        for _ in range(self.rounds):
+        for smoothing in np.geomspace(_FIRST, _LAST, self.rounds):
             weights = solve(statistics, _prior(omega, parameters["ridge"], parameters["relation"]))
-            before, omega = omega, _covariance(weights)
-            if np.linalg.norm(omega - before) <= self.tolerance * np.linalg.norm(before):
-                break
+            omega = _covariance(weights, float(smoothing))
         return Fit(weights, omega)
 
 
@@ -52,9 +54,11 @@ def _prior(omega: Array, ridge: float, relation: float) -> Array:
     return (basis * (scales / (ridge * scales + relation))) @ basis.T
 
 
-def _covariance(weights_CD: Array) -> Array:
-    """(W Wᵀ)^½ over its trace; no weights have no preference."""
-    basis, scales, _ = np.linalg.svd(weights_CD, full_matrices=False)
-    if not scales.any():
+def _covariance(weights_CD: Array, smoothing: float) -> Array:
+    """(W Wᵀ + ε² I)^½ over the trace of (W Wᵀ)^½; no weights have no preference."""
+    if not weights_CD.any():
         return np.eye(len(weights_CD)) / len(weights_CD)
-    return (basis * (scales / scales.sum())) @ basis.T
+    basis, values, _ = np.linalg.svd(weights_CD, full_matrices=True)
+    scales = np.zeros(len(basis))
+    scales[: len(values)] = values
+    return (basis * (np.hypot(scales, smoothing * scales[0]) / scales.sum())) @ basis.T
