@@ -6,7 +6,7 @@ Environment variables
   MTLBENCH_SANITIZE=address,undefined   instrument the C++; Python then runs with ASAN_OPTIONS=detect_leaks=0 and
                                 LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libubsan.so)"
   MTLBENCH_DEBUG=1              -O1 and assertions, for debuggers
-  TORCH_CUDA_ARCH_LIST          "9.0", "8.0;9.0+PTX" …; default: those of this machine's GPUs, else 9.0+PTX
+  TORCH_CUDA_ARCH_LIST          "9.0", "8.0;9.0+PTX" …; default: those of this machine's GPUs, else 8.0;9.0+PTX
   CXX, NVCC, MAX_JOBS           the compilers, and how many run at once
 Every .cpp under csrc/cpu and csrc/torch and every .cu in csrc/cuda is compiled: a new operation needs no line here.
 """
@@ -56,11 +56,11 @@ def cuda_home(nvcc: str) -> Path:
 
 
 def cuda_architectures() -> list[str]:
-    """As in TORCH_CUDA_ARCH_LIST; without it this machine's own, else Hopper and what follows."""
+    """As in TORCH_CUDA_ARCH_LIST; without it this machine's own, else Ampere, Hopper and what follows."""
     named = os.environ.get("TORCH_CUDA_ARCH_LIST", "").replace(" ", ";")
     if not named:
         seen = output_of("nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader")
-        named = ";".join(sorted(set(re.findall(r"^\d+\.\d+$", seen, re.MULTILINE)))) or "9.0+PTX"
+        named = ";".join(sorted(set(re.findall(r"^\d+\.\d+$", seen, re.MULTILINE)))) or "8.0;9.0+PTX"
     return [name for name in named.split(";") if name]
 
 

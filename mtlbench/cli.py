@@ -108,7 +108,7 @@ def report(folder: Path) -> None:
 @cli.command("list")
 @click.argument("room", required=False)
 def list_entries(room: str | None) -> None:
-    """List every problem, architecture, weighting, learner, engine, optimizer and schedule (or one ROOM of them)."""
+    """List every entry of every table, or of one ROOM: problems, architectures, weightings, optimizers ..."""
     from .runner.catalogue import catalogue
     from .runner.screen import show_catalogue
 

@@ -19,11 +19,12 @@ ALLOWED = {
     "fused_adam": {"core", "ops"},
     "optim": {"core", "ops", "measure", "store", "fused_adam"},
     "problems": {"core", "ops", "measure", "store"},
+    "penalties": {"core", "ops", "measure", "store"},
     "architectures": {"core", "ops", "measure", "store"},
     "weightings": {"core", "ops", "measure", "store"},
     "report": {"core", "store"},
 }
-ALLOWED["engine"] = {*ALLOWED["optim"], "optim", "problems", "architectures", "weightings"}
+ALLOWED["engine"] = {*ALLOWED["optim"], "optim", "penalties", "problems", "architectures", "weightings"}
 ALLOWED["learners"] = {*ALLOWED["engine"], "engine"}
 ALLOWED["runner"] = {*ALLOWED["learners"], "learners", "report"}
 ALLOWED["cli"] = {*ALLOWED["runner"], "runner"}
@@ -40,7 +41,14 @@ LIGHT_ROOMS = (
     "problems",
     "architectures",
     "weightings",
-    "optim.py",
+    "optim/__init__.py",
+    "optim/base.py",
+    "optim/sgd.py",
+    "optim/adaptive.py",
+    "optim/adam.py",
+    "optim/second_order.py",
+    "optim/schedules.py",
+    "penalties",
     "cli.py",
     "runner/plan.py",
 )

@@ -1,9 +1,11 @@
-"""Small problems of every form that core.task knows: shared rows, missing labels, one set per task, images, streams."""
+"""Small problems of every form that core.task knows: shared rows, missing labels, one set per task, images, streams,
+labels at every token or pixel."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -16,15 +18,33 @@ TASKS = (
 )
 NAMES = tuple(task.name for task in TASKS)
 FORMS = ("shared", "masked", "sets", "images", "stream")
+LENGTH, VOCABULARY, PIXELS = 6, 9, (4, 6)
+# Forms with labels at positions: padded token ids (two tasks of tokens, one of rows), one set of them per task, and
+# images (two tasks of pixels, one of them with unknown pixels, and one of pixels in some rows alone).
+POSITIONED = ("tokens", "token sets", "pixels")
+
+
+def tasks_of(form: str) -> tuple[TaskSpec, ...]:
+    """The three tasks in a form of FORMS or POSITIONED."""
+    kind, sign, total = TASKS
+    if form in ("tokens", "token sets"):
+        metrics, tags = ("chunk_f1", "accuracy"), ("O", "B-x", "I-x")
+        return (
+            replace(kind, positions=(LENGTH,), classes=tags, metrics=metrics),
+            replace(sign, positions=(LENGTH,)),
+            total,
+        )
+    return tuple(replace(task, positions=PIXELS) for task in TASKS) if form == "pixels" else TASKS
 
 
 def make(form: str = "shared", rows: int = 60, seed: int = 0) -> Data:
-    """Three learnable tasks (a class, a binary label, two values) on 6 inputs, in one of FORMS."""
-    shape = (1, 4, 6) if form == "images" else (6,)
-    per_task = dict.fromkeys(NAMES, shape) if form == "sets" else shape
+    """Three learnable tasks (a class, a binary label, two values) on 6 inputs, in one of FORMS or POSITIONED."""
+    shape = (1, *PIXELS) if form in ("images", "pixels") else (LENGTH,)
+    per_task = dict.fromkeys(NAMES, shape) if form in ("sets", "token sets") else shape
     parts = [_split(form, shape, size, seed + i) for i, size in enumerate((rows, rows // 2, rows // 2))]
     splits = [stream(part) if form == "stream" else part for part in parts]
-    return Data(Outline(TASKS, per_task, 2 * rows), *splits)
+    vocabulary = VOCABULARY if form.startswith("token") else 0
+    return Data(Outline(tasks_of(form), per_task, 2 * rows, vocabulary=vocabulary), *splits)
 
 
 def stream(split: Split) -> Stream:
@@ -45,12 +65,43 @@ def take(split: Split, rows: np.ndarray) -> Split:
 
 
 def _split(form: str, shape: tuple[int, ...], rows: int, seed: int) -> Split:
-    if form == "sets":
-        parts = [_shared(shape, max(2, rows >> t), seed + 10 * t) for t in range(len(NAMES))]
-        inputs = {name: part.inputs for name, part in zip(NAMES, parts, strict=True)}
-        return Split(inputs, {name: part.targets[name] for name, part in zip(NAMES, parts, strict=True)})
+    if form in ("sets", "token sets"):
+        draw = _tokens if form == "token sets" else partial(_shared, shape)
+        parts = {name: draw(max(2, rows >> t), seed + 10 * t) for t, name in enumerate(NAMES)}
+        masks = {name: part.masks[name] for name, part in parts.items() if name in part.masks}
+        inputs = {name: part.inputs for name, part in parts.items()}
+        return Split(inputs, {name: part.targets[name] for name, part in parts.items()}, masks)
+    if form == "tokens":
+        return _tokens(rows, seed)
+    if form == "pixels":
+        return _pixels(rows, seed)
     split = _shared(shape, rows, seed)
     return _hide(split, seed) if form == "masked" else split
+
+
+def _tokens(rows: int, seed: int) -> Split:
+    """Sentences of 1 to LENGTH tokens."""
+    chance = np.random.default_rng(seed)
+    lengths = chance.integers(1, LENGTH + 1, rows)
+    known = np.arange(LENGTH) < lengths[:, None]
+    ids = np.where(known, chance.integers(1, VOCABULARY, (rows, LENGTH)), 0)
+    values = np.stack([(ids > 4).sum(1) - 1.5, (ids == 1).sum(1)], axis=1).astype("float32")
+    targets = {"kind": ids % 3 * known, "sign": (ids > 4).astype("float32"), "sum.total": values}
+    return Split(ids, targets, {"kind": known, "sign": known})
+
+
+def _pixels(rows: int, seed: int) -> Split:
+    """Images whose pixels' labels follow from the pixel itself."""
+    chance = np.random.default_rng(seed)
+    images = chance.standard_normal((rows, 1, *PIXELS)).astype("float32")
+    pixels = images[:, 0]
+    known, kept = chance.random((rows, *PIXELS)) < 0.7, chance.random(rows) < 0.5
+    targets = {
+        "kind": np.where(known, np.digitize(pixels, (-0.5, 0.5)), 0),
+        "sign": np.where(kept[:, None, None], pixels > 0, 0).astype("float32"),
+        "sum.total": np.stack([pixels, -pixels], axis=1),
+    }
+    return Split(images, targets, {"kind": known, "sign": kept})
 
 
 def _shared(shape: tuple[int, ...], rows: int, seed: int) -> Split:

@@ -43,7 +43,14 @@ class Trunked(Architecture):
         return self
 
     def check(self, outline: Outline) -> list[str]:
-        """What makes the trunk impossible for the shape of the inputs."""
+        """What makes the trunk impossible for the tasks or the shape of the inputs."""
+        placed = [task.name for task in outline.tasks if task.positions]
+        if placed:
+            return [
+                f"trunk {self.trunk} gives one output a row, but {', '.join(placed)} have a label at every position"
+            ]
+        if outline.vocabulary:
+            return [f"trunk {self.trunk} expects numbers as inputs, got token ids"]
         if self.trunk != "cnn":
             return []
         problems = (self._check_image(where, shape) for where, shape in shapes(outline).items())

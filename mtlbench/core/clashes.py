@@ -52,9 +52,8 @@ def _signatures(variant: Variant) -> Iterator[tuple[str, ...]]:
     """What tells trials apart but for task and seed, once for each problem and engine; nothing for faulty variants."""
     if any(entry.config is None for entry in variant.entries if entry.used):
         return
-    parts = (variant.learner, variant.architecture, variant.weighting, variant.optimizer, variant.schedule)
     machine = (variant.device, str(variant.resources.config.cpus))
-    common = (*machine, *(entry.identity for entry in (*parts, variant.train)))
+    common = (*machine, *(entry.identity for entry in (*variant.parts, variant.train)))
     for problem in variant.problems:
         for engine in variant.engines:
             yield (problem.identity, engine.name, *common)

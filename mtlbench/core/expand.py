@@ -64,6 +64,7 @@ def _trial(
         engine=engine,
         optimizer=variant.optimizer.spec,
         schedule=variant.schedule.spec,
+        penalty=variant.penalty.spec,
         train=variant.train.spec,
         seed=seed,
         device=variant.device,
@@ -81,5 +82,4 @@ def _trial(
 
 def _own(variant: Variant) -> Iterator[str]:
     """Names of the entries whose code decides what a variant computes, the problem's apart."""
-    parts = (variant.learner, variant.architecture, variant.weighting, variant.optimizer, variant.schedule)
-    yield from (str(part.spec["name"]) for part in parts if part.used)
+    yield from (str(part.spec["name"]) for part in variant.parts if part.used)

@@ -1,10 +1,17 @@
-"""Metrics: each owns its direction and computes itself from predictions in NumPy (scikit-learn where it has one)."""
+"""Metrics: each owns its direction and computes itself from predictions in NumPy (scikit-learn where it has one).
+
+A metric is of one of three forms. Most see all labelled positions in one line, whatever rows they are from. Those that
+only count hits also compute themselves from a confusion matrix, so that no prediction need be kept. Those that depend
+on what stands beside what (spans of tags) see whole rows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from .chunks import chunk_f1
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,36 +21,52 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Metric:
-    """``compute(target, score)``: target is class indices [N] or values [N, K]; score is class scores [N, C], one
-    probability [N], or values [N, K] in the task's unit. ``unit`` is '%' for fractions shown in percent, '' for the
-    task's own unit, '1' for pure numbers.
+    """``compute(target, score)``: target is class indices [M] or values [M, K] of the M labelled positions (rows, where
+    a row has one label); score is class scores [M, C], one probability [M], or values [M, K] in the task's unit.
+
+    counted(confusion)  the same from the confusion matrix int64 [C, C] (rows: target, columns: prediction; binary
+                        tasks have C = 2), or None where counts are not enough
+    of_rows             whether ``compute(target, predicted, classes)`` sees class indices int64 [N, *positions] of
+                        whole rows instead, target -1 where the label is unknown, and the names of the classes
+    unit                '%' for fractions shown in percent, '' for the task's own unit, '1' for pure numbers
     """
 
     name: str
     higher_is_better: bool
     unit: str
-    compute: Callable[[Array, Array], float]
+    compute: Callable[..., float]
+    counted: Callable[[Array], float] | None = None
+    of_rows: bool = False
 
 
-def _labels(score: Array) -> Array:
-    return score.argmax(1) if score.ndim == 2 else (score > 0.5).astype("int64")
+def of_counts(name: str, counted: Callable[[Array], float]) -> Metric:
+    """A metric in percent, the higher the better, that a confusion matrix decides."""
+
+    def compute(target: Array, score: Array) -> float:
+        import numpy as np
+
+        predicted = score.argmax(1) if score.ndim == 2 else score > 0.5
+        classes = score.shape[1] if score.ndim == 2 else 2
+        pairs = target.astype("int64") * classes + predicted
+        return counted(np.bincount(pairs, minlength=classes**2).reshape(classes, classes))
+
+    return Metric(name, True, "%", compute, counted)
 
 
-def _accuracy(target: Array, score: Array) -> float:
-    return float((_labels(score) == target).mean() * 100)
+def _accuracy(confusion: Array) -> float:
+    return float(confusion.trace() / confusion.sum() * 100)
 
 
-def _balanced_accuracy(target: Array, score: Array) -> float:
-    """Mean recall over the classes present in ``target``."""
-    predicted = _labels(score)
-    recalls = [float((predicted[target == c] == c).mean()) for c in sorted(set(target.tolist()))]
-    return 100 * sum(recalls) / len(recalls)
+def _balanced_accuracy(confusion: Array) -> float:
+    """Mean recall over the classes present in the target."""
+    present = confusion.sum(1) > 0
+    return float((confusion.diagonal()[present] / confusion.sum(1)[present]).mean() * 100)
 
 
-def _macro_f1(target: Array, score: Array) -> float:
-    from sklearn.metrics import f1_score
-
-    return float(f1_score(target, _labels(score), average="macro", zero_division=0.0) * 100)
+def _macro_f1(confusion: Array) -> float:
+    """Mean over the classes present in target or prediction of 2 hits / (labelled + predicted)."""
+    both = confusion.sum(0) + confusion.sum(1)
+    return float((2 * confusion.diagonal()[both > 0] / both[both > 0]).mean() * 100)
 
 
 def _auc(target: Array, score: Array) -> float:
@@ -82,13 +105,14 @@ def _cosine_similarity(target: Array, score: Array) -> float:
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("accuracy", True, "%", _accuracy),
-        Metric("balanced_accuracy", True, "%", _balanced_accuracy),
-        Metric("macro_f1", True, "%", _macro_f1),
+        of_counts("accuracy", _accuracy),
+        of_counts("balanced_accuracy", _balanced_accuracy),
+        of_counts("macro_f1", _macro_f1),
         Metric("auc", True, "%", _auc),
         Metric("rmse", False, "", _rmse),
         Metric("mae", False, "", _mae),
         Metric("r2", True, "1", _r2),
         Metric("cosine_similarity", True, "1", _cosine_similarity),
+        Metric("chunk_f1", True, "%", chunk_f1, of_rows=True),
     )
 }

@@ -54,7 +54,7 @@ class Registry(Mapping[str, str]):
     @property
     def noun(self) -> str:
         """The singular of the room's name, for messages."""
-        return {"architectures": "architecture", "optimizers": "optimizer"}.get(self.room, self.room.removesuffix("s"))
+        return {"penalties": "penalty"}.get(self.room, self.room.removesuffix("s"))
 
     @cached_property
     def _rows(self) -> dict[str, str]:

@@ -26,6 +26,7 @@ KEYS: dict[str, str] = {
     "engines": "a list of engines; every method runs on each of them",
     "optimizer": "an optimizer: a name, or a mapping with a name and its parameters",
     "schedule": "a learning-rate schedule: a name, or a mapping with a name and its parameters",
+    "penalty": "a penalty rho R(theta) on the weights: a name, or a mapping with a name and its parameters",
     "weighting": "a weighting: a name, or a mapping with a name and its parameters",
     "learner": "a learner: a name, or a mapping with a name and its parameters",
     "train": "how long to train, and in what batches",
@@ -36,7 +37,8 @@ KEYS: dict[str, str] = {
 }
 # What a method may change, in the order in which resolved suites show it.
 CHOICES = (
-    "problem", "learner", "architecture", "weighting", "engines", "optimizer", "schedule", "train", "resources",
+    "problem", "learner", "architecture", "weighting", "engines", "optimizer", "schedule", "penalty", "train",
+    "resources",
 )  # fmt: skip
 MACHINERY = tuple(key for key in CHOICES if key not in ("problem", "learner", "resources"))  # a learner may use it or not
 REQUIRED = ("problem", "architecture", "optimizer")
@@ -45,6 +47,7 @@ DEFAULTS: dict[str, Any] = {
     "weighting": {"name": "equal"},
     "engines": ["eager"],
     "schedule": {"name": "constant"},
+    "penalty": {"name": "none"},
     "train": {},
     "resources": {},
 }
@@ -106,14 +109,19 @@ class Variant:
     engines: tuple[Entry, ...]
     optimizer: Entry
     schedule: Entry
+    penalty: Entry
     train: Entry
     resources: Entry
 
     @property
+    def parts(self) -> tuple[Entry, ...]:
+        """What decides, with problem, engine and ``train``, what a trial computes."""
+        return (self.learner, self.architecture, self.weighting, self.optimizer, self.schedule, self.penalty)
+
+    @property
     def entries(self) -> tuple[Entry, ...]:
         """All that it is made of."""
-        single = (self.learner, self.architecture, self.weighting, self.optimizer, self.schedule, self.train)
-        return (*self.problems, *self.engines, *single, self.resources)
+        return (*self.problems, *self.engines, *self.parts, self.train, self.resources)
 
     @property
     def device(self) -> str:

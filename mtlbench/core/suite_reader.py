@@ -21,7 +21,7 @@ from .uses import refuse_unused, refuse_useless, require, require_of_baseline, u
 from .yaml_reader import read_yaml
 
 _BASELINE_KEYS = ("label", *(key for key in CHOICES if key != "problem"))
-_ENTRIES = ("learner", "architecture", "weighting", "optimizer", "schedule")
+_ENTRIES = ("learner", "architecture", "weighting", "optimizer", "schedule", "penalty")
 
 
 def read_suite(
@@ -183,6 +183,7 @@ class _Draft:
             engines=(unused["engines"],) if "engines" in unused else self._engines(node["engines"]),
             optimizer=entry("optimizer"),
             schedule=entry("schedule"),
+            penalty=entry("penalty"),
             train=unused.get("train") or self.checker.section("train", node["train"], Train, partial),
             resources=self.checker.section("resources", node["resources"], Resources, partial),
         )

@@ -101,7 +101,8 @@ class Split:
     targets  {task: int64 [N] for cross_entropy, float32 [N] for bce_with_logits, float32 [N, outputs] otherwise},
              with the task's positions as further dimensions.
     masks    {task: bool [N] or [N, *positions]}, True where the label is known; a task without an entry is fully
-             labelled. Hidden targets hold 0, never NaN. With one input set per task, masks are of positions alone.
+             labelled. Hidden targets hold 0, never NaN. With one input set per task, masks are of positions alone,
+             and each row of a task has a labelled one.
     """
 
     inputs: Inputs
@@ -118,14 +119,24 @@ class Split:
     def only(self, names: tuple[str, ...]) -> Split:
         """The rows that carry a label of at least one of these tasks, without the other tasks' labels."""
         targets = {name: self.targets[name] for name in names}
-        if isinstance(self.inputs, Mapping):
-            return Split({name: self.inputs[name] for name in names}, targets, {})
         masks = {name: self.masks[name] for name in names if name in self.masks}
-        if len(masks) < len(names) or not masks:
+        if isinstance(self.inputs, Mapping):
+            return Split({name: self.inputs[name] for name in names}, targets, masks)
+        rows = self.labelled(names)
+        if rows is None:
             return Split(self.inputs, targets, masks)
-        rows = sum(mask.astype("int64") for mask in masks.values()) > 0
         kept = {name: mask[rows] for name, mask in masks.items() if not mask[rows].all()}
         return Split(self.inputs[rows], {name: rows_t[rows] for name, rows_t in targets.items()}, kept)
+
+    def labelled(self, names: tuple[str, ...]) -> Array | None:
+        """Which rows of shared inputs carry a label of at least one of these tasks, bool [N]; None where all do."""
+        import numpy as np
+
+        masks = [self.masks[name] for name in names if name in self.masks]
+        if len(masks) < len(names) or not masks:
+            return None
+        rows = np.any([mask.reshape(len(mask), -1).any(axis=1) for mask in masks], axis=0)
+        return None if rows.all() else rows
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ class Trial:
     data: str = ""  # SHA-256 of the problem's files, so that changed data is a changed trial
     code: str = ""  # SHA-256 of the source of the user's own entries, so that changed code is a changed trial
     kind: str = "train"
+    penalty: Spec = field(default_factory=lambda: {"name": "none"})
     suite: str = ""
     problem_label: str = ""  # the user's own name for the problem, which two tables read by one entry need
     method: str = ""

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 class Batch(NamedTuple):
     """Rows of one step; lists are in the order of the tasks.
 
-    masks is None where every label is known; ``counts`` [T] are labelled rows per task, float32 on the device;
-    ``rows`` is the number of rows the model sees.
+    masks is None where every label is known; a mask is [rows] or [rows, *positions]. ``counts`` [T] are labelled rows
+    per task, float32 on the device; a row with a label at every position counts as its share of labelled positions,
+    so that means over batches weighted with counts are means over labelled positions. ``rows`` is the number of rows
+    the model sees.
     """
 
     inputs: Tensor | dict[str, Tensor]
@@ -62,13 +64,13 @@ class SharedBatches(Batches):
     def __init__(self, split: Split, tasks: tuple[str, ...], batch_size: int, seed: int, device: torch.device) -> None:
         self.batch_size, self.seed, self.device = batch_size, seed, device
         self.size = split.size
-        self.kept = _labelled(split, tasks)
+        kept = split.labelled(tasks)
+        self.kept = None if kept is None else torch.from_numpy(kept)
         part = split.only(tasks)
         assert not isinstance(part.inputs, Mapping)
         self.inputs = to_tensor(part.inputs, device)
         self.targets = [to_tensor(part.targets[name], device) for name in tasks]
-        self.masked = [name in part.masks for name in tasks]
-        self.known = _known(part, tasks, device) if part.masks else None
+        self.masks = _Masks(part, tasks, device) if part.masks else None
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of epoch ``number``."""
@@ -78,12 +80,10 @@ class SharedBatches(Batches):
         for rows in order.to(self.device).split(self.batch_size) if len(order) else ():
             inputs = self.inputs.index_select(0, rows)
             targets = [target.index_select(0, rows) for target in self.targets]
-            if self.known is None:
+            if self.masks is None:
                 yield Batch(inputs, targets, None, _counts((len(rows),) * len(targets), self.device), len(rows))
             else:
-                known = self.known.index_select(0, rows)
-                masks = [known[:, t] if masked else None for t, masked in enumerate(self.masked)]
-                yield Batch(inputs, targets, masks, known.sum(0, dtype=torch.float32), len(rows))
+                yield Batch(inputs, targets, *self.masks.take(rows), len(rows))
 
 
 class TaskBatches(Batches):
@@ -99,16 +99,17 @@ class TaskBatches(Batches):
         self.seed, self.device, self.steps = seed, device, -(-part.size // batch_size)
         self.inputs = {name: to_tensor(part.inputs[name], device) for name in tasks}
         self.targets = {name: to_tensor(part.targets[name], device) for name in tasks}
+        self.masks = {name: to_tensor(mask, device) for name, mask in part.masks.items()}
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of epoch ``number``."""
         pieces = [self._pieces(name, number) for name in self.inputs]
         for rows_of_step in zip(*pieces, strict=True):
             by_task = dict(zip(self.inputs, rows_of_step, strict=True))
-            sizes = tuple(map(len, rows_of_step))
             inputs = {name: self.inputs[name].index_select(0, rows) for name, rows in by_task.items()}
             targets = [self.targets[name].index_select(0, rows) for name, rows in by_task.items()]
-            yield Batch(inputs, targets, None, _counts(sizes, self.device), sum(sizes))
+            masks = {name: mask.index_select(0, by_task[name]) for name, mask in self.masks.items()}
+            yield _batch_of_sets(inputs, targets, masks)
 
     def _pieces(self, name: str, number: int) -> list[Tensor]:
         size = len(self.inputs[name])
@@ -138,32 +139,60 @@ def stream_batch(part: Split, tasks: tuple[str, ...], device: torch.device) -> B
     targets = [to_tensor(part.targets[name], device) for name in tasks]
     if isinstance(part.inputs, Mapping):
         by_task = {name: to_tensor(part.inputs[name], device) for name in tasks}
-        sizes = tuple(map(len, by_task.values()))
-        return Batch(by_task, targets, None, _counts(sizes, device), sum(sizes))
+        return _batch_of_sets(by_task, targets, {name: to_tensor(part.masks[name], device) for name in part.masks})
     inputs = to_tensor(part.inputs, device)
     if not part.masks:
         return Batch(inputs, targets, None, _counts((len(inputs),) * len(tasks), device), len(inputs))
-    known = _known(part, tasks, device)
-    masks = [known[:, t] if name in part.masks else None for t, name in enumerate(tasks)]
-    return Batch(inputs, targets, masks, known.sum(0, dtype=torch.float32), len(inputs))
+    return Batch(inputs, targets, *_Masks(part, tasks, device).take(), len(inputs))
+
+
+def _batch_of_sets(inputs: dict[str, Tensor], targets: list[Tensor], by_task: Mapping[str, Tensor]) -> Batch:
+    """A batch with one set of inputs per task, and the masks of some."""
+    sizes = tuple(map(len, inputs.values()))
+    counts = _counts(sizes, targets[0].device)
+    if not by_task:
+        return Batch(inputs, targets, None, counts, sum(sizes))
+    masks = [by_task.get(name) for name in inputs]
+    shares = [size if mask is None else _shares(mask).sum() for mask, size in zip(masks, counts, strict=True)]
+    return Batch(inputs, targets, masks, torch.stack(shares), sum(sizes))
+
+
+class _Masks:
+    """The masks of shared rows. Masks of rows stand side by side in one tensor, so that a batch takes them in one pass
+    however many tasks there are; masks of positions are taken one by one."""
+
+    def __init__(self, part: Split, tasks: tuple[str, ...], device: torch.device) -> None:
+        masks = [part.masks.get(name) for name in tasks]
+        everything = np.ones(part.size, dtype=bool)
+        of_rows = [everything if mask is None or mask.ndim > 1 else mask for mask in masks]
+        self.of_rows = to_tensor(np.stack(of_rows, axis=1), device)
+        self.of_positions = {t: to_tensor(m, device) for t, m in enumerate(masks) if m is not None and m.ndim > 1}
+        self.masked = [mask is not None for mask in masks]
+        self.shares = self.of_rows.float()
+        for t, mask in self.of_positions.items():
+            self.shares[:, t] = _shares(mask)
+
+    def take(self, rows: Tensor | None = None) -> tuple[list[Tensor | None], Tensor]:
+        """Masks and counts of some rows, or of all."""
+        of_rows = _taken(self.of_rows, rows)
+        masks = [of_rows[:, t] if masked else None for t, masked in enumerate(self.masked)]
+        for t, mask in self.of_positions.items():
+            masks[t] = _taken(mask, rows)
+        return masks, _taken(self.shares, rows).sum(0)
+
+
+def _taken(values: Tensor, rows: Tensor | None) -> Tensor:
+    return values if rows is None else values.index_select(0, rows)
+
+
+def _shares(mask: Tensor) -> Tensor:
+    """The share of labelled positions of each row, float32 [N]."""
+    return mask.flatten(1).float().mean(1)
 
 
 def to_tensor(array: Array, device: torch.device) -> Tensor:
     """The array on the device, without a copy where it can be shared."""
     return torch.from_numpy(np.require(array, requirements=["C", "W"])).to(device)
-
-
-def _labelled(split: Split, tasks: tuple[str, ...]) -> Tensor | None:
-    """Which rows carry a label of at least one task [N]; None if all do."""
-    if any(name not in split.masks for name in tasks):
-        return None
-    return torch.from_numpy(np.any([split.masks[name] for name in tasks], axis=0))
-
-
-def _known(part: Split, tasks: tuple[str, ...], device: torch.device) -> Tensor:
-    """Which labels are known [N, T]."""
-    everything = np.ones(part.size, dtype=bool)
-    return to_tensor(np.stack([part.masks.get(name, everything) for name in tasks], axis=1), device)
 
 
 def _permutation(size: int, seed: int) -> Tensor:

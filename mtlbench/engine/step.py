@@ -12,8 +12,10 @@ from torch import Tensor
 from ..core.errors import UnavailableError
 from ..core.task import Outline
 from ..ops import per_task_losses, task_losses
+from ..penalties.base import Free, Penalty
 from ..weightings.base import Need, Weighting
 from .batches import Batch
+from .closure import Objective, evaluates_again
 from .model import Model
 from .table import Engine
 
@@ -25,15 +27,26 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
 
 
 class Step:
-    """theta <- update(theta, sum_t lambda_t grad L_t(theta)), lambda from the weighting. No value leaves the device."""
+    """theta <- update(theta, sum_t lambda_t grad L_t(theta) + rho grad R(theta)), lambda from the weighting, rho R from
+    the penalty. No value leaves the device, unless the optimizer searches along a line.
+    """
 
     def __init__(
-        self, engine: Engine, model: Model, outline: Outline, weighting: Weighting, state: Any, optimizer: Any
+        self,
+        engine: Engine,
+        model: Model,
+        outline: Outline,
+        weighting: Weighting,
+        state: Any,
+        optimizer: Any,
+        penalty: Penalty | None = None,
     ) -> None:
         if weighting.needs & (Need.GRAMIAN | Need.JACOBIAN):
             raise UnavailableError(f"{type(weighting).__name__} needs the tasks' gradients, and no engine gives them")
-        self.weighting, self.state, self.optimizer = weighting, state, optimizer
+        self.engine, self.weighting, self.state, self.optimizer = engine, weighting, state, optimizer
         self.losses = _wrap(engine, _losses_of(engine, model, outline))
+        self.penalty = partial((penalty or Free()).term, model.shared, list(model.own))
+        self.searches = evaluates_again(optimizer)
         self.seen = torch.ones(len(outline.tasks), device=next(model.parameters()).device)
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -41,8 +54,15 @@ class Step:
         self.optimizer.zero_grad()
         losses = self.losses(batch.inputs, batch.targets, batch.masks)
         weights, self.state = self.weighting.weigh(self._shown(losses, batch), self.state)
-        losses.backward(weights)  # a vector-Jacobian product: sum_t lambda_t grad L_t in one pass
-        self.optimizer.step()
+        if self.searches:
+            again = partial(self.losses, batch.inputs, batch.targets, batch.masks)
+            self.optimizer.step(Objective(again, weights, self.penalty, self.optimizer))
+        else:
+            losses.backward(weights)  # a vector-Jacobian product: sum_t lambda_t grad L_t in one pass
+            penalty = self.penalty()
+            if penalty is not None:
+                penalty.backward()  # adds rho grad R
+            self.optimizer.step()
         if Need.LOSSES_AFTER in self.weighting.needs:
             with torch.no_grad():
                 after = self.losses(batch.inputs, batch.targets, batch.masks)
@@ -71,7 +91,7 @@ def _losses_of(engine: Engine, model: Model, outline: Outline) -> Callable[..., 
 
 
 def _wrap(engine: Engine, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    if engine.choices.wrapper == "none":
+    if engine.choices.wrapper != "compile":
         return function
     # Random numbers as eager draws them, so that dropout is the same under every engine.
     return torch.compile(function, fullgraph=True, options={"fallback_random": True})

@@ -18,7 +18,7 @@ class Choices(NamedTuple):
     losses: Literal["reference", "kernel"]  # who computes the T task losses
     combination: Literal["backward"]  # backward: sum_t lambda_t grad L_t in one backward pass
     update: Literal["loop", "foreach", "fused", "kernel"]  # how torch.optim walks over the parameters, or our kernel
-    wrapper: Literal["none", "compile"]  # what is put around forward pass and losses
+    wrapper: Literal["none", "compile", "graph"]  # compile: forward pass and losses; graph: records the whole step
     summary: str
 
 
@@ -28,6 +28,9 @@ ROWS = {
     "torch_fused": Choices("reference", "backward", "fused", "none", "Eager, with torch's fused optimizer."),
     "fused": Choices(
         "kernel", "backward", "kernel", "none", "mtlbench's kernels: all losses in one pass, Adam in one."
+    ),
+    "fused_graph": Choices(
+        "kernel", "backward", "kernel", "graph", "The fused step, recorded whole as one CUDA graph."
     ),
     "compiled": Choices("reference", "backward", "fused", "compile", "torch.compile around forward pass and losses."),
 }
@@ -41,6 +44,8 @@ class Engine(Config):
 
     def check(self, device: str) -> list[str]:
         """What makes this engine impossible on a device ("cpu" or "cuda"), each in one sentence."""
+        if self.choices.wrapper == "graph" and device != "cuda":
+            return ["expected CUDA, which alone has graphs, got the CPU: set resources.gpus: 1, or choose engine fused"]
         if self.choices.wrapper != "compile":
             return []
         if device == "cpu" and not any(map(shutil.which, (os.environ.get("CXX", "g++"), "g++", "clang++"))):

@@ -17,6 +17,7 @@ from ..core.suite import MACHINERY
 from ..core.task import Data, Outline
 from ..engine.table import Engine
 from ..optim import Optimizer, Schedule
+from ..penalties.base import Free, Penalty
 from ..weightings.base import Weighting
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Job:
     seed: int
     device: torch.device
     deadline: float = float("inf")
+    penalty: Penalty = Free()  # noqa: RUF009 (frozen)
 
     def check_deadline(self, where: str) -> None:
         """Raises TimedOut past the deadline; learners call it at every step."""

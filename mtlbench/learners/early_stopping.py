@@ -1,8 +1,9 @@
-"""Early stopping on the validation split, with the best epoch's weights."""
+"""The score of an epoch on the validation split, and early stopping by it, with the best epoch's weights."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from statistics import fmean
 
 import torch
@@ -12,29 +13,36 @@ from ..core.settings import EarlyStopping
 from ..engine.model import Model
 
 
-class BestEpoch:
-    """Follows the score of ``core.settings.EarlyStopping``; without settings, the last epoch is the best.
+def relative_score(losses: Mapping[str, float], first: Mapping[str, float]) -> float:
+    """The score of ``core.settings.EarlyStopping``, lower being better; infinite where no task has a label.
 
-    The initial weights give the denominators and are no candidate.
+    ``first`` holds the losses at the initial weights, which are the denominators.
     """
+    return fmean([losses[name] / loss for name, loss in first.items() if loss > 0] or [inf])
 
-    def __init__(self, settings: EarlyStopping | None, model: Model, initial: Mapping[str, float]) -> None:
+
+def check_scored(first: Mapping[str, float]) -> None:
+    """Raise where no epoch can have a score."""
+    if not any(loss > 0 for loss in first.values()):
+        raise MtlbenchError(
+            "early stopping (or a schedule by score) expects labelled rows in the validation split, got none: "
+            "give the problem a validation split, or remove train.early_stopping and choose another schedule"
+        )
+
+
+class BestEpoch:
+    """Follows the score; without settings, the last epoch is the best. The initial weights are no candidate."""
+
+    def __init__(self, settings: EarlyStopping | None, model: Model) -> None:
         self.settings, self.model = settings, model
-        self.initial = {name: loss for name, loss in initial.items() if loss > 0}
-        if settings and not self.initial:
-            raise MtlbenchError(
-                "early stopping expects labelled rows in the validation split, got none: "
-                "give the problem a validation split, or remove train.early_stopping"
-            )
-        self.epoch, self.score = 0, float("inf")
+        self.epoch, self.score = 0, inf
         self.weights: dict[str, torch.Tensor] = {}  # parameters and buffers
 
-    def update(self, epoch: int, losses: Mapping[str, float]) -> bool:
-        """Take note of an epoch's validation losses; True when training should stop."""
+    def update(self, epoch: int, score: float) -> bool:
+        """Take note of an epoch's score; True when training should stop."""
         if self.settings is None:
             self.epoch = epoch
             return False
-        score = fmean(losses[name] / first for name, first in self.initial.items())
         if score < self.score - self.settings.min_delta:
             self.epoch, self.score = epoch, score
             self.weights = {name: value.detach().clone() for name, value in self.model.state_dict().items()}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -16,17 +16,11 @@ from ..engine.model import Model
 from ..ops import per_task_losses
 
 if TYPE_CHECKING:
+    from ..core.metrics import Metric
     from ..core.task import Array
 
 _CLASSES = ("cross_entropy", "bce_with_logits")
-
-
-class Labels(NamedTuple):
-    """Targets of a whole split by task: tensors for losses; NumPy, in the task's unit, of labelled rows for metrics."""
-
-    targets: list[Tensor]
-    masks: list[Tensor | None]
-    truths: list[Array]
+_NO_LABEL = -1
 
 
 class Evaluator:
@@ -36,9 +30,7 @@ class Evaluator:
         self.outline, self.batch_size, self.device = outline, batch_size, device
         self.split = split.only(outline.names)
         if isinstance(self.split, Split):
-            whole = stream_batch(self.split, outline.names, device)
-            self.chunks = list(_chunks(whole.inputs, self.split.size, batch_size))
-            self.labels = _labels(outline, [whole])
+            self.batches = [stream_batch(part, outline.names, device) for part in _pieces(self.split, batch_size)]
 
     @torch.inference_mode()
     def records(self, model: Model, name: str, step: int, main_only: bool = False) -> list[Record]:
@@ -46,92 +38,128 @@ class Evaluator:
         if not self.split.size:
             return []
         model.eval()
-        outputs, labels = self._predict(model)
+        scores = [_Score(task, main_only) for task in self.outline.tasks]
         kinds = [task.loss for task in self.outline.tasks]
-        losses = per_task_losses(outputs, labels.targets, kinds, masks=labels.masks).tolist()
-        found = []
-        for t, task in enumerate(self.outline.tasks):
-            if not len(labels.truths[t]):
-                continue
-            found.append(Record("loss", losses[t], name, task.name, higher_is_better=False, step=step))
-            score = _scores(task, _known(outputs[t], labels.masks[t]))
-            for metric in task.metrics[:1] if main_only else task.metrics:
-                value = METRICS[metric].compute(labels.truths[t], score)
-                found.append(_record(task, metric, value, name, step))
-        return found
+        sums, counts = torch.zeros(2, len(kinds), dtype=torch.float64, device=self.device)
+        for batch in self._read():
+            found = model(batch.inputs)
+            outputs = [found[task.name] for task in self.outline.tasks]
+            losses = per_task_losses(outputs, batch.targets, kinds, ignore_index=None, masks=batch.masks)
+            sums += losses.double() * batch.counts
+            counts += batch.counts
+            for t, score in enumerate(scores):
+                score.add(batch.targets[t], outputs[t], batch.masks[t] if batch.masks else None)
+        losses_and_counts = zip((sums / counts).tolist(), counts.tolist(), scores, strict=True)
+        return [
+            record
+            for loss, count, score in losses_and_counts
+            if count
+            for record in score.records(loss, name, step)
+        ]  # fmt: skip
 
-    def _predict(self, model: Model) -> tuple[list[Tensor], Labels]:
-        """Outputs and labels of the whole split."""
+    def _read(self) -> Iterator[Batch]:
         if isinstance(self.split, Split):
-            outputs = [model(inputs) for inputs in self.chunks]
-            labels = self.labels
+            yield from self.batches
         else:
-            outputs, read = [], []
             for part in self.split.batches(self.batch_size, None):
-                batch = stream_batch(part, self.outline.names, self.device)
-                outputs.append(model(batch.inputs))
-                read.append(batch._replace(inputs={}))
-            labels = _labels(self.outline, read)
-        return [torch.cat([part[name] for part in outputs]) for name in self.outline.names], labels
+                yield stream_batch(part, self.outline.names, self.device)
 
 
-def _chunks(inputs: Tensor | dict[str, Tensor], size: int, batch_size: int) -> Iterator[Tensor | dict[str, Tensor]]:
-    """Consecutive pieces of at most ``batch_size`` rows (of every task)."""
-    for low in range(0, size, batch_size):
-        piece = slice(low, low + batch_size)
-        if isinstance(inputs, Mapping):
-            yield {name: rows[piece] for name, rows in inputs.items()}
+class _Score:
+    """What the metrics of one task need of a split, gathered batch by batch.
+
+    Metrics that a confusion matrix decides need no more than that, so that images of labels are never kept; others
+    need all predictions.
+    """
+
+    def __init__(self, task: TaskSpec, main_only: bool) -> None:
+        self.task = task
+        self.metrics = [METRICS[name] for name in (task.metrics[:1] if main_only else task.metrics)]
+        self.confusion: Tensor | None = None
+        self.rows: list[tuple[Array, Array]] = []  # of whole rows, class indices
+        self.line: list[tuple[Array, Array]] = []  # of all labelled positions
+        self.needs_rows = any(metric.of_rows for metric in self.metrics)
+        self.needs_line = any(not metric.of_rows and metric.counted is None for metric in self.metrics)
+
+    def add(self, target: Tensor, output: Tensor, mask: Tensor | None) -> None:
+        """Take note of one batch."""
+        if self.task.loss not in _CLASSES:
+            values = _in_line(target, mask, spans=True), _in_line(output, mask, spans=True)
+            self.line.append((self._in_unit(values[0]), self._in_unit(values[1])))
+            return
+        spans = self.task.loss == "cross_entropy"
+        predicted = output.argmax(1) if spans else (output > 0).long()
+        if self.needs_rows:
+            whole = target.long() if mask is None else target.long().masked_fill(~_spread(mask, target), _NO_LABEL)
+            self.rows.append((whole.cpu().numpy(), predicted.cpu().numpy()))
+        if self.needs_line:
+            score = output.softmax(1) if spans else output.sigmoid()
+            self.line.append((_in_line(target, mask).cpu().numpy(), _in_line(score, mask, spans).cpu().numpy()))
         else:
-            yield inputs[piece]
+            self._count(_in_line(target.long(), mask), _in_line(predicted, mask))
+
+    def _count(self, target: Tensor, predicted: Tensor) -> None:
+        classes = max(self.task.outputs, 2)
+        counts = torch.bincount(target * classes + predicted, minlength=classes**2).view(classes, classes)
+        self.confusion = counts if self.confusion is None else self.confusion + counts
+
+    def records(self, loss: float, split: str, step: int) -> Iterator[Record]:
+        """The loss and all metrics."""
+        yield Record("loss", loss, split, self.task.name, higher_is_better=False, step=step)
+        line, rows = _joined(self.line), _joined(self.rows)
+        confusion = None if self.confusion is None else self.confusion.cpu().numpy()
+        for metric in self.metrics:
+            if metric.of_rows:
+                value = metric.compute(*rows, self.task.classes)
+            elif metric.counted is not None and confusion is not None:
+                value = metric.counted(confusion)
+            else:
+                value = metric.compute(*line)
+            yield self._record(metric, value, split, step)
+
+    def _record(self, metric: Metric, value: float, split: str, step: int) -> Record:
+        return Record(
+            metric.name,
+            value,
+            split,
+            self.task.name,
+            metric.unit or self.task.unit,
+            metric.higher_is_better,
+            step,
+            metric.name == self.task.main_metric,
+        )
+
+    def _in_unit(self, values: Tensor) -> Array:
+        return values.double().cpu().numpy() * self.task.scale + self.task.offset
 
 
-def _labels(outline: Outline, batches: list[Batch]) -> Labels:
-    """The labels of some batches together."""
-    targets, masks, truths = [], [], []
-    for t, task in enumerate(outline.tasks):
-        target = torch.cat([batch.targets[t] for batch in batches])
-        mask = torch.cat([_mask(batch, t) for batch in batches]) if any(b.masks for b in batches) else None
-        truth = _known(target, mask)
-        targets.append(target)
-        masks.append(mask)
-        truths.append(_in_unit(task, truth) if task.loss not in _CLASSES else truth.cpu().numpy())
-    return Labels(targets, masks, truths)
+def _pieces(split: Split, batch_size: int) -> Iterator[Split]:
+    """Consecutive pieces of at most ``batch_size`` rows (of every task), without copies."""
+    for low in range(0, split.size, batch_size):
+        piece = slice(low, low + batch_size)
+        inputs = split.inputs
+        yield Split(
+            {name: rows[piece] for name, rows in inputs.items()} if isinstance(inputs, Mapping) else inputs[piece],
+            {name: target[piece] for name, target in split.targets.items()},
+            {name: mask[piece] for name, mask in split.masks.items()},
+        )
 
 
-def _mask(batch: Batch, t: int) -> Tensor:
-    """The mask of task t, also where every label is known."""
-    mask = batch.masks[t] if batch.masks else None
+def _in_line(values: Tensor, mask: Tensor | None, spans: bool = False) -> Tensor:
+    """The labelled positions one after the other, [M] or, where dimension 1 spans classes or values, [M, C]."""
+    line = values.movedim(1, -1) if spans else values
+    positions = line.ndim - spans
     if mask is not None:
-        return mask
-    return torch.ones(len(batch.targets[t]), dtype=torch.bool, device=batch.targets[t].device)
+        return line[_spread(mask, line[..., 0] if spans else line)]
+    return line.flatten(0, positions - 1)
 
 
-def _known(rows: Tensor, mask: Tensor | None) -> Tensor:
-    return rows if mask is None else rows[mask]
+def _spread(mask: Tensor, like: Tensor) -> Tensor:
+    """A mask of rows, or of positions, as one of positions."""
+    return mask.reshape([*mask.shape, *[1] * (like.ndim - mask.ndim)]).expand(like.shape)
 
 
-def _scores(task: TaskSpec, output: Tensor) -> Array:
-    """What metrics expect: class probabilities, or values in the task's unit."""
-    if task.loss == "cross_entropy":
-        return output.softmax(1).cpu().numpy()
-    if task.loss == "bce_with_logits":
-        return output.sigmoid().cpu().numpy()
-    return _in_unit(task, output)
+def _joined(parts: Sequence[tuple[Array, Array]]) -> tuple[Array, ...]:
+    import numpy as np
 
-
-def _in_unit(task: TaskSpec, values: Tensor) -> Array:
-    return values.double().cpu().numpy() * task.scale + task.offset
-
-
-def _record(task: TaskSpec, metric: str, value: float, split: str, step: int) -> Record:
-    found = METRICS[metric]
-    return Record(
-        metric,
-        value,
-        split,
-        task.name,
-        found.unit or task.unit,
-        found.higher_is_better,
-        step,
-        metric == task.main_metric,
-    )
+    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))

@@ -11,11 +11,12 @@ from torch import Tensor
 from ..core.errors import MtlbenchError
 from ..core.record import Record
 from ..engine.batches import training_batches
+from ..engine.graph import graphed
 from ..engine.model import Model
 from ..engine.step import Step
 from ..measure.clock import now
 from .base import Diverged, Job
-from .early_stopping import BestEpoch
+from .early_stopping import BestEpoch, check_scored, relative_score
 from .evaluate import Evaluator
 
 
@@ -30,9 +31,11 @@ class Training:
         self.optimizer = job.optimizer.build(
             self.model.parameters(), job.weighting.parameters(state), job.engine.choices.update
         )
-        self.schedule = job.schedule.build(self.optimizer, job.train.epochs)
-        self.step = Step(job.engine, self.model, self.outline, job.weighting, state, self.optimizer)
-        self.batches = training_batches(job.data.train, names, job.train.batch_size, job.seed, device)
+        self.rates = job.schedule.build(self.optimizer, job.train.epochs, job.optimizer.momentum_key)
+        step = Step(job.engine, self.model, self.outline, job.weighting, state, self.optimizer, job.penalty)
+        self.step = graphed(step)
+        size = job.optimizer.batch_size(job.train.batch_size, job.data.train.size)
+        self.batches = training_batches(job.data.train, names, size, job.seed, device)
         self.validation = Evaluator(job.data.validation, self.outline, job.train.evaluation_batch_size, device)
         self.records: list[Record] = []
         self.epochs: list[tuple[float, int, int]] = []  # seconds, steps, rows of every epoch
@@ -40,11 +43,16 @@ class Training:
     def run(self) -> list[Record]:
         """Train until the epochs are over or early stopping says so, then test the best epoch."""
         train = self.job.train
-        best = BestEpoch(train.early_stopping, self.model, self._validate(0))
+        first = self._validate(0)
+        if self.job.schedule.by_score or train.early_stopping:
+            check_scored(first)
+        best = BestEpoch(train.early_stopping, self.model)
         for epoch in range(1, train.epochs + 1):
             self.epoch(epoch)
-            if best.update(epoch, self._validate(epoch)):
+            score = relative_score(self._validate(epoch), first)
+            if best.update(epoch, score):
                 break
+            self.rates.step(score)
         step = best.restore()
         test = Evaluator(self.job.data.test, self.outline, train.evaluation_batch_size, self.job.device)
         return [*self.records, *test.records(self.model, "test", step), *self._totals()]
@@ -65,7 +73,6 @@ class Training:
         if not steps:
             raise MtlbenchError(f"tasks {', '.join(self.outline.names)}: expected labelled training rows, got none")
         self.step.end_epoch()
-        self.schedule.step()
         means, lambdas = torch.stack([loss_sums / label_counts.clamp(min=1), weight_sums / steps]).tolist()
         self.epochs.append((now(self.job.device) - start, steps, rows))
         self._record_epoch(epoch, means, lambdas)

@@ -11,7 +11,10 @@ TABLE = Registry(
         "linnerud": "mtlbench.problems.linnerud:Linnerud",
         "multidigits": "mtlbench.problems.multidigits:MultiDigits",
         "school": "mtlbench.problems.school:School",
+        "snips": "mtlbench.problems.snips:Snips",
         "synthetic": "mtlbench.problems.synthetic:Synthetic",
         "tabular": "mtlbench.problems.tabular:Tabular",
+        "tagging": "mtlbench.problems.tagging:Tagging",
+        "text": "mtlbench.problems.text:Text",
     },
 )

@@ -14,7 +14,7 @@ import pandas as pd
 EAGER = "eager"  # the engine that others are compared with
 KEYS = ["problem", "method", "engine", "seed"]
 
-_TRAINING = ("learner", "optimizer", "schedule", "train")
+_TRAINING = ("learner", "optimizer", "schedule", "penalty", "train")
 _DIVERGED = 1e100  # a metric beyond this is no number any more; its square overflows
 _WORDS = ("trial", "kind", "suite", "problem", "method", "architecture", "weighting", "engine", "optimizer")
 _RECORDS = {

@@ -19,6 +19,7 @@ from ..core.tree import Place
 from ..engine.table import Engine
 from ..learners.base import Learner
 from ..optim import Optimizer, Schedule
+from ..penalties.base import Penalty
 from ..problems.base import Problem
 from ..weightings.base import Weighting
 
@@ -29,6 +30,7 @@ _KINDS: dict[str, type[Config]] = {
     "learner": Learner,
     "optimizer": Optimizer,
     "schedule": Schedule,
+    "penalty": Penalty,
     "engine": Engine,
 }
 
@@ -58,8 +60,7 @@ class Survey:
 
     def kinds(self, variant: Variant) -> bool:
         """Whether every ``module:attribute`` is of the kind that its key asks for."""
-        entries = [*variant.problems, variant.architecture, variant.weighting, variant.learner, *variant.engines]
-        entries += [variant.optimizer, variant.schedule]
+        entries = [*variant.problems, *variant.parts, *variant.engines]
         wrong = [entry for entry in entries if entry.config and not isinstance(entry.config, _KINDS[entry.key])]
         for entry in wrong:
             kind = _KINDS[entry.key]
@@ -88,6 +89,8 @@ class Survey:
             for sentence in engine.config.check(variant.device):
                 self.add(engine.node.place, f"engine '{engine.name}': {sentence}")
             optimizer = variant.optimizer
+            for entry, sentence in _unrecordable(variant) if engine.config.choices.wrapper == "graph" else ():
+                self.add(entry.node.place, f"engine '{engine.name}': {sentence}: choose engine fused")
             for sentence in optimizer.config.check(engine.config.choices.update) if optimizer.config else ():
                 self.add(optimizer.node.place, f"engine '{engine.name}': {sentence}")
         if local and variant.device == "cuda" and not _gpus():
@@ -112,6 +115,14 @@ def survey(suite: Suite, local: bool) -> Survey:
     return found
 
 
+def _unrecordable(variant: Variant) -> Iterator[tuple[Entry, str]]:
+    """What of a variant would change between steps where a recorded step could not see it."""
+    if variant.weighting.config and not variant.weighting.config.recordable:
+        yield variant.weighting, f"expected a weighting that a CUDA graph can record, got {variant.weighting.name}"
+    if variant.schedule.config and variant.schedule.config.beta_decay != 1:
+        yield variant.schedule, "expected a beta that stays, which a CUDA graph records once, got beta_decay"
+
+
 def digest(entry: Entry, root: Path) -> str:
     """SHA-256 of all that decides a problem's data beside its parameters: its files, and its own source file where it
     is a ``module:attribute``; "" where there is nothing. Contents count, paths do not.
@@ -131,8 +142,7 @@ def _sha256(files: Iterable[Path]) -> str:
 
 def _own(variant: Variant) -> Iterator[Entry]:
     """The entries that are the user's own code, the problem's apart, which its data already cover."""
-    parts = (variant.learner, variant.architecture, variant.weighting, variant.optimizer, variant.schedule)
-    yield from (part for part in (*parts, *variant.engines) if part.config and ":" in str(part.spec["name"]))
+    yield from (part for part in (*variant.parts, *variant.engines) if part.config and ":" in str(part.spec["name"]))
 
 
 def _source(entry: Entry) -> Iterator[Path]:
@@ -149,6 +159,10 @@ def _misfits(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, Iterab
         yield variant.weighting, variant.weighting.config.check(outline.names)
     if variant.learner.config:
         yield variant.learner, variant.learner.config.check(outline)
+    if variant.optimizer.config and variant.weighting.config:
+        yield variant.optimizer, variant.optimizer.config.check_weighting(variant.weighting.config.learned)
+    if variant.optimizer.config and variant.schedule.config:
+        yield variant.schedule, variant.schedule.config.check(variant.optimizer.config)
 
 
 def _gpus() -> list[str]:

@@ -30,6 +30,7 @@ def tables() -> Tables:
     from ..engine import TABLE as ENGINES
     from ..learners import TABLE as LEARNERS
     from ..optim import OPTIMIZERS, SCHEDULES
+    from ..penalties import TABLE as PENALTIES
     from ..problems import TABLE as PROBLEMS
     from ..weightings import TABLE as WEIGHTINGS
 
@@ -41,6 +42,7 @@ def tables() -> Tables:
         "engine": ENGINES,
         "optimizer": OPTIMIZERS,
         "schedule": SCHEDULES,
+        "penalty": PENALTIES,
     }
 
 

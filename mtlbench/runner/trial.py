@@ -26,6 +26,7 @@ from ..measure.environment import environment
 from ..measure.load import ForeignLoad
 from ..measure.memory import PeakMemory
 from ..optim import OPTIMIZERS, SCHEDULES
+from ..penalties import TABLE as PENALTIES
 from ..problems import TABLE as PROBLEMS
 from ..weightings import TABLE as WEIGHTINGS
 
@@ -85,6 +86,7 @@ def _run(trial: Trial, root: Path, deadline: float) -> tuple[tuple[Record, ...],
         engine=_built(ENGINES, {"name": trial.engine} if trial.engine else {}),
         optimizer=_built(OPTIMIZERS, trial.optimizer),
         schedule=_built(SCHEDULES, trial.schedule),
+        penalty=_built(PENALTIES, trial.penalty),
         train=Train.from_plain(trial.train),
         seed=trial.seed,
         device=device,

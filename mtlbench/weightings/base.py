@@ -31,6 +31,8 @@ class Weighting(Config):
     """
 
     needs: ClassVar[Need] = Need.LOSSES
+    recordable: ClassVar[bool] = False  # all work on the device and all state in tensors: fits into a CUDA graph
+    learned: ClassVar[bool] = False  # whether it has parameters that are trained with the model
 
     def check(self, tasks: tuple[str, ...]) -> list[str]:
         """What makes this weighting impossible for these tasks, each in one sentence; empty if nothing."""

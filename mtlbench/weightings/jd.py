@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 class Scalarized(Weighting):
     """lambda = df/dL for the scalarization that ``scalarizer`` makes; the scalarizer itself is the state."""
 
-    learned: ClassVar[bool] = False  # whether the scalarizer's parameters are trained with the model
-
     @abstractmethod
     def scalarizer(self, tasks: int) -> Scalarizer:
         """A new scalarizer for this many losses."""
@@ -53,6 +51,8 @@ class Random(Scalarized):
     torch's global generator, seeded for the stream "step".
     """
 
+    recordable: ClassVar[bool] = True
+
     def scalarizer(self, tasks: int) -> Scalarizer:
         """torchjd's Random."""
         from torchjd.scalarization import Random
@@ -68,6 +68,7 @@ class Uncertainty(Scalarized):
     """
 
     learned: ClassVar[bool] = True
+    recordable: ClassVar[bool] = True
 
     def scalarizer(self, tasks: int) -> Scalarizer:
         """torchjd's UW."""
@@ -84,6 +85,7 @@ class IMTLL(Scalarized):
     """
 
     learned: ClassVar[bool] = True
+    recordable: ClassVar[bool] = True
 
     def scalarizer(self, tasks: int) -> Scalarizer:
         """torchjd's IMTLL."""
@@ -113,6 +115,8 @@ class STCH(Scalarized):
     Tchebycheff Scalarization, ICML 2024, with uniform preference and ideal point 0. The authors' multi-task code takes
     log losses against a nadir point measured in warm-up epochs; this is the paper's formula on the losses themselves.
     """
+
+    recordable: ClassVar[bool] = True
 
     mu: float = Field(1.0, gt=0, description="smoothing; the paper tries 0.01 to 1")
 

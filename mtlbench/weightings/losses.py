@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -19,6 +19,8 @@ _TOLERANCE = 1e-6
 class Equal(Weighting):
     """Every task alike: lambda_t = 1/T, the gradient of the mean loss."""
 
+    recordable: ClassVar[bool] = True
+
     def start(self, tasks: tuple[str, ...], device: device) -> Tensor:
         """The weights."""
         import torch
@@ -32,6 +34,8 @@ class Equal(Weighting):
 
 class Fixed(Weighting):
     """Weights chosen by hand: lambda_t = w_t, with sum w_t = 1 (linear scalarization)."""
+
+    recordable: ClassVar[bool] = True
 
     weights: dict[str, _Weight] | list[_Weight] = Field(description="{task: weight}, or a list in the order of tasks")
     normalize: bool = Field(False, description="divide the weights by their sum")

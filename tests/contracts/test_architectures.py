@@ -14,9 +14,9 @@ from mtlbench.architectures.base import Architecture
 from mtlbench.core.task import Outline
 from mtlbench.engine.batches import training_batches
 from mtlbench.engine.model import Model
-from tests.toy_data import NAMES, make
+from tests.toy_data import NAMES, POSITIONED, make
 
-FORMS = ("shared", "sets", "images")
+FORMS = ("shared", "sets", "images", *POSITIONED)
 CPU = torch.device("cpu")
 Inputs = Tensor | dict[str, Tensor]
 
@@ -44,7 +44,7 @@ def test_one_output_per_task_in_its_order_and_shape(
     for task in outline.tasks:
         rows = len(inputs[task.name] if isinstance(inputs, dict) else inputs)
         expected = (rows,) if task.loss == "bce_with_logits" else (rows, task.outputs)
-        assert outputs[task.name].shape == expected
+        assert outputs[task.name].shape == (*expected, *task.positions)
 
 
 def test_each_parameter_is_shared_or_of_one_task(architecture: Architecture, problem: tuple[Outline, Inputs]) -> None:

@@ -16,6 +16,7 @@ from mtlbench.engine.model import Model
 from mtlbench.engine.step import Step
 from mtlbench.engine.table import ROWS
 from mtlbench.optim import OPTIMIZERS
+from mtlbench.penalties import TABLE as PENALTIES
 from mtlbench.weightings import TABLE as WEIGHTINGS
 from tests.toy_data import NAMES, make
 
@@ -30,6 +31,8 @@ def curve(
     optimizer: str = "adam",
     weighting: str = "equal",
     batch_size: int = 20,
+    penalty: str = "none",
+    lr: float = 0.02,
 ) -> torch.Tensor:
     """The task losses of every step of two epochs, with dropout where the architecture has it."""
     data, built = make(form), TABLE.build({"name": engine})
@@ -40,9 +43,11 @@ def curve(
     model = Model(ARCHITECTURES.build({"name": architecture, **dropout}), data.outline, 0)
     method = WEIGHTINGS.build({"name": weighting})
     state = method.start(NAMES, CPU)
-    update = OPTIMIZERS.build({"name": optimizer, "lr": 0.02})
+    update = OPTIMIZERS.build({"name": optimizer, "lr": lr})
     torch_optimizer = update.build(model.parameters(), method.parameters(state), built.choices.update)
-    step = Step(built, model, data.outline, method, state, torch_optimizer)
+    strength = {} if penalty == "none" else {"strength": 0.01}
+    term = PENALTIES.build({"name": penalty, **strength})
+    step = Step(built, model, data.outline, method, state, torch_optimizer, term)
     batches = training_batches(data.train, NAMES, batch_size, 0, CPU)
     return torch.stack([step(batch)[0] for epoch in (1, 2) for batch in batches.epoch(epoch)])
 
@@ -81,7 +86,26 @@ def test_every_optimizer_has_every_update(engine: str, optimizer: str) -> None:
     refused = OPTIMIZERS.load(optimizer)().check(ROWS[engine].update)
     if refused:
         pytest.skip(refused[0])
-    assert_as_eager(engine, optimizer=optimizer, weighting="uncertainty")
+    weighting = "uncertainty" if OPTIMIZERS.load(optimizer).trains_weightings else "equal"
+    assert_as_eager(engine, optimizer=optimizer, weighting=weighting)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_optimizer_lowers_the_loss(optimizer: str) -> None:
+    losses = curve("eager", optimizer=optimizer, batch_size=1000, lr=1e-3).mean(1)
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize("engine", WITHOUT_EAGER)
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_every_penalty_is_eagers(engine: str, penalty: str) -> None:
+    assert_as_eager(engine, penalty=penalty)
+
+
+@pytest.mark.parametrize("penalty", sorted(set(PENALTIES) - {"none"}))
+def test_a_penalty_changes_the_curve(penalty: str) -> None:
+    assert not torch.equal(curve("eager", penalty=penalty), curve("eager"))
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")  # torch's own import of its compiler

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import struct
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,55 @@ def schools(root: Path) -> Spec:
     return {"name": "school", "path": "school.mat", "train": 0.5}
 
 
+HASHED = {"features": "hashing", "vocabulary": 1_000_000}  # so that different words are different inputs
+
+
+def corpora(root: Path) -> Spec:
+    """Two corpora of different words: lines with labels, and a file per class in a zip archive."""
+    lines = [f"{['LOC', 'NUM', 'HUM'][i % 3]}:x where is place{i} ?" for i in range(60)]
+    (root / "train.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    held = [f"{['LOC', 'NUM', 'HUM'][i % 3]}:y who went to town{i} ?" for i in range(20)]
+    (root / "held.txt").write_text("\n".join(held) + "\n", encoding="utf-8")
+    with zipfile.ZipFile(root / "reviews.zip", "w") as archive:
+        archive.writestr("reviews/bad", "\n".join(f"a bad film{i}" for i in range(30)))
+        archive.writestr("reviews/good", "\n".join(f"a good film{i} it 's" for i in range(30)))
+    classes = {"bad": "reviews.zip/reviews/bad", "good": "reviews.zip/reviews/good"}
+    tasks = {"topic": {"train": "train.txt", "test": "held.txt", "coarse": True}, "review": {"classes": classes}}
+    return {"name": "text", "tasks": tasks, "length": 6, **HASHED}
+
+
+def tables_of_texts(root: Path) -> Spec:
+    for part, rows in (("train", 60), ("dev", 20), ("test", 20)):
+        lines = ["id,label,text", *(f'{i},{"ab"[i % 2]},"{part} word{i}, yes"' for i in range(rows))]
+        (root / f"{part}.csv").write_text("\n".join(lines) + "\n")
+    task = {"train": "train.csv", "validation": "dev.csv", "test": "test.csv", "metrics": ["auc"]}
+    return {"name": "text", "tasks": {"mood": task}, "limit": 40, **HASHED}
+
+
+def conll(root: Path) -> Spec:
+    for part, rows in (("train", 60), ("test", 20)):
+        sentences = [
+            "".join(
+                f"{part}{i}w{j} {['NN', 'VB'][(i + j) % 2]} {['B-NP', 'I-NP', 'O'][j % 3]}\n" for j in range(1 + i % 7)
+            )
+            for i in range(rows)
+        ]
+        (root / f"{part}.txt").write_text("\n".join(sentences))
+    return {"name": "tagging", "train": "train.txt", "test": "test.txt", **HASHED}
+
+
+def slots(root: Path) -> Spec:
+    for part, rows in (("train", 60), ("dev", 20), ("test", 20)):
+        (root / part).mkdir(exist_ok=True)
+        lengths = [1 + i % 5 for i in range(rows)]
+        words = [" ".join(f"{part}{i}w{j}" for j in range(n)) for i, n in enumerate(lengths)]
+        tags = [" ".join(["B-x", "I-x", "O", "B-y", "O"][:n]) for n in lengths]
+        (root / part / "seq.in").write_text("\n".join(words) + "\n")
+        (root / part / "seq.out.gz").write_bytes(gzip.compress("\n".join(tags).encode(), mtime=0))
+        (root / part / "label").write_text("\n".join("abc"[i % 3] for i in range(rows)) + "\n")
+    return {"name": "snips", "path": ".", "limit": 40, **HASHED}
+
+
 EXAMPLES: dict[str, Callable[[Path], Spec]] = {
     "diabetes": lambda root: {"name": "diabetes"},
     "digits": lambda root: {"name": "digits"},
@@ -96,10 +146,14 @@ EXAMPLES: dict[str, Callable[[Path], Spec]] = {
     "multidigits": lambda root: {"name": "multidigits", "limit": 200},
     "multidigits from files": mnist_folder,
     "school": schools,
+    "snips": slots,
     "synthetic": lambda root: {"name": "synthetic", "rows": 100},
     "synthetic classes": lambda root: {"name": "synthetic", "rows": 100, "kind": "classification"},
     "tabular": table,
     "tabular by group": groups,
+    "tagging": conll,
+    "text": corpora,
+    "text of tables": tables_of_texts,
 }
 
 
@@ -179,16 +233,28 @@ def test_arrays_are_as_declared(problem: Problem, tmp_path: Path) -> None:
         assert tuple(split.targets) == data.outline.names
         for task in data.outline.tasks:
             inputs, target = inputs_of(split, task.name), split.targets[task.name]
-            assert inputs.dtype == np.float32
             assert inputs.shape == (len(target), *shape_of(data.outline, task.name))
-            assert np.isfinite(inputs).all()
-            mask = split.masks.get(task.name, np.ones(len(target), dtype=bool))
+            if data.outline.vocabulary:
+                check_tokens(inputs, data.outline.vocabulary)
+            else:
+                assert inputs.dtype == np.float32
+                assert np.isfinite(inputs).all()
+            mask = split.masks.get(task.name, np.ones((len(target), *task.positions), dtype=bool))
             assert mask.dtype == bool
-            assert mask.shape == (len(target),)
+            assert mask.shape in ((len(target),), (len(target), *task.positions))
             assert mask.any()
             assert task.name not in split.masks or not mask.all()
-            assert (target[~mask] == 0).all()
+            assert isinstance(split.inputs, np.ndarray) or mask.reshape(len(mask), -1).any(1).all()
             check_target(task, target, mask, name == "train")
+
+
+def check_tokens(inputs: np.ndarray, vocabulary: int) -> None:
+    """Ids below the size of the vocabulary, at least one in each row; padding (0) only at the end."""
+    assert inputs.dtype == np.int64
+    assert inputs.min() >= 0
+    assert inputs.max() < vocabulary
+    assert (inputs[:, 0] > 0).all()
+    assert (np.diff((inputs > 0).astype(int), axis=1) <= 0).all()
 
 
 def shape_of(outline: Outline, task: str) -> tuple[int, ...]:
@@ -196,24 +262,24 @@ def shape_of(outline: Outline, task: str) -> tuple[int, ...]:
 
 
 def check_target(task: TaskSpec, target: np.ndarray, mask: np.ndarray, train: bool) -> None:
-    if task.loss == "cross_entropy":
-        assert target.dtype == np.int64
-        assert target.ndim == 1
-        assert set(target[mask]) <= set(range(task.outputs))
-        assert not train or set(target[mask]) == set(range(task.outputs))
-        assert len(task.classes) == task.outputs
-    elif task.loss == "bce_with_logits":
+    if task.loss not in ("cross_entropy", "bce_with_logits"):
         assert target.dtype == np.float32
-        assert target.ndim == 1
-        assert set(target[mask]) <= {0, 1}
-        assert not train or set(target[mask]) == {0, 1}
-        assert (task.outputs, len(task.classes)) == (1, 2)
-    else:
-        assert target.dtype == np.float32
-        assert target.shape == (len(mask), task.outputs)
+        assert target.shape == (len(mask), task.outputs, *task.positions)
         assert np.isfinite(target).all()
+        target = np.moveaxis(target, 1, -1)
+        assert (target[~mask] == 0).all()
         assert np.abs(target[mask]).max() < 20
         assert task.scale > 0
+        return
+    binary = task.loss == "bce_with_logits"
+    assert target.dtype == (np.float32 if binary else np.int64)
+    assert target.shape == (len(mask), *task.positions)
+    assert (target[~mask] == 0).all()
+    found, classes = set(target[mask].tolist()), set(range(2 if binary else task.outputs))
+    assert found <= classes
+    assert not train or found == classes or task.positions  # labels at positions cannot be stratified
+    assert len(task.classes) == len(classes)
+    assert not binary or task.outputs == 1
 
 
 def test_configuration_survives_json(problem: Problem, spec: Spec, tmp_path: Path) -> None:

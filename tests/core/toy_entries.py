@@ -102,6 +102,10 @@ class Step(Config):
     every: int
 
 
+class Free(Config):
+    """No penalty."""
+
+
 class Gradient(Config):
     """A learner."""
 
@@ -121,5 +125,6 @@ TABLES = {
     "learner": Registry("learners", _rows(gradient="Gradient")),
     "optimizer": Registry("optimizers", _rows(adam="Adam", sgd="Sgd")),
     "schedule": Registry("schedules", _rows(constant="Constant", step="Step")),
+    "penalty": Registry("penalties", _rows(none="Free")),
     "engine": Registry("engines", _rows(eager="Engine", fused="Engine")),
 }

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mtlbench.core.task import Split
 from mtlbench.engine.batches import Batch, training_batches
-from tests.toy_data import FORMS, NAMES, make, stream
+from tests.toy_data import FORMS, NAMES, POSITIONED, make, stream
 
 CPU = torch.device("cpu")
 
@@ -105,7 +105,41 @@ def test_a_stream_gives_its_own_batches(form: str) -> None:
     assert all(torch.equal(a.inputs, b.inputs) for a, b in zip(found, again, strict=True))
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", POSITIONED)
+@pytest.mark.parametrize("streamed", [False, True])
+def test_masks_of_positions_go_with_their_rows(form: str, streamed: bool) -> None:
+    split = make(form).train
+    if streamed and isinstance(split.inputs, dict):
+        pytest.skip("the toy stream has one set of inputs")
+    batches = training_batches(stream(split) if streamed else split, NAMES, 7, 0, CPU)
+    totals = dict.fromkeys(NAMES, 0.0)
+    for batch in batches.epoch(1):
+        for t, name in enumerate(NAMES):
+            inputs = batch.inputs[name] if isinstance(batch.inputs, dict) else batch.inputs
+            source = split.inputs[name] if isinstance(split.inputs, dict) else split.inputs
+            rows = [int(np.flatnonzero((source == row.numpy()).reshape(len(source), -1).all(1))[0]) for row in inputs]
+            assert np.array_equal(batch.targets[t].numpy(), split.targets[name][rows])
+            mask = split.masks.get(name, np.ones(len(source), dtype=bool))[rows]
+            assert (batch.masks[t] is None) == (name not in split.masks)
+            assert batch.masks[t] is None or np.array_equal(batch.masks[t].numpy(), mask)
+            assert float(batch.counts[t]) == pytest.approx(mask.reshape(len(mask), -1).mean(1).sum())
+            totals[name] += float(batch.counts[t])
+    for name, total in totals.items():
+        mask = split.masks.get(name, np.ones(len(split.targets[name]), dtype=bool))
+        wanted = mask.reshape(len(mask), -1).mean(1).sum()
+        assert total == pytest.approx(wanted) or isinstance(split.inputs, dict)  # sets may be cycled
+
+
+def test_a_single_task_keeps_the_rows_with_a_labelled_position() -> None:
+    known = np.array([[True, False], [False, False], [False, True]])
+    split = Split(np.arange(3, dtype="float32")[:, None], {"a": np.zeros((3, 2), dtype="int64")}, {"a": known})
+    (batch,) = training_batches(split, ("a",), 9, 0, CPU).epoch(1)
+    assert sorted(rows_of([batch])) == [0, 2]
+    assert batch.masks[0].sum() == 2
+    assert batch.counts.tolist() == [1.0]
+
+
+@pytest.mark.parametrize("form", [*FORMS, *POSITIONED])
 def test_read_only_arrays_are_welcome(form: str) -> None:
     data = make(form)
     if isinstance(data.train, Split):

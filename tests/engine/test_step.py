@@ -37,12 +37,12 @@ def build(weighting: Weighting, outline: Outline, engine: str = "eager", **optim
     return step
 
 
-@pytest.mark.parametrize("optimizer", [{"name": "sgd", "momentum": 0.9}, {"name": "adam"}, {"name": "adamw"}])
+@pytest.mark.parametrize("optimizer", [{"name": "momentum", "momentum": 0.9}, {"name": "adam"}, {"name": "adamw"}])
 def test_equal_weights_train_as_a_plain_loop_does(optimizer: dict[str, Any]) -> None:
     data = make("shared")
     step = build(WEIGHTINGS.build({"name": "equal"}), data.outline, lr=0.01, **optimizer)
     plain = Model(Shared(hidden=(8,)), data.outline, 0)
-    kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[optimizer.pop("name")]
+    kind = {"momentum": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[optimizer.pop("name")]
     torch_optimizer = kind(plain.parameters(), lr=0.01, **optimizer)
     for batch in training_batches(data.train, NAMES, 16, 0, CPU).epoch(1):
         losses, weights = step(batch)

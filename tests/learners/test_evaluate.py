@@ -13,7 +13,7 @@ from mtlbench.core.record import Record
 from mtlbench.core.task import Split
 from mtlbench.engine.model import Model
 from mtlbench.learners.evaluate import Evaluator
-from tests.toy_data import FORMS, NAMES, TASKS, make, stream
+from tests.toy_data import FORMS, NAMES, POSITIONED, TASKS, make, stream, tasks_of
 
 CPU = torch.device("cpu")
 
@@ -112,3 +112,75 @@ def test_dropout_is_off() -> None:
     model = Model(Single(dropout=0.9), data.outline, 0).train()
     evaluator = Evaluator(data.test, data.outline, 1000, CPU)
     assert evaluator.records(model, "test", 0) == evaluator.records(model.train(), "test", 0)
+
+
+class Fixed:
+    """A model whose outputs are looked up by row: inputs are row numbers."""
+
+    def __init__(self, outputs: dict[str, torch.Tensor]) -> None:
+        self.outputs = outputs
+
+    def eval(self) -> None:
+        pass
+
+    def __call__(self, inputs: torch.Tensor | dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        rows = {name: inputs[name] if isinstance(inputs, dict) else inputs for name in NAMES}
+        return {name: output[rows[name][:, 0]] for name, output in self.outputs.items()}
+
+
+def positioned(form: str, streamed: bool, batch_size: int) -> tuple[Split, dict[str, torch.Tensor], list[Record]]:
+    """A test split of a form of POSITIONED, random outputs for it, and what evaluation says of them."""
+    data, tasks = make(form), tasks_of(form)
+    outline, split, outputs = data.outline, data.test, {}
+    for task in tasks:
+        shape = (len(split.targets[task.name]), task.outputs, *task.positions)
+        drawn = torch.randn(shape, generator=torch.Generator().manual_seed(len(outputs)))
+        outputs[task.name] = drawn[:, 0] if task.loss == "bce_with_logits" else drawn
+    numbers = {name: np.arange(len(target))[:, None] for name, target in split.targets.items()}
+    inputs = numbers if isinstance(split.inputs, dict) else numbers["kind"]
+    numbered = Split(inputs, split.targets, split.masks)
+    evaluator = Evaluator(stream(numbered) if streamed else numbered, outline, batch_size, CPU)
+    return split, outputs, evaluator.records(Fixed(outputs), "test", 0)
+
+
+@pytest.mark.parametrize("batch_size", [1000, 7])
+@pytest.mark.parametrize("form", POSITIONED)
+def test_labelled_positions_are_scored_in_one_line(form: str, batch_size: int) -> None:
+    split, outputs, found = positioned(form, False, batch_size)
+    for task in tasks_of(form):
+        target, output = torch.from_numpy(split.targets[task.name]), outputs[task.name]
+        dims = target.ndim - (task.loss == "mse")  # of the positions, rows included
+        mask = torch.from_numpy(split.masks.get(task.name, np.ones(len(target), dtype=bool)))
+        mask = mask.reshape(*mask.shape, *[1] * (dims - mask.ndim)).expand(
+            target[:, 0].shape if dims < target.ndim else target.shape
+        )
+        if task.loss == "cross_entropy":
+            x, y = output.movedim(1, -1)[mask], target[mask]
+            assert value(found, task.name, "loss") == pytest.approx(float(F.cross_entropy(x, y)), rel=1e-5)
+            assert value(found, task.name, "accuracy") == pytest.approx(float((x.argmax(1) == y).double().mean() * 100))
+        elif task.loss == "bce_with_logits":
+            x, y = output[mask], target[mask]
+            assert value(found, task.name, "loss") == pytest.approx(float(F.binary_cross_entropy_with_logits(x, y)))
+            assert value(found, task.name, "auc") == pytest.approx(METRICS["auc"].compute(y.numpy(), x.numpy()))
+        else:
+            x, y = output.movedim(1, -1)[mask], target.movedim(1, -1)[mask]
+            assert value(found, task.name, "loss") == pytest.approx(float(F.mse_loss(x, y)), rel=1e-5)
+            error = task.scale * (x - y).double()
+            assert value(found, task.name, "rmse") == pytest.approx(float(error.square().mean().sqrt()), rel=1e-5)
+
+
+@pytest.mark.parametrize("form", ["tokens", "pixels"])
+def test_a_stream_is_scored_as_its_rows_are(form: str) -> None:
+    whole, streamed = (positioned(form, streamed, 8)[2] for streamed in (False, True))
+    assert [r.metric for r in whole] == [r.metric for r in streamed]
+    assert [r.value for r in whole] == pytest.approx([r.value for r in streamed], rel=1e-6)
+
+
+def test_a_metric_of_rows_sees_whole_rows() -> None:
+    split, outputs, found = positioned("tokens", False, 7)
+    target = np.where(split.masks["kind"], split.targets["kind"], -1)
+    expected = METRICS["chunk_f1"].compute(target, outputs["kind"].argmax(1).numpy(), ("O", "B-x", "I-x"))
+    assert 0 < expected < 100
+    assert value(found, "kind", "chunk_f1") == pytest.approx(expected)
+    (record,) = [record for record in found if record.metric == "chunk_f1"]
+    assert record.main

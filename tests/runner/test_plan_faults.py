@@ -142,3 +142,35 @@ def test_source_of_an_own_problem_belongs_to_its_identity(suite: Path, tmp_path:
     with (tmp_path / "own_problem.py").open("a") as file:
         file.write("# another version\n")
     assert not set(first) & set(_ids(suite, text))
+
+
+def test_a_recorded_step_needs_cuda_and_a_weighting_that_can_be_recorded(suite: Path) -> None:
+    faults = _faults(suite, SUITE + "single_task: {engines: [eager]}\nengines: [fused_graph]\n")
+    assert set(faults) == {
+        "9:11: engine 'fused_graph': expected CUDA, which alone has graphs, got the CPU: set resources.gpus: 1, or "
+        "choose engine fused"
+    }
+    text = SUITE.replace("uncertainty", "dwa") + "engines: [fused_graph]\nresources: {gpus: 1}\n"
+    (fault,) = _faults(suite, text, local=False)
+    assert fault == (
+        "5:24: engine 'fused_graph': expected a weighting that a CUDA graph can record, got dwa: choose engine fused"
+    )
+    text = SUITE + "schedule: {name: cosine, beta_decay: 0.9}\nengines: [fused_graph]\nresources: {gpus: 1}\n"
+    assert any("expected a beta that stays" in fault for fault in _faults(suite, text, local=False))
+
+
+def test_what_an_optimizer_cannot_do_is_told_before_anything_runs(suite: Path) -> None:
+    found = _faults(suite, SUITE.replace("optimizer: adam", "optimizer: lbfgs\nengines: [eager, fused]"))
+    assert any("expected a weighting without parameters of its own" in fault for fault in found)
+    assert any(fault.startswith("6:") and "updates by loop, got kernel" in fault for fault in found)
+    schedule = "optimizer: sgd\nschedule: {name: cosine, beta_decay: 0.9}"
+    found = _faults(suite, SUITE.replace("optimizer: adam", schedule))
+    assert found[0].startswith("7:")
+    assert "beta_decay: expected an optimizer with momentum" in found[0]
+
+
+def test_a_method_may_have_another_penalty(suite: Path) -> None:
+    plain = _ids(suite, SUITE)
+    text = SUITE.replace("uncertainty}", "uncertainty, penalty: {name: l21, on: heads}}")
+    assert len(set(plain) - set(_ids(suite, text))) == 2
+    assert len(set(plain) & set(_ids(suite, SUITE + "penalty: l2\n"))) == 0

@@ -1,0 +1,50 @@
+"""Steps that evaluate the objective more than once: line searches, quasi-Newton and Newton methods."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def evaluates_again(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether the optimizer's ``step`` cannot do without a closure."""
+    return inspect.signature(optimizer.step).parameters["closure"].default is inspect.Parameter.empty
+
+
+class Objective:
+    """f(theta) = sum_t lambda_t L_t(theta) + rho R(theta) on one batch, with the lambda of the step's start.
+
+    losses   the task losses [T] of the batch at the parameters as they are
+    weights  lambda [T]; they stay as they are while the optimizer searches, or it would chase a moving target
+    penalty  rho R, or None where there is none
+
+    Every evaluation draws the same random numbers, so that dropout cannot pass for a change of the objective.
+    """
+
+    def __init__(
+        self,
+        losses: Callable[[], Tensor],
+        weights: Tensor,
+        penalty: Callable[[], Tensor | None],
+        optimizer: torch.optim.Optimizer,
+    ) -> None:
+        self.losses, self.weights, self.penalty, self.optimizer = losses, weights, penalty, optimizer
+
+    def value(self) -> Tensor:
+        """f with its graph, where gradients are enabled."""
+        device = self.weights.device
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            total, penalty = self.losses() @ self.weights, self.penalty()
+        return total if penalty is None else total + penalty
+
+    def __call__(self) -> Any:
+        """f, and its gradient in every ``.grad``: what torch.optim expects of a closure."""
+        with torch.enable_grad():
+            self.optimizer.zero_grad()
+            value = self.value()
+            value.backward()
+        return value.detach()

@@ -1,0 +1,54 @@
+"""Learning rates of every parameter's own, from the squares of its gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from .base import Beta, Decayed, Update
+
+if TYPE_CHECKING:
+    from torch.nn import Parameter
+    from torch.optim import Optimizer as TorchOptimizer
+
+
+class Adagrad(Decayed):
+    """Adagrad: s <- s + g^2, theta <- theta - lr g / (sqrt(s) + eps) (Duchi et al., JMLR 2011).
+
+    torch's fused update of it exists on some devices alone, so engines with a fused update are refused.
+    """
+
+    updates: ClassVar[tuple[Update, ...]] = ("loop", "foreach")
+
+    lr: float = Field(0.01, gt=0, description="learning rate")
+    eps: float = Field(1e-10, gt=0, description="added to the root of the sum of squares")
+
+    def build(self, model: Iterable[Parameter], weighting: Iterable[Parameter], update: Update) -> TorchOptimizer:
+        """torch.optim.Adagrad."""
+        import torch
+
+        settings: dict[str, Any] = {"lr": self.lr, "eps": self.eps, "weight_decay": self.weight_decay}
+        return torch.optim.Adagrad(self._groups(model, weighting), **settings, foreach=update == "foreach")
+
+
+class RMSprop(Decayed):
+    """RMSprop: s <- alpha s + (1 - alpha) g^2, theta <- theta - lr g / (sqrt(s) + eps) (Hinton, lecture 6e, 2012)."""
+
+    updates: ClassVar[tuple[Update, ...]] = ("loop", "foreach")
+
+    alpha: Beta = Field(0.99, description="decay of the mean of squares")
+    eps: float = Field(1e-8, gt=0, description="added to the root of the mean of squares")
+
+    def build(self, model: Iterable[Parameter], weighting: Iterable[Parameter], update: Update) -> TorchOptimizer:
+        """torch.optim.RMSprop."""
+        import torch
+
+        settings: dict[str, Any] = {
+            "lr": self.lr,
+            "alpha": self.alpha,
+            "eps": self.eps,
+            "weight_decay": self.weight_decay,
+        }
+        return torch.optim.RMSprop(self._groups(model, weighting), **settings, foreach=update == "foreach")

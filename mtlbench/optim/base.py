@@ -1,0 +1,74 @@
+"""What an optimizer is: parameters, their gradients and an engine's way of updating to new parameters."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from ..core.config import Config
+
+if TYPE_CHECKING:
+    from torch.nn import Parameter
+    from torch.optim import Optimizer as TorchOptimizer
+
+Update = Literal["loop", "foreach", "fused", "kernel"]
+Beta = Annotated[float, Field(ge=0, lt=1)]
+FLAGS: dict[Update, dict[str, bool]] = {  # what torch's optimizers call the updates
+    "loop": {"foreach": False, "fused": False},
+    "foreach": {"foreach": True, "fused": False},
+    "fused": {"foreach": False, "fused": True},
+}
+
+
+FIXED_WEIGHTS = (
+    "expected a weighting without parameters of its own, got one: a line search keeps the task weights fixed; choose a "
+    "weighting that learns nothing, or a first-order optimizer"
+)
+
+
+class Optimizer(Config):
+    """How parameters move along the combined gradient."""
+
+    updates: ClassVar[tuple[Update, ...]] = ("loop", "foreach", "fused")
+    momentum_key: ClassVar[str] = ""  # what torch's parameter groups call the decay of the first moment
+    whole_split: ClassVar[bool] = False  # every step sees the whole training split, and an epoch is one step
+    trains_weightings: ClassVar[bool] = True  # whether a weighting's parameters can move beside the model's
+
+    lr: float = Field(1e-3, gt=0, description="learning rate")
+
+    def check(self, update: Update) -> list[str]:
+        """What makes an engine's update impossible for this optimizer, each in one sentence; empty if nothing."""
+        if update in self.updates:
+            return []
+        known = " or ".join(self.updates)
+        return [f"expected an engine that updates by {known}, got {update}: choose another optimizer, or engine eager"]
+
+    def check_weighting(self, learned: bool) -> list[str]:
+        """What makes a weighting impossible for this optimizer, given whether it has parameters of its own."""
+        return [FIXED_WEIGHTS] if learned and not self.trains_weightings else []
+
+    def batch_size(self, chosen: int, rows: int) -> int:
+        """Rows of one step: ``train.batch_size``, or the whole training split where the method is defined on it."""
+        return max(rows, 1) if self.whole_split else chosen
+
+    @abstractmethod
+    def build(self, model: Iterable[Parameter], weighting: Iterable[Parameter], update: Update) -> TorchOptimizer:
+        """The optimizer of the model's and the weighting's parameters: torch's, computed parameter by parameter (loop),
+        with one call per operation (foreach) or with one call per update (fused), or mtlbench's kernel.
+
+        One whose ``step`` requires a closure evaluates the objective as often as it likes; see ``engine.closure``.
+        """
+
+
+class Decayed(Optimizer):
+    """An optimizer with weight decay."""
+
+    weight_decay: float = Field(0.0, ge=0, description="of the model's parameters, never of a weighting's")
+
+    def _groups(self, model: Iterable[Parameter], weighting: Iterable[Parameter]) -> list[dict[str, Any]]:
+        """Decay would pull a weighting's parameters towards weights that nobody chose, so they have none."""
+        extra = list(weighting)
+        return [{"params": list(model)}, *([{"params": extra, "weight_decay": 0.0}] if extra else [])]

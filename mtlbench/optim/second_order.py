@@ -1,0 +1,87 @@
+"""Methods that use curvature: they evaluate the objective several times a step, on the whole training split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from ..core.errors import UnavailableError
+from .base import FIXED_WEIGHTS, Optimizer, Update
+
+if TYPE_CHECKING:
+    from torch.nn import Parameter
+    from torch.optim import Optimizer as TorchOptimizer
+
+EVALUATIONS = 25  # of the objective per iteration of L-BFGS, at most
+EXACT_LIMIT = 2_000  # parameters; the Hessian costs that many backward passes a step
+
+
+class Curved(Optimizer):
+    """One step an epoch on the whole training split; the task weights are those of the step's start."""
+
+    updates: ClassVar[tuple[Update, ...]] = ("loop",)
+    whole_split: ClassVar[bool] = True
+    trains_weightings: ClassVar[bool] = False
+
+    lr: float = Field(1.0, gt=0, description="first step length that the line search tries")
+
+    @staticmethod
+    def _parameters(model: Iterable[Parameter], weighting: Iterable[Parameter]) -> list[Parameter]:
+        if list(weighting):
+            raise UnavailableError(FIXED_WEIGHTS)
+        return [parameter for parameter in model if parameter.requires_grad]
+
+
+class LBFGS(Curved):
+    """L-BFGS: a quasi-Newton step from the last gradients, with a line search (Liu and Nocedal, 1989).
+
+    An epoch is one step of ``iterations`` iterations on the whole training split; ``train.batch_size`` is not used.
+    With the strong Wolfe line search an iteration passes over the data as often as it takes, so that curves over
+    epochs do not compare passes; seconds do. Dropout draws the same mask throughout a step.
+    """
+
+    iterations: int = Field(1, ge=1, description="iterations per step")
+    history: int = Field(10, ge=1, description="gradient differences that are kept")
+    line_search: Literal["strong_wolfe"] | None = Field("strong_wolfe", description="null: steps of length lr")
+
+    def build(self, model: Iterable[Parameter], weighting: Iterable[Parameter], update: Update) -> TorchOptimizer:
+        """torch.optim.LBFGS."""
+        import torch
+
+        return torch.optim.LBFGS(
+            self._parameters(model, weighting),
+            self.lr,
+            max_iter=self.iterations,
+            max_eval=EVALUATIONS * self.iterations,  # torch's own limit leaves a single iteration no line search
+            history_size=self.history,
+            line_search_fn=self.line_search,
+        )
+
+
+class Newton(Curved):
+    """Damped Newton: theta <- theta - t (H + mu I)^-1 g, t from backtracking (Nocedal and Wright, 2006, chapter 3).
+
+    ``free`` solves by conjugate gradients on Hessian-vector products and stops at negative curvature (their
+    Algorithm 7.1); ``exact`` forms H, raises mu until H + mu I is positive definite (Algorithm 3.3), and is refused
+    above 2,000 parameters. An epoch is one step on the whole training split; ``train.batch_size`` is not used.
+    Dropout draws the same mask throughout a step. Every step reads a few values back from the device.
+    """
+
+    hessian: Literal["free", "exact"] = Field("free", description="conjugate gradients, or the matrix (2,000 at most)")
+    damping: float = Field(1e-3, ge=0, description="mu, added to the diagonal of the Hessian")
+    iterations: int = Field(50, ge=1, description="conjugate gradient iterations per step, at most")
+
+    def build(self, model: Iterable[Parameter], weighting: Iterable[Parameter], update: Update) -> TorchOptimizer:
+        """mtlbench.optim.newton.DampedNewton. Raises UnavailableError above the limit of the exact Hessian."""
+        from .newton import DampedNewton
+
+        parameters = self._parameters(model, weighting)
+        count = sum(parameter.numel() for parameter in parameters)
+        if self.hessian == "exact" and count > EXACT_LIMIT:
+            raise UnavailableError(
+                f"hessian: exact expects at most {EXACT_LIMIT:,} parameters, got {count:,}: set hessian: free, or "
+                "choose a smaller architecture"
+            )
+        return DampedNewton(parameters, self.lr, self.damping, self.hessian == "exact", self.iterations)

@@ -1,0 +1,78 @@
+"""What a penalty is: weight matrices of the trunk and of the heads to one number, added to the weighted losses."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from ..core.config import Config
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class Penalty(Config):
+    """The objective is sum_t lambda_t L_t(theta) + rho R(theta); a penalty says which rho R."""
+
+    @abstractmethod
+    def term(self, trunk: nn.Module, heads: Sequence[nn.Module]) -> Tensor | None:
+        """rho R, a differentiable scalar; None where there is nothing to add. ``heads`` are the tasks' own modules."""
+
+
+class Free(Penalty):
+    """No penalty: the objective is the weighted sum of the task losses."""
+
+    def term(self, trunk: nn.Module, heads: Sequence[nn.Module]) -> Tensor | None:
+        """Nothing."""
+        return None
+
+
+class Norm(Penalty):
+    """rho times a sum over weight matrices W; biases and other vectors are free, as usual.
+
+    A layer's weight is a matrix [outputs, inputs] (a convolution's [channels out, channels in x window]). The tasks'
+    own layers of one name and equal inputs are stacked over their outputs, so that R acts across tasks: in l21 and
+    the trace norm, all linear heads together are one W [all outputs, width].
+    """
+
+    strength: float = Field(1e-4, gt=0, description="rho")
+    on: Literal["trunk", "heads", "all"] = Field(
+        "all", description="whose weights: the shared, the tasks' own, or both"
+    )
+
+    @abstractmethod
+    def norm(self, matrix: Tensor) -> Tensor:
+        """R of one matrix."""
+
+    def term(self, trunk: nn.Module, heads: Sequence[nn.Module]) -> Tensor | None:
+        """rho times the sum over the chosen matrices."""
+        chosen = [
+            *(_layers(trunk) if self.on != "heads" else ()),
+            *(_stacked(heads) if self.on != "trunk" else ()),
+        ]
+        total = sum(self.norm(matrix) for matrix in chosen)
+        return self.strength * total if chosen else None  # type: ignore[return-value]
+
+
+def _named(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    for name, parameter in module.named_parameters():
+        if parameter.ndim > 1 and parameter.requires_grad:
+            yield name, parameter.flatten(1)
+
+
+def _layers(module: nn.Module) -> Iterator[Tensor]:
+    yield from (matrix for _, matrix in _named(module))
+
+
+def _stacked(heads: Sequence[nn.Module]) -> Iterator[Tensor]:
+    import torch
+
+    groups: dict[tuple[str, int], list[Tensor]] = defaultdict(list)
+    for head in heads:
+        for name, matrix in _named(head):
+            groups[name, matrix.shape[1]].append(matrix)
+    yield from map(torch.cat, groups.values())
