@@ -18,6 +18,7 @@ SECTIONS: dict[str, str] = {
     "verdict": "mtlbench.report.verdict:section",
     "failures": "mtlbench.report.failures:section",
     "methods": "mtlbench.report.methods:section",
+    "pooled": "mtlbench.report.pooled:section",
     "gains": "mtlbench.report.gains:section",
     "tasks": "mtlbench.report.tasks:section",
     "pairwise": "mtlbench.report.pairwise:section",
@@ -25,6 +26,7 @@ SECTIONS: dict[str, str] = {
     "tradeoff": "mtlbench.report.scatter:section",
     "curves": "mtlbench.report.curves:section",
     "weights": "mtlbench.report.weights:section",
+    "relations": "mtlbench.report.relations:section",
     "environment": "mtlbench.report.environment:section",
     "notes": "mtlbench.report.notes:section",
 }

@@ -84,7 +84,7 @@ def _raw(data: Data, series: Mapping[tuple[str, ...], pd.Series]) -> pd.DataFram
     for head in rows(heads):
         values = series[tuple(getattr(head, key) for key in _KEYS)]
         single = _single(data, head, series)
-        found.append({**_head(head), **_summary(values, single, head.method == data.baseline(head.problem))})
+        found.append({**_head(head), **summary(values, single, head.method == data.baseline(head.problem))})
     return pd.DataFrame(found, columns=_COLUMNS)
 
 
@@ -101,7 +101,8 @@ def _single(data: Data, head: Any, series: Mapping[tuple[str, ...], pd.Series]) 
     return next((series[key] for key in keys if key in series and len(series[key])), None)
 
 
-def _summary(values: pd.Series, single: pd.Series | None, baseline: bool) -> dict[str, object]:
+def summary(values: pd.Series, single: pd.Series | None, baseline: bool) -> dict[str, object]:
+    """Mean over seeds and paired difference to single-task values, with their intervals."""
     interval = mean_interval(values.to_numpy())
     paired = (values - single).dropna() if single is not None and not baseline else values.iloc[:0]
     gap = mean_interval(paired.to_numpy())
@@ -122,7 +123,7 @@ def _interval(low: float, high: float) -> Interval | None:
     return Interval(low, high) if math.isfinite(low) else None
 
 
-def _cells(found: list[Found | None]) -> list[Cell]:
+def cells_of(found: list[Found | None]) -> list[Cell]:
     """One metric of several methods, with decimals in common."""
     known = [each[0] for each in found if each is not None]
     halves = ((row.high - row.low) / 2 for row in known)
@@ -142,7 +143,7 @@ def _cell(row: Any, values: pd.Series, decimals: int) -> Cell:
 
 def _main(evidence: Evidence, problem: str, cells: Cells) -> Panel:
     methods, tasks = evidence.order(problem), evidence.data.tasks(problem)
-    columns = [_cells([cells.get((problem, t.name, t.metric, method)) for method in methods]) for t in tasks]
+    columns = [cells_of([cells.get((problem, t.name, t.metric, method)) for method in methods]) for t in tasks]
     if len(tasks) <= _WIDE or len(methods) > len(tasks):
         heads = (Column("method", number=False), *(Column(task.title, task.higher) for task in tasks))
         grid = [[Cell(method), *(column[i] for column in columns)] for i, method in enumerate(methods)]
@@ -166,6 +167,6 @@ def _others(evidence: Evidence, problem: str, task: Task, shown: pd.DataFrame, c
     columns = []
     for row in rows(metrics):
         heads.append(Column(titled(row.metric, row.unit), row.higher_is_better))
-        columns.append(_cells([cells.get((problem, task.name, row.metric, method)) for method in methods]))
+        columns.append(cells_of([cells.get((problem, task.name, row.metric, method)) for method in methods]))
     grid = [[Cell(method), *(column[i] for column in columns)] for i, method in enumerate(methods)]
     return panel_of(f"{problem}: {task.name}", heads, grid)
