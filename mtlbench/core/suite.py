@@ -40,7 +40,9 @@ CHOICES = (
     "problem", "learner", "architecture", "weighting", "engines", "optimizer", "schedule", "penalty", "train",
     "resources",
 )  # fmt: skip
-MACHINERY = tuple(key for key in CHOICES if key not in ("problem", "learner", "resources"))  # a learner may use it or not
+MACHINERY = tuple(
+    key for key in CHOICES if key not in ("problem", "learner", "resources")
+)  # a learner may use it or not
 REQUIRED = ("problem", "architecture", "optimizer")
 DEFAULTS: dict[str, Any] = {
     "learner": {"name": "gradient"},
@@ -176,7 +178,9 @@ class Suite:
         """The suite as it would be written without any default; reading it again gives the same trials."""
         methods = {method.label: method.resolved() for method in self.methods}
         first = next(iter(methods.values()))
-        common = {key: first[key] for key in first if all(choices.get(key) == first[key] for choices in methods.values())}
+        common = {
+            key: first[key] for key in first if all(choices.get(key) == first[key] for choices in methods.values())
+        }
         baseline = self.baseline.resolved()
         return {
             "suite": self.name,

@@ -30,14 +30,15 @@ Score = Callable[["Array"], "Array"]  # kernel [M, N] to scores [M, outputs]
 class KernelSvm(Learner):
     """One SVM for all tasks: K((x, s), (y, t)) = (μ + δ_st) k(x, y), k(x, y) = exp(-γ ‖x - y‖² / features).
 
-    A large μ forgets which task a row is from, a small one trains the tasks apart. Tasks with the same labels share a
-    machine: all binary ones, all with as many classes, all regressions with as many values (one machine each).
+    A large μ forgets which task a row is from, a small one trains the tasks apart, but for their common offset. Tasks
+    with the same labels share a machine: all binary ones, all with as many classes, all regressions with as many values
+    (one machine each).
     Classification by C-SVC, several classes one against one; regression by ε-SVR on standardised targets; both
     scikit-learn's on the kernel matrix. Inputs are standardised on training rows; μ, C and γ by cross-validation on
     them. Outputs of classifications are margins, so their losses are no likelihoods.
 
     Rows of all tasks together are limited by ``most_rows``. Source: Evgeniou and Pontil, Regularized multi-task
-    learning, 2004, Section 3.1 (with μ for 1 / μ).
+    learning, 2004.
     """
 
     uses: ClassVar[frozenset[str]] = frozenset()

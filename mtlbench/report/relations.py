@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.image import AxesImage
 
 from .evidence import Evidence
 from .format import listing, number
@@ -53,29 +54,31 @@ def _matrix(facts: pd.DataFrame, names: list[str]) -> Array | None:
     facts = facts[facts["task"].isin(place) & facts["step"].between(0, len(names) - 1)]
     if facts.empty:
         return None
-    means = facts.groupby(["task", "step"])["value"].mean()
+    means = facts.groupby(["task", "step"], as_index=False)["value"].mean()
+    one, other = means["task"].map(place).to_numpy(dtype=int), means["step"].to_numpy(dtype=int)
     matrix = np.eye(len(names))
-    for (task, other), value in means.items():
-        matrix[place[task], other] = matrix[other, place[task]] = np.clip(value, -1, 1)
+    matrix[one, other] = matrix[other, one] = np.clip(means["value"], -1, 1)
     return matrix
 
 
-def order(matrix: Array) -> Array:
+def order(matrix: Array) -> list[int]:
     """Tasks so that those alike stand together: the leaves of average linkage on 1 - correlation."""
     from scipy.cluster.hierarchy import leaves_list, linkage
     from scipy.spatial.distance import squareform
 
     if len(matrix) < 3:
-        return np.arange(len(matrix))
+        return list(range(len(matrix)))
     apart = squareform(np.maximum(1 - matrix, 0.0), checks=False)
-    return leaves_list(linkage(apart, "average", optimal_ordering=True))
+    return leaves_list(linkage(apart, "average", optimal_ordering=True)).tolist()
 
 
 def _statement(problem: str, method: str, names: list[str], matrix: Array) -> Statement:
     above = np.triu_indices(len(names), 1)
     values = matrix[above]
     most, least = int(values.argmax()), int(values.argmin())
-    pairs = [f"{names[above[0][i]]} and {names[above[1][i]]} ({number(values[i], 2, sign=True)})" for i in (most, least)]
+    pairs = [
+        f"{names[above[0][i]]} and {names[above[1][i]]} ({number(values[i], 2, sign=True)})" for i in (most, least)
+    ]
     return Statement(
         f"{method} on {problem}: mean correlation of two tasks {number(values.mean(), 2, sign=True)}; "
         f"most alike {pairs[0]}, least {pairs[1]}."
@@ -83,7 +86,9 @@ def _statement(problem: str, method: str, names: list[str], matrix: Array) -> St
 
 
 def _figure(name: str, problem: str, names: list[str], matrices: dict[str, Array]) -> Figure:
-    title = f"Learned correlation of tasks on {problem}, mean over seeds, tasks in the order of a hierarchical clustering"
+    title = (
+        f"Learned correlation of tasks on {problem}, mean over seeds, tasks in the order of a hierarchical clustering"
+    )
     alt = f"Matrices of task correlations learned by {listing(matrices, _MOST)}"
     lines = math.ceil(len(matrices) / _COLUMNS)
     return draw(name, title, alt, (WIDTH, 0.5 + 3.2 * lines), lambda canvas: _paint(canvas, names, matrices, lines))
@@ -101,7 +106,7 @@ def _paint(canvas: Canvas, names: list[str], matrices: dict[str, Array], lines: 
     bar.outline.set_visible(False)
 
 
-def _heat(axes: Axes, names: list[str], matrix: Array) -> object:
+def _heat(axes: Axes, names: list[str], matrix: Array) -> AxesImage:
     places = order(matrix)
     picture = axes.imshow(matrix[np.ix_(places, places)], cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
     axes.grid(visible=False)

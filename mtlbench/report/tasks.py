@@ -36,11 +36,12 @@ _COLUMNS = [
 _KEYS = ["problem", "task", "metric", "method", "engine"]
 Found = tuple[Any, pd.Series]  # a row of the raw table, and its values by seed
 Cells = dict[tuple[str, ...], Found]  # by problem, task, metric, method
+_READ = 40  # most tasks of a panel that is not folded away
 _WIDE = 8  # most columns of numbers in a panel that is not turned round
 
 
 def section(evidence: Evidence) -> Part | None:
-    """Main metrics in one panel a problem; the other metrics folded below, one panel a task."""
+    """Main metrics in one panel a problem; folded below, problems of many tasks, and the other metrics of each task."""
     series = _series(evidence.data)
     raw = _raw(evidence.data, series)
     if raw.empty:
@@ -50,7 +51,8 @@ def section(evidence: Evidence) -> Part | None:
         (r.problem, r.task, r.metric, r.method): (r, series[r.problem, r.task, r.metric, r.method, r.engine])
         for r in rows(shown)
     }
-    panels = tuple(_main(evidence, problem, cells) for problem in evidence.data.problems)
+    panels = {problem: _main(evidence, problem, cells) for problem in evidence.data.problems}
+    large = [problem for problem in panels if len(evidence.data.tasks(problem)) > _READ]
     others = [
         panel
         for problem in evidence.data.problems
@@ -64,9 +66,10 @@ def section(evidence: Evidence) -> Part | None:
         "interval. Arrows point to better; bold is best; ≈ marks what differs from the best, paired by seed, by an "
         "interval that holds zero. Engines differ in speed alone, so one is shown; all are in the CSV file."
     )
-    return Part(
-        "tasks", "Tasks", tables=(Table("tasks", "Tasks", caption, raw, panels, tuple(others), "Other metrics"),)
-    )
+    shown_at_once = tuple(panel for problem, panel in panels.items() if problem not in large)
+    folded = (*(panels[problem] for problem in large), *others)
+    more = f"Problems of more than {_READ} tasks, and other metrics" if large else "Other metrics"
+    return Part("tasks", "Tasks", tables=(Table("tasks", "Tasks", caption, raw, shown_at_once, folded, more),))
 
 
 def _facts(data: Data) -> pd.DataFrame:

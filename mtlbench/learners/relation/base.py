@@ -178,6 +178,8 @@ def _relations(tasks: Sequence[TaskSpec], covariance_CC: Array) -> Iterator[Reco
 
 
 def _totals(models: Sequence[Model], seconds: float) -> Iterator[Record]:
-    parameters = sum(model.fit.weights.size if model.fit.parameters is None else model.fit.parameters for model in models)
+    parameters = sum(
+        model.fit.weights.size if model.fit.parameters is None else model.fit.parameters for model in models
+    )
     yield Record("train_seconds", seconds, unit="s", higher_is_better=False)
     yield Record("parameters", parameters, higher_is_better=False)

@@ -56,6 +56,6 @@ def _conjugate_gradients(operator: Operator, precondition: Operator, right: Arra
         size, before = (residual * shaped).sum(), size
         direction = shaped + size / before * direction
     raise MtlbenchError(
-        f"expected conjugate gradients to converge in {_STEPS:,} steps, got a residual of {np.linalg.norm(residual):.1e}"
-        " (the penalty is too small for inputs that are so alike): try larger penalties"
+        f"expected conjugate gradients to converge in {_STEPS:,} steps, got a residual of "
+        f"{np.linalg.norm(residual):.1e}: the penalty is too small for inputs that are so alike; try larger ones"
     )

@@ -73,6 +73,7 @@ class Scale:
         return cls(x.mean(0), np.where(flat, np.inf, deviation))
 
     def __call__(self, x: Array) -> Array:
+        """The design of some rows, [N, D]."""
         return np.hstack([(x - self.mean) / self.deviation, np.ones((len(x), 1))])
 
 
