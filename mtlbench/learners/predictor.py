@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -31,7 +32,8 @@ class Predictor(nn.Module):
         found = {}
         for task in self.tasks:
             given = inputs if isinstance(inputs, Tensor) else inputs[task.name]
-            output = self.predict(task.name, given.cpu().reshape(len(given), -1).double().numpy())
+            rows = given.flatten(1).double().cpu().numpy()
+            output = self.predict(task.name, rows) if len(rows) else np.zeros((0, task.outputs))
             column = output[:, 0] if task.loss == "bce_with_logits" else output
             found[task.name] = torch.from_numpy(column).to(given.device, torch.float32)
         return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,7 +45,7 @@ def read_rows(split: Split | Stream, outline: Outline, folds: int, seed: int) ->
         inputs = whole.inputs[task] if isinstance(whole.inputs, Mapping) else whole.inputs
         fold = _deal(len(inputs), folds, derive(seed, "folds", *([task] if own else [])))
         known = whole.masks.get(task, np.ones(len(inputs), dtype=bool))
-        x = inputs.reshape(len(inputs), -1)[known].astype("float64")
+        x = inputs.reshape(len(inputs), prod(inputs.shape[1:]))[known].astype("float64")
         found[task] = Rows(x, whole.targets[task][known], fold[known])
     empty = [task for task, rows in found.items() if not len(rows.x)]
     if empty:

@@ -56,10 +56,10 @@ class Graph(RelationLearner):
         ends = np.cumsum([task.outputs for task in tasks])
         columns = {task.name: range(end - task.outputs, end) for task, end in zip(tasks, ends, strict=True)}
         pairs = combinations(columns, 2) if self.edges == "complete" else self.edges
-        laplacian = np.zeros((ends[-1], ends[-1]))
-        for one, other in pairs:
-            if len(columns[one]) == len(columns[other]):
-                for i, j in zip(columns[one], columns[other], strict=True):
-                    laplacian[[i, j], [i, j]] += 1
-                    laplacian[[i, j], [j, i]] -= 1
-        return laplacian
+        alike = ((columns[one], columns[other]) for one, other in pairs if len(columns[one]) == len(columns[other]))
+        joined = [edge for one, other in alike for edge in zip(one, other, strict=True)]
+        likeness = np.zeros((ends[-1], ends[-1]))
+        if joined:
+            np.add.at(likeness, tuple(np.transpose(joined)), 1.0)
+        likeness += likeness.T
+        return np.diag(likeness.sum(0)) - likeness
