@@ -106,14 +106,17 @@ def test_what_no_learner_of_the_suite_uses_is_refused(read: Any) -> None:
 def test_a_baseline_that_trains_needs_what_methods_do_not(read: Any) -> None:
     found = faults(read, CLOSED.replace("single_task: {learner: {name: closed, penalty: 3.0}}\n", ""))
     assert [message for _, message in found] == [
-        f"the single-task baseline has no {key}: give one for the whole suite, or under single_task, or there a learner "
-        "that uses none"
+        f"the single-task baseline has no {key}: give one for the whole suite, or under single_task, "
+        "or there a learner that uses none"
         for key in ("architecture", "optimizer")
     ]
 
 
 def test_a_method_that_trains_needs_what_its_neighbours_do_not(read: Any) -> None:
-    found = faults(read, CLOSED.replace("seeds: 2", "seeds: 1").replace("other: {learner: {name: closed, penalty: 2.0}}", "deep: {}"))
+    found = faults(
+        read,
+        CLOSED.replace("seeds: 2", "seeds: 1").replace("other: {learner: {name: closed, penalty: 2.0}}", "deep: {}"),
+    )
     assert [(line, message.split(",")[0]) for line, message in found] == [
         (4, "method 'deep': missing key 'architecture'"),
         (4, "method 'deep': missing key 'optimizer'"),

@@ -32,7 +32,8 @@ def test_a_large_mu_is_one_machine_that_knows_no_tasks() -> None:
     targets = np.concatenate(list(data.train.targets.values()))[:, 0]
     theirs = SVR(gamma=0.5 / 4, C=1.0).fit(np.concatenate(list(train.values())), targets)
     expected = {
-        task.name: 2.0 * float(np.sqrt(((theirs.predict(test[task.name]) - data.test.targets[task.name][:, 0]) ** 2).mean()))
+        task.name: 2.0
+        * float(np.sqrt(((theirs.predict(test[task.name]) - data.test.targets[task.name][:, 0]) ** 2).mean()))
         for task in data.outline.tasks
     }
     found = scores(run(KernelSvm(mu=(1e6,), gamma=(0.5,), cost=(1e-6,)), data))
@@ -96,7 +97,9 @@ def test_tasks_with_the_same_labels_share_a_machine() -> None:
 
 
 def test_too_many_rows_are_refused() -> None:
-    with pytest.raises(MtlbenchError, match=r"at most 50 training rows of all tasks together, got 170: .* raise most_rows"):
+    with pytest.raises(
+        MtlbenchError, match=r"at most 50 training rows of all tasks together, got 170: .* raise most_rows"
+    ):
         run(KernelSvm(most_rows=50), alike())
 
 

@@ -17,8 +17,7 @@ from mtlbench.learners.relation.shared_specific import SharedSpecific
 from mtlbench.learners.relation.solve import solve
 from mtlbench.learners.relation.trace import Trace
 from mtlbench.learners.ridge import Ridge as RidgeLearner
-
-from tests.learners.relation_data import alike, chosen, designs, one_input, run, statistics, scores
+from tests.learners.relation_data import alike, chosen, designs, one_input, run, scores, statistics
 
 TASKS = alike().outline.tasks
 LINEAR = ("shared_specific", "graph", "mtrl", "clustered", "l21", "trace")

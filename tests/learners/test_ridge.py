@@ -103,7 +103,9 @@ def test_one_row_and_constant_features_are_no_trouble() -> None:
         {name: np.concatenate([x[:1], 0 * x[:1] + 7], axis=1) for name, x in data.train.inputs.items()},
         {name: y[:1] for name, y in data.train.targets.items()},
     )
-    test = Split({name: np.concatenate([x, 0 * x + 7], axis=1) for name, x in data.test.inputs.items()}, data.test.targets)
+    test = Split(
+        {name: np.concatenate([x, 0 * x + 7], axis=1) for name, x in data.test.inputs.items()}, data.test.targets
+    )
     outline = Outline(data.outline.tasks, dict.fromkeys(data.outline.names, (8,)), 60)
     found = scores(run(Ridge(), type(data)(outline, train, test, test)))
     assert all(np.isfinite(list(found.values())))
