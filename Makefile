@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := $(wildcard setup.py csrc/*/*.cpp csrc/*/*.h csrc/*/*/*.h csrc/*/*.cu csrc/*/*.cuh)
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint format sanitize clean
 demo: $(VENV)/.built
 	$(BIN)/mtlbench run bench/suites/quickstart.yaml
 
@@ -25,6 +25,18 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	@files="$$(git ls-files 'csrc/*.cpp' 'csrc/*.h' 'csrc/*.cu' 'csrc/*.cuh')"; \
 	  [ -z "$$files" ] || $(BIN)/clang-format -i $$files
+
+# The operations' tests with AddressSanitizer and UBSan in all C++, the emulated CUDA kernels included; in a copy of the
+# tracked files, so that the build of this tree stays as it is. Tests that compile or take long say nothing new here.
+SANITIZED := build/sanitized
+TESTS ?= tests/ops
+SANITIZERS = $$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libubsan.so)
+sanitize: $(VENV)/.dev
+	mkdir -p $(SANITIZED)
+	git ls-files -z | xargs -0 cp -p --parents -t $(SANITIZED)
+	cd $(SANITIZED) && NVCC=none MTLBENCH_SANITIZE=address,undefined $(abspath $(BIN))/python setup.py build_ext --inplace
+	cd $(SANITIZED) && LD_PRELOAD="$(SANITIZERS)" ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1 \
+	  $(abspath $(BIN))/python -m pytest $(TESTS) -k "not compile and not graph and not 64_million"
 
 # Each stamp stands for one finished step, so that a second `make` starts at once.
 $(VENV)/.made: ; @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -20,7 +20,19 @@ from .core.yaml_reader import to_yaml
 if TYPE_CHECKING:
     import pandas as pd
 
-_COLUMNS_OF_TRIAL = ("suite", "problem", "method", "baseline", "architecture", "weighting", "engine", "optimizer")
+_COLUMNS_OF_TRIAL = (
+    "suite",
+    "problem",
+    "method",
+    "baseline",
+    "architecture",
+    "weighting",
+    "engine",
+    "optimizer",
+    "role",
+    "choice",
+    "part",
+)
 _COLUMNS_OF_RECORD = ("split", "task", "metric", "value", "unit", "higher_is_better", "step", "main")
 
 
@@ -193,7 +205,7 @@ def trial_labels(trial: Trial | None, attempt: int, environment: str) -> dict[st
         return dict.fromkeys(names)
     values = {name: getattr(trial, name) for name in _COLUMNS_OF_TRIAL}
     values = {name: value.get("name", "") if isinstance(value, Mapping) else value for name, value in values.items()}
-    values["problem"] = trial.problem_name
+    values |= {"problem": trial.problem_name, "engine": trial.way}
     return {
         "trial": trial.id,
         "kind": trial.kind,

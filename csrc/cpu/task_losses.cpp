@@ -4,13 +4,13 @@
 #include "cpu/task_losses.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
 #include <vector>
 
 #include "cpu/dispatch.h"
 #include "cpu/losses/cosine_tiles.h"
 #include "cpu/losses/elements.h"
+#include "cpu/losses/kernel.h"
 #include "cpu/losses/softmax_rows.h"
 #include "cpu/losses/softmax_tiles.h"
 #include "cpu/parallel.h"
@@ -65,7 +65,8 @@ LabelCount count_one_by_one(const TaskLoss& task, int64_t ignore, LabelError* er
   return count;
 }
 
-// The number of labelled positions; `error` names the first label out of range.
+}  // namespace
+
 int64_t count_known(const TaskLoss& task, int64_t ignore, LabelError* error) {
   if (task.kind != LossKind::CrossEntropy) {
     if (task.mask == nullptr) return task.positions();
@@ -79,15 +80,15 @@ int64_t count_known(const TaskLoss& task, int64_t ignore, LabelError* error) {
 
 // --- Kernels ----------------------------------------------------------------------------------------------------
 
-using Kernel = void (*)(Piece*);
+namespace {
 
 template <class Body>
-Kernel kernel() {
+LossKernel kernel() {
   return [](Piece* piece) { dispatch<Body>(piece); };
 }
 
 template <class Stored>
-Kernel kernel_for(const TaskLoss& task) {
+LossKernel kernel_for(const TaskLoss& task) {
   const bool rows = is_contiguous_row(task);
   switch (task.kind) {
     case LossKind::CrossEntropy:
@@ -110,7 +111,9 @@ Kernel kernel_for(const TaskLoss& task) {
   return nullptr;
 }
 
-Kernel kernel_for(const TaskLoss& task) {
+}  // namespace
+
+LossKernel loss_kernel(const TaskLoss& task) {
   switch (task.dtype) {
     case DType::Float32:
       return kernel_for<float>(task);
@@ -126,18 +129,12 @@ Kernel kernel_for(const TaskLoss& task) {
 
 // --- All tasks --------------------------------------------------------------------------------------------------
 
+namespace {
+
 int64_t piece_positions(const TaskLoss& task) {
   const int64_t wanted = std::max<int64_t>(1, kPieceNumbers / task.classes);
   return is_contiguous_row(task) ? wanted : (wanted + kLanes - 1) / kLanes * kLanes;
 }
-
-struct Scratch {
-  explicit Scratch(int64_t doubles) : memory(std::aligned_alloc(64, static_cast<size_t>((doubles + 7) / 8 * 64))) {}
-  ~Scratch() { std::free(memory); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  void* memory;
-};
 
 }  // namespace
 
@@ -152,7 +149,7 @@ LabelError task_losses(const TaskLosses& work) {
     const int64_t known = count_known(task, work.ignore_index, &error);
     if (error.task >= 0) return {t, error.position, error.label};
     weights[t] = number_at(work.weights, work.dtype, t, 1.0);
-    reciprocals[t] = known == 0 ? 0.0 : (work.mean ? 1.0 / static_cast<double>(known) : 1.0);
+    reciprocals[t] = reciprocal_of(known, work.mean);
     pieces += tiles_of(task.positions(), piece_positions(task));
     ends[t] = pieces;
     numbers += task.positions() * task.classes;
@@ -178,7 +175,7 @@ LabelError task_losses(const TaskLosses& work) {
                   work.ignore_index,
                   own.memory,
                   0.0};
-      kernel_for(task)(&piece);
+      loss_kernel(task)(&piece);
       sums[k] = piece.sum;
     }
   });

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.config import Config
 from ..core.task import Outline, TaskSpec
@@ -24,12 +24,23 @@ class Architecture(Config):
     """Inputs to one output per task. ``engine.model.Model`` holds the modules that ``shared`` and ``task`` build, so
     each parameter is shared or belongs to exactly one task by construction.
 
-    Outputs: [B, classes] logits for cross_entropy, [B] logits for bce_with_logits, [B, outputs] values otherwise.
+    Outputs: [B, classes] logits for cross_entropy, [B] logits for bce_with_logits, [B, outputs] values otherwise, with
+    the task's positions as further dimensions.
     """
+
+    analytic: ClassVar[bool] = False  # whether it is for problems whose tasks are formulas, not data
 
     def check(self, outline: Outline) -> list[str]:
         """What makes this architecture impossible for a problem, each in one sentence; empty if nothing."""
         return []
+
+    def front(self, outline: Outline, seeded: Seeded) -> nn.Module | None:
+        """Modules that turn the inputs into those of ``behind(outline)``, counted among the shared ones; often none."""
+        return None
+
+    def behind(self, outline: Outline) -> Outline:
+        """The outline as ``shared`` and ``task`` see it, behind the front."""
+        return outline
 
     @abstractmethod
     def shared(self, outline: Outline, seeded: Seeded) -> nn.Module:
@@ -41,8 +52,16 @@ class Architecture(Config):
 
     @abstractmethod
     def represent(self, shared: nn.Module, inputs: Inputs) -> Any:
-        """The shared representation: whatever ``predict`` needs of the shared modules."""
+        """The shared representation, any nesting of tensors: whatever ``predict`` needs of the shared modules."""
 
     @abstractmethod
     def predict(self, representation: Any, tasks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
-        """One output per task from the shared representation."""
+        """One output for each of these tasks from the shared representation."""
+
+    def penalty(self, tasks: Mapping[str, nn.Module]) -> Tensor | None:
+        """A differentiable scalar that training adds to the weighted losses; None for none."""
+        return None
+
+    def observe(self, shared: nn.Module) -> Mapping[str, float]:
+        """Numbers of the shared modules that are worth following, recorded after each epoch."""
+        return {}

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.task import Outline, TaskSpec
 from .base import Seeded
-from .trunks import Trunked, head, of_task
+from .trunked import Trunked, form_of, of_task
+from .trunks import head
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -32,11 +33,11 @@ class Single(Trunked):
         """Trunk and head of one task."""
         from torch import nn
 
-        shape = of_task(outline.input_shape, task.name)
+        form = form_of(outline, task.name)
         with seeded("trunk"):
-            trunk = self.build_trunk(shape)
+            trunk = self.body.build(form)
         with seeded("head", task.name):
-            return nn.Sequential(trunk, head(self.width(shape), task))
+            return nn.Sequential(trunk, head(self.body.width(form), task, form.rank))
 
     def represent(self, shared: nn.Module, inputs: Inputs) -> Any:
         """The inputs as they are."""

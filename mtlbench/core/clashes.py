@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 
 from .entries import Checker, Entry
@@ -52,7 +53,7 @@ def _signatures(variant: Variant) -> Iterator[tuple[str, ...]]:
     """What tells trials apart but for task and seed, once for each problem and engine; nothing for faulty variants."""
     if any(entry.config is None for entry in variant.entries if entry.used):
         return
-    machine = (variant.device, str(variant.resources.config.cpus))
+    machine = (variant.device, str(variant.resources.config.cpus), json.dumps(variant.tune, sort_keys=True))
     common = (*machine, *(entry.identity for entry in (*variant.parts, variant.train)))
     for problem in variant.problems:
         for engine in variant.engines:

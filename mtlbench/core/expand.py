@@ -1,14 +1,20 @@
-"""A suite into its trials: problems x seeds x (the baseline's tasks + methods x engines)."""
+"""A suite into its trials: problems x seeds x (the baseline's tasks + methods x engines) x candidates x folds; and
+kernels x processes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
 
 from .entries import Entry
-from .settings import Resources
-from .suite import Suite, Variant
+from .explain import shown
+from .settings import Resources, Timing
+from .suite import Kernels, Suite, Variant
 from .task import Outline
-from .trial import Trial
+from .trial import AFFINITY, CANDIDATE, Trial
 
 
 def expand(
@@ -26,9 +32,15 @@ def expand(
         trial
         for problem in suite.problems
         if problem.name in outlines
-        for seed in suite.seeds
+        for seed in _seeds(suite, problem)
         for trial in _of_seed(suite, problem, outlines[problem.name].names, digests[problem.name], seed, code or {})
     )
+
+
+def _seeds(suite: Suite, problem: Entry) -> Iterator[int]:
+    """The suite's seeds, as far as they differ on a problem."""
+    limit = problem.config.seeds()
+    yield from (seed for seed in suite.seeds if limit is None or seed < limit)
 
 
 def _of_seed(
@@ -36,11 +48,50 @@ def _of_seed(
 ) -> Iterator[Trial]:
     for task in tasks:
         for engine in suite.baseline.engines:
-            yield _trial(suite, suite.baseline, problem, (task,), engine.name, data, seed, code)
+            yield from _tried(suite, suite.baseline, problem, (task,), engine.name, data, seed, code)
     for method in suite.methods:
         if any(choice.name == problem.name for choice in method.problems):
             for engine in method.engines:
-                yield _trial(suite, method, problem, tasks, engine.name, data, seed, code)
+                yield from _tried(suite, method, problem, tasks, engine.name, data, seed, code)
+    yield from _together(suite, problem, tasks, data, seed, code)
+
+
+def _together(suite: Suite, problem: Entry, tasks: tuple[str, ...], *where: Any) -> Iterator[Trial]:
+    """What ``affinity`` asks of one seed: every pair of tasks, and all tasks with a look at their gradients."""
+    if suite.affinity is None or len(tasks) < 2:
+        return
+    method, probe = suite.affinity
+    if any(choice.name == problem.name for choice in method.problems):
+        engine = method.engines[0].name
+        asked = [(method, pair, " + ".join(pair)) for pair in combinations(tasks, 2)]
+        for variant, some, what in [*asked, (probe, tasks, "gradients")]:
+            trial = _trial(suite, variant, problem, some, engine, *where)
+            yield replace(trial, role=AFFINITY, choice=what, exclusive=False)
+
+
+def _tried(suite: Suite, variant: Variant, *where: Any) -> Iterator[Trial]:
+    """The trial of a method; or its candidates, of which the records will choose one, fold by fold."""
+    plain = [_trial(suite, alternative, *where) for alternative in variant.alternatives]
+    options = [option for trial, alternative in zip(plain, variant.alternatives, strict=True)
+               for option in _options(trial, alternative)]  # fmt: skip
+    if len(options) == 1:
+        yield replace(options[0], fold=(0, 0))
+        return
+    for option in options:
+        folds = option.fold[1]
+        for part in range(folds) if folds else (0,):
+            yield replace(option, role=CANDIDATE, fold=(part, folds))
+
+
+def _options(trial: Trial, variant: Variant) -> Iterator[Trial]:
+    """The trial with each weighting that its own one offers; ``fold`` says by how many folds to choose."""
+    folds, specs = variant.weighting.config.candidates(trial.tasks) if variant.weighting.used else (0, ())
+    if not specs:
+        yield trial
+    for spec in specs:
+        differing = (f"{key}={shown(value)}" for key, value in spec.items() if value != trial.weighting.get(key))
+        label = ", ".join(filter(None, [trial.choice, *differing]))
+        yield replace(trial, weighting=spec, choice=label, fold=(0, folds))
 
 
 def _trial(
@@ -74,12 +125,40 @@ def _trial(
         suite=suite.name,
         problem_label=problem.label,
         method=variant.label,
-        baseline=variant is suite.baseline,
+        baseline=variant.label == suite.baseline.label,
         resources={"cpus": resources.cpus, "gpus": resources.gpus, "timeout": resources.timeout},
         exclusive=alone,
+        choice=variant.choice,
     )
 
 
 def _own(variant: Variant) -> Iterator[str]:
     """Names of the entries whose code decides what a variant computes, the problem's apart."""
     yield from (str(part.spec["name"]) for part in variant.parts if part.used)
+
+
+def expand_kernels(suite: Suite, kernels: Kernels, extension: str, code: Mapping[str, str]) -> Iterator[Trial]:
+    """Every kernel trial of a suite: cases x devices x processes, each alone on its machine.
+
+    extension  SHA-256 of the compiled kernels, so that rebuilt ones are timed again
+    code       SHA-256 of the source behind each ``module:attribute``
+    """
+    timing: Timing = kernels.timing.config
+    for case in kernels.cases:
+        kernel = {"case": case.spec, "contenders": kernels.contenders(case)}
+        for device in timing.devices:
+            for process in range(timing.processes):
+                yield Trial(
+                    *({}, (), {}, {}, {}, "", {}, {}, {}),
+                    seed=process,
+                    device=device,
+                    threads=timing.threads,
+                    code=extension + code.get(str(case.spec["name"]), ""),
+                    kind="kernel",
+                    kernel={**kernel, "rounds": timing.rounds, "seconds": timing.seconds},
+                    suite=suite.name,
+                    problem_label=kernels.title(case),
+                    method="kernel",
+                    resources={"cpus": timing.threads, "gpus": int(device == "cuda"), "timeout": timing.timeout},
+                    exclusive=True,
+                )

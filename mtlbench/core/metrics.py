@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .chunks import chunk_f1
+from .geometry import angle_mean, angle_median, angle_within, box_iou, relative_error
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +30,7 @@ class Metric:
                         tasks have C = 2), or None where counts are not enough
     of_rows             whether ``compute(target, predicted, classes)`` sees class indices int64 [N, *positions] of
                         whole rows instead, target -1 where the label is unknown, and the names of the classes
-    unit                '%' for fractions shown in percent, '' for the task's own unit, '1' for pure numbers
+    unit                '%' for fractions shown in percent, '' for the task's own unit, '1' for pure numbers; '°'
     power               p where the scores s_i of parts of n_i rows give that of all rows, (Σ n_i s_i^p / Σ n_i)^(1/p):
                         1 for means, 2 for root mean squares; 0 where they do not
     """
@@ -72,6 +74,13 @@ def _macro_f1(confusion: Array) -> float:
     return float((2 * confusion.diagonal()[both > 0] / both[both > 0]).mean() * 100)
 
 
+def _mean_iou(confusion: Array) -> float:
+    """Mean over the classes present in target or prediction of hits / (labelled + predicted - hits)."""
+    hits = confusion.diagonal()
+    union = confusion.sum(0) + confusion.sum(1) - hits
+    return float((hits[union > 0] / union[union > 0]).mean() * 100)
+
+
 def _auc(target: Array, score: Array) -> float:
     """Area under the ROC curve of a binary task; undefined (NaN) where one class is absent."""
     from sklearn.metrics import roc_auc_score
@@ -111,11 +120,19 @@ METRICS: dict[str, Metric] = {
         of_counts("accuracy", _accuracy, power=1),
         of_counts("balanced_accuracy", _balanced_accuracy),
         of_counts("macro_f1", _macro_f1),
+        of_counts("mean_iou", _mean_iou),
         Metric("auc", True, "%", _auc),
         Metric("rmse", False, "", _rmse, power=2),
         Metric("mae", False, "", _mae, power=1),
         Metric("r2", True, "1", _r2),
         Metric("cosine_similarity", True, "1", _cosine_similarity, power=1),
+        Metric("relative_error", False, "1", relative_error),
+        Metric("box_iou", True, "%", box_iou),
+        Metric("angle_mean", False, "°", angle_mean),
+        Metric("angle_median", False, "°", angle_median),
+        Metric("within_11.25", True, "%", partial(angle_within, 11.25)),
+        Metric("within_22.5", True, "%", partial(angle_within, 22.5)),
+        Metric("within_30", True, "%", partial(angle_within, 30)),
         Metric("chunk_f1", True, "%", chunk_f1, of_rows=True),
     )
 }

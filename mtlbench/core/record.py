@@ -6,6 +6,9 @@ Vocabulary of records (``split, task, metric, step``; ``task`` is "" for facts o
 - train, t, "weight", epoch        lambda_t, mean over the epoch's steps
 - validation, t, "loss" | metric   after each epoch; step 0 is before training
 - test, t, "loss" | metric, best   once, at the end; step is the epoch whose weights were kept
+- train, t, "cosine with u", epoch  cosine of the gradients of tasks t and u by the shared parameters
+- train, t, "affinity onto u", epoch  1 - L_u after a gradient step of the shared parameters for t / L_u before
+- train, "", x1, gap …, epoch      what the architecture shows of itself after each epoch; step 0 is before training
 - train, "", "epoch_seconds"       training time of that epoch, synchronised, evaluation excluded
 - train, "", "samples_per_second"  once: median over the epochs after warm-up (rows seen by the model per second)
 - train, "", "step_seconds"        once: median over the epochs after warm-up
@@ -15,6 +18,15 @@ Vocabulary of records (``split, task, metric, step``; ``task`` is "" for facts o
 - train, t, "correlation", j       once: the learned correlation of task t with the j-th task, j after t (from 0)
 - "", t, "test_rows"               labels that task t's test metrics stand on
 - "", "", "train_seconds" | "total_seconds" | "peak_memory" (bytes) | "parameters" | "epochs" | "steps"
+
+Records of a kernel trial have the state of the caches for a split and the contender for a task:
+
+- warm | cold, c, "call_seconds", block    mean over the block of one call of contender c, Python included
+- warm | cold, c, "kernel_seconds", block  the same on the device alone, replayed from a CUDA graph
+- "", c, "ours"                            whether contender c is of mtlbench (1) or of others (0)
+- "", "", "bytes"                          what one call must move by formula; 0 where memory does not bound it
+
+Contender "copy" is the ceiling: a plain copy that moves as many bytes, timed among the others.
 """
 
 from __future__ import annotations
@@ -23,6 +35,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 VERSION = 1
+COSINE_WITH, AFFINITY_ONTO = "cosine with ", "affinity onto "  # and the other task's name
 
 
 @dataclass(frozen=True)

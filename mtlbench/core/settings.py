@@ -61,3 +61,15 @@ class Resources(Config):
     exclusive: Literal["first_seed", "all", "none"] = Field(
         "first_seed", description="which trials run alone on their node, so that their throughput counts"
     )
+
+
+class Timing(Config):
+    """How the cases of ``kernels`` are timed: all contenders of a case by turns, in each of several processes."""
+
+    contenders: tuple[str, ...] | None = Field(None, min_length=1, description="who competes; everyone unless given")
+    devices: tuple[Literal["cpu", "cuda"], ...] = Field(("cpu",), min_length=1, description="where")
+    threads: int = Field(1, ge=1, description="CPU cores and threads of one process")
+    processes: int = Field(3, ge=1, le=100, description="processes that time a case, one after the other")
+    rounds: int = Field(30, ge=1, description="blocks of a process for each state of the caches, at most")
+    seconds: float = Field(2.0, gt=0, allow_inf_nan=False, description="time after which no further block begins")
+    timeout: Seconds = Field(600.0, description="a process that takes longer is stopped and recorded as failed")

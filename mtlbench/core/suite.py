@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,20 +29,21 @@ KEYS: dict[str, str] = {
     "penalty": "a penalty rho R(theta) on the weights: a name, or a mapping with a name and its parameters",
     "weighting": "a weighting: a name, or a mapping with a name and its parameters",
     "learner": "a learner: a name, or a mapping with a name and its parameters",
+    "tune": "lists of values by key, as optimizer.lr; each seed takes the combination that validates best",
     "train": "how long to train, and in what batches",
     "resources": "what one trial needs",
+    "affinity": "a method's label: its tasks are also trained in pairs, and their gradients are compared",
     "seeds": "a number n of seeds (0 to n-1), or a list of seeds",
     "single_task": "what the single-task baseline changes of the suite, and its label; it runs by itself",
+    "kernels": "cases of operations to time, fused against eager, and how; beside methods, or instead of them",
     "profiles": "named overrides of the whole suite, chosen with --profile",
 }
 # What a method may change, in the order in which resolved suites show it.
 CHOICES = (
     "problem", "learner", "architecture", "weighting", "engines", "optimizer", "schedule", "penalty", "train",
-    "resources",
+    "tune", "resources",
 )  # fmt: skip
-MACHINERY = tuple(
-    key for key in CHOICES if key not in ("problem", "learner", "resources")
-)  # a learner may use it or not
+MACHINERY = frozenset(CHOICES) - {"problem", "learner", "tune", "resources"}  # what a learner may use or not
 REQUIRED = ("problem", "architecture", "optimizer")
 DEFAULTS: dict[str, Any] = {
     "learner": {"name": "gradient"},
@@ -51,9 +52,11 @@ DEFAULTS: dict[str, Any] = {
     "schedule": {"name": "constant"},
     "penalty": {"name": "none"},
     "train": {},
+    "tune": {},
     "resources": {},
 }
 BASELINE = "single-task"
+PROBE = {"name": "affinity"}  # the learner that compares gradients
 SLUG = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 MAX_SEEDS = 1000
 MAX_TRIALS = 100_000
@@ -114,6 +117,14 @@ class Variant:
     penalty: Entry
     train: Entry
     resources: Entry
+    tune: Mapping[str, Any] = field(default_factory=dict)  # lists of values by dotted key
+    choice: str = ""  # of a candidate: what it takes
+    candidates: tuple[Variant, ...] = ()  # every combination of ``tune``
+
+    @property
+    def alternatives(self) -> tuple[Variant, ...]:
+        """What runs: the candidates, or itself where there is nothing to choose."""
+        return self.candidates or (self,)
 
     @property
     def parts(self) -> tuple[Entry, ...]:
@@ -132,12 +143,37 @@ class Variant:
 
     def resolved(self) -> dict[str, Any]:
         """Every choice that its learner uses, as it would be written in full."""
-        singles = {key: getattr(self, key) for key in CHOICES if key not in ("problem", "engines")}
         return {
             "problem": [{**entry.spec, **({"label": entry.label} if entry.label else {})} for entry in self.problems],
-            **({"engines": [entry.name for entry in self.engines]} if all(e.used for e in self.engines) else {}),
-            **{key: dict(entry.spec) for key, entry in singles.items() if entry.used},
+            **(
+                {"engines": [entry.name for entry in self.engines]} if all(entry.used for entry in self.engines) else {}
+            ),
+            "tune": dict(self.tune),
+            **{entry.key: dict(entry.spec) for entry in (*self.parts, self.train, self.resources) if entry.used},
         }
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """The kernels of a suite: what is timed, and how."""
+
+    cases: tuple[Entry, ...]
+    timing: Entry
+
+    @staticmethod
+    def title(case: Entry) -> str:
+        """What tables call a case: its label, or its name with its shape."""
+        return case.label or f"{case.name} {case.config.shape}"
+
+    def contenders(self, case: Entry) -> tuple[str, ...]:
+        """Who competes in a case, in the order of the kernel's own list."""
+        chosen = self.timing.config.contenders
+        return tuple(name for name in case.config.contenders if chosen is None or name in chosen)
+
+    def resolved(self) -> dict[str, Any]:
+        """The section as it would be written in full."""
+        cases = [{**case.spec, **({"label": case.label} if case.label else {})} for case in self.cases]
+        return {"cases": cases, **self.timing.spec}
 
 
 @dataclass(frozen=True)
@@ -150,6 +186,8 @@ class Suite:
     methods: tuple[Variant, ...]
     baseline: Variant
     seeds: tuple[int, ...]
+    kernels: Kernels | None = None
+    affinity: tuple[Variant, Variant] | None = None  # a method, and the same with a learner that compares gradients
 
     @classmethod
     def read(cls, path: Path, *, tables: Tables, profile: str | None = None, seeds: int | None = None) -> Suite:
@@ -176,15 +214,20 @@ class Suite:
 
     def resolved(self) -> dict[str, Any]:
         """The suite as it would be written without any default; reading it again gives the same trials."""
+        header = {"suite": self.name, "description": self.description}
+        kernels = {"kernels": self.kernels.resolved()} if self.kernels else {}
+        return {**header, **(self._training() if self.methods else {}), **kernels}
+
+    def _training(self) -> dict[str, Any]:
         methods = {method.label: method.resolved() for method in self.methods}
         first = next(iter(methods.values()))
         common = {
-            key: first[key] for key in first if all(choices.get(key) == first[key] for choices in methods.values())
+            key: first[key]
+            for key in CHOICES
+            if key in first and all(choices.get(key) == first[key] for choices in methods.values())
         }
         baseline = self.baseline.resolved()
         return {
-            "suite": self.name,
-            "description": self.description,
             **common,
             "methods": {label: _beyond(choices, common) for label, choices in methods.items()},
             "single_task": {
@@ -192,8 +235,11 @@ class Suite:
                 **_beyond(baseline, {**common, "problem": baseline["problem"]}),
             },
             "seeds": list(self.seeds),
+            **({"affinity": self.affinity[0].label} if self.affinity else {}),
         }
 
 
 def _beyond(choices: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: choice for key, choice in choices.items() if key not in common or choice != common[key]}
+    return {
+        key: choices[key] for key in CHOICES if key in choices and (key not in common or choices[key] != common[key])
+    }

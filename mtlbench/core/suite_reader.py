@@ -13,10 +13,12 @@ from .clashes import distinct_problems, note_repetitions
 from .entries import Checker, Entry, Tables
 from .errors import Issue, SuiteError, did_you_mean
 from .explain import explain, shown
+from .kernel_reader import read_kernels
 from .registry import UnknownName
 from .settings import Resources, Train
-from .suite import BASELINE, CHOICES, DEFAULTS, KEYS, MACHINERY, MAX_TRIALS, SLUG, Header, Suite, Variant
+from .suite import BASELINE, CHOICES, DEFAULTS, KEYS, MACHINERY, MAX_TRIALS, PROBE, SLUG, Header, Suite, Variant
 from .tree import Node, Place, merge, tree
+from .tuning import alternatives
 from .uses import refuse_unused, refuse_useless, require, require_of_baseline, uses
 from .yaml_reader import read_yaml
 
@@ -69,9 +71,18 @@ def _longhand(node: Node) -> Node:
             changed[key] = replace(child, value=(child,))
         elif key == "single_task":
             changed[key] = _longhand(child)
+        elif key == "kernels" and "cases" in child and child["cases"].is_list:
+            cases = child["cases"]
+            changed[key] = child.plus(cases=replace(cases, value=tuple(map(_named, cases.value))))
         elif key in ("methods", "profiles") and child.is_mapping:
             changed[key] = replace(child, value={label: _longhand(inner) for label, inner in child.items()})
     return node.plus(**changed)
+
+
+def _over(base: Node, override: Node) -> Node:
+    """``override`` laid over the suite's defaults; its own ``tune`` replaces the suite's, as lists do."""
+    merged = merge(base, override)
+    return merged.plus(tune=override["tune"]) if "tune" in override else merged
 
 
 def _named(node: Node) -> Node:
@@ -105,25 +116,52 @@ class _Draft:
         self.checker.keys(self.root, KEYS, "the suite")
         header = self._header()
         self._variant("", self.root.place, self.defaults, partial=True)
-        overrides = self._overrides()
-        by_label = {
-            label: self._variant(label, override.key, merge(self.defaults, override))
-            for label, override in overrides.items()
-        }
-        require(self.defaults, overrides, by_label, self.checker)
-        for label, method in by_label.items():
-            refuse_unused(f"method '{label}'", overrides[label], method, self.checker)
+        kernels = read_kernels(self.root["kernels"], self.checker) if "kernels" in self.root else None
+        by_label = self._methods() if self._trains() else {}
         methods = tuple(by_label.values())
         problems = distinct_problems(methods, self.checker)
         baseline = replace(self._baseline(by_label), problems=problems)
         refuse_useless(self.root, (baseline, *methods), self.checker)
         note_repetitions(methods, baseline, self.checker)
-        trials = len(header.seeds) * sum(len(method.problems) * len(method.engines) for method in methods)
+        trials = len(header.seeds) * sum(
+            len(method.problems) * len(method.engines) * len(method.alternatives) for method in methods
+        )
         if trials > MAX_TRIALS:
             self.checker.add(
                 self.root.place, f"expected at most {MAX_TRIALS:,} trials, got {trials:,}: split the suite"
             )
-        return Suite(self.path, header.suite, header.description, methods, baseline, header.seeds)
+        return Suite(
+            self.path,
+            header.suite,
+            header.description,
+            methods,
+            baseline,
+            header.seeds,
+            kernels,
+            self._affinity(methods),
+        )
+
+    def _trains(self) -> bool:
+        """Whether the suite asks for training; one of kernels alone has none of its keys."""
+        return "kernels" not in self.root or any(key in self.root for key in (*CHOICES, "methods", "single_task"))
+
+    def _affinity(self, methods: Sequence[Variant]) -> tuple[Variant, Variant] | None:
+        """The method whose tasks are compared, and the same with a learner that compares their gradients."""
+        if "affinity" not in self.root:
+            return None
+        node = self.root["affinity"]
+        label = node.plain()
+        method = next((method for method in methods if method.label == label), None)
+        if method is None:
+            near = did_you_mean(label, (method.label for method in methods))
+            self.checker.add(node.place, f"affinity: expected a method's label, got {shown(label)}: {near}")
+        elif method.candidates:
+            self.checker.add(node.place, f"affinity: expected a method without tune, got '{label}'")
+        elif "optimizer" not in uses(method.learner):
+            self.checker.add(node.place, f"affinity: expected a method that trains by gradients, got '{label}'")
+        else:
+            return method, replace(method, learner=self.checker.entry("learner", tree(PROBE, node.place)))
+        return None
 
     def _header(self) -> Header:
         stem = re.sub(r"[^A-Za-z0-9._-]+", "-", self.path.stem).strip("-._")[:64] or "suite"
@@ -151,6 +189,18 @@ class _Draft:
             if self.checker.mapping(override, f"method '{label}'")
         }
 
+    def _methods(self) -> dict[str, Variant]:
+        """Each method by its label."""
+        overrides = self._overrides()
+        methods = {
+            label: self._variant(label, override.key, _over(self.defaults, override))
+            for label, override in overrides.items()
+        }
+        require(self.defaults, overrides, methods, self.checker)
+        for label, method in methods.items():
+            refuse_unused(f"method '{label}'", overrides[label], method, self.checker)
+        return methods
+
     def _known(self, node: Node, keys: Sequence[str], owner: str) -> Node:
         fixed = [key for key, _ in node.items() if key in KEYS and key not in keys]
         for key in fixed:
@@ -159,8 +209,23 @@ class _Draft:
         return replace(node, value={key: child for key, child in node.items() if key in keys})
 
     def _variant(self, label: str, place: Place, node: Node, partial: bool = False) -> Variant:
+        """A method with its candidates, where it has any."""
+        variant = self._single_variant(label, place, node, partial)
+        tune = node["tune"]
+        if tune.is_mapping:
+            useless = [
+                key for key, _ in tune.items() if key.split(".")[0] in MACHINERY.difference(uses(variant.learner))
+            ]
+            tune = tune.without(*useless)
+        candidates = tuple(
+            replace(self._single_variant(label, place, merge(node, _longhand(override)), partial), choice=choice)
+            for choice, override in alternatives(tune, self.checker)
+        )
+        return replace(variant, tune=tune.plain() if tune.is_mapping else {}, candidates=candidates)
+
+    def _single_variant(self, label: str, place: Place, node: Node, partial: bool) -> Variant:
         learner = self.checker.entry("learner", node["learner"], partial)
-        unused = {key: Entry(key, {}, None, node, used=False) for key in MACHINERY if key not in uses(learner)}
+        unused = {key: Entry(key, {}, None, node, used=False) for key in MACHINERY.difference(uses(learner))}
 
         def entry(key: str) -> Entry:
             if key in unused:
@@ -215,7 +280,7 @@ class _Draft:
             node = node.plus(engines=replace(self.defaults["engines"], value=self.defaults["engines"].value[:1]))
         if "architecture" in self.defaults:
             node = node.plus(architecture=self._single(self.defaults["architecture"]))
-        variant = self._variant(label, override.key, merge(node, override.without("label")).without("problem"))
+        variant = self._variant(label, override.key, _over(node, override.without("label")).without("problem"))
         if len(variant.engines) > 1:
             self.checker.add(override["engines"].place, "single_task.engines: expected one engine, got several")
         require_of_baseline(self.defaults, override, variant, methods, self.checker)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from .metrics import METRICS
+from .objectives import Objectives
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +71,9 @@ class Outline:
     """What is known of a problem before any trial: its tasks, the shape of one input, and the number of rows.
 
     ``input_shape`` is one shape where all tasks share the inputs, or ``{task: shape}`` where each has its own.
-    ``vocabulary`` is above 0 where inputs are token ids, int64 [N, length] from 0 (padding) to vocabulary - 1.
+    ``vocabulary`` is above 0 where inputs are token ids, int64 [N, length] from 0 (padding) to vocabulary - 1, or
+    ``{task: vocabulary}`` where only some tasks' inputs are.
+    ``objectives`` are there where the tasks are formulas of a point and not of data; then inputs say nothing.
     ``notes`` are choices made for the user (inferred task types, imputed columns) that the report must show.
     """
 
@@ -78,7 +81,8 @@ class Outline:
     input_shape: Shape | Mapping[str, Shape]
     rows: int
     notes: tuple[str, ...] = ()
-    vocabulary: int = 0
+    vocabulary: int | Mapping[str, int] = 0
+    objectives: Objectives | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -90,7 +94,11 @@ class Outline:
         shape = self.input_shape
         if isinstance(shape, Mapping):
             shape = {name: shape[name] for name in names}
-        return replace(self, tasks=tuple(t for t in self.tasks if t.name in names), input_shape=shape)
+        vocabulary = self.vocabulary
+        if isinstance(vocabulary, Mapping):
+            vocabulary = {name: vocabulary[name] for name in names}
+        tasks = tuple(task for task in self.tasks if task.name in names)
+        return replace(self, tasks=tasks, input_shape=shape, vocabulary=vocabulary)
 
 
 @dataclass(frozen=True)

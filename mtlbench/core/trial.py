@@ -10,14 +10,17 @@ from functools import cached_property
 from typing import Any
 
 Spec = Mapping[str, Any]  # {"name": …, **parameters}: one entry of a table with its parameters
-LABELS = ("suite", "problem_label", "method", "baseline", "resources", "exclusive")
+LABELS = ("suite", "problem_label", "method", "baseline", "resources", "exclusive", "role", "choice")
+CANDIDATE, AFFINITY = "candidate", "affinity"  # roles
 
 
 @dataclass(frozen=True)
 class Trial:
     """Coordinates of one run. Two trials with equal coordinates are the same trial, whatever they are called.
 
-    What its learner does not use (``core.uses``) is empty.
+    A trial of kind "train" trains tasks of a problem. One of kind "kernel" times the contenders of a kernel beside each
+    other in one process, and ``seed`` is the number of the process; what only training has is empty there. What the
+    learner of a training does not use (``core.uses``) is empty, too.
 
     Labels (the last fields) name the trial in tables or say how it is scheduled; they do not enter the id, so a
     renamed method keeps its results.
@@ -38,12 +41,19 @@ class Trial:
     data: str = ""  # SHA-256 of the problem's files, so that changed data is a changed trial
     code: str = ""  # SHA-256 of the source of the user's own entries, so that changed code is a changed trial
     kind: str = "train"
+    fold: tuple[int, int] = (0, 0)  # (k, K): trains without part k of K of the training split; (0, 0): on all of it
     penalty: Spec = field(default_factory=lambda: {"name": "none"})
+    kernel: Spec = field(default_factory=dict)  # case, contenders, rounds and seconds of a kernel trial
     suite: str = ""
     problem_label: str = ""  # the user's own name for the problem, which two tables read by one entry need
     method: str = ""
     baseline: bool = False  # a single-task run that methods are compared with
     resources: Spec = field(default_factory=dict)  # cpus, gpus, timeout in seconds
+    role: str = (
+        ""  # "": stands for its method in tables; CANDIDATE: tried out, so that its method's trial can be chosen;
+        # AFFINITY: shows what tasks do to each other
+    )
+    choice: str = ""  # what was chosen, or may be: "optimizer.lr=0.01"
     exclusive: bool = False  # has its CPUs or GPU to itself, so that its throughput counts
 
     @cached_property
@@ -53,8 +63,8 @@ class Trial:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def coordinates(self) -> dict[str, Any]:
-        """Everything that can change the outcome."""
-        return {key: value for key, value in self.to_json().items() if key not in LABELS}
+        """Everything that can change the outcome; what a kind of trial does not have is left out."""
+        return {key: value for key, value in self.to_json().items() if key not in LABELS and value != {}}
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; ``from_json`` gives the same trial back."""
@@ -66,7 +76,7 @@ class Trial:
         unknown = set(value) - {f.name for f in fields(cls)}
         if unknown:
             raise ValueError(f"unknown trial fields {sorted(unknown)}: written by another version of mtlbench?")
-        return cls(**{**value, "tasks": tuple(value["tasks"])})
+        return cls(**{**value, "tasks": tuple(value["tasks"]), "fold": tuple(value.get("fold", (0, 0)))})
 
     @property
     def problem_name(self) -> str:
@@ -74,8 +84,22 @@ class Trial:
         return self.problem_label or str(self.problem["name"])
 
     @property
+    def part(self) -> str:
+        """Which part of the training split it leaves out, in words; "" where it leaves out none."""
+        return f"fold {self.fold[0] + 1} of {self.fold[1]}" if self.fold[1] else ""
+
+    @property
+    def way(self) -> str:
+        """What tables put where engines stand: the engine of a training, the device of a kernel."""
+        return self.engine or self.device
+
+    @property
     def title(self) -> str:
         """A short human name, unique within one suite."""
+        if self.kind == "kernel":
+            return f"{self.problem_name}/{self.device}/process{self.seed}"
         task = f"[{self.tasks[0]}]" if self.baseline else ""
+        tried = f"[{self.choice}]" if self.role else ""
+        fold = f"[{self.part}]" if self.part else ""
         engine = f"/{self.engine}" if self.engine else ""
-        return f"{self.problem_name}/{self.method}{task}{engine}/seed{self.seed}"
+        return f"{self.problem_name}/{self.method}{task}{tried}{fold}{engine}/seed{self.seed}"

@@ -13,7 +13,7 @@ from .tree import Node
 
 
 def uses(learner: Entry) -> Collection[str]:
-    """The keys of ``MACHINERY`` that a learner uses."""
+    """The keys of ``MACHINERY`` that a learner uses; a faulty one passes for one that uses all."""
     return getattr(learner.config, "uses", MACHINERY)
 
 
@@ -47,14 +47,16 @@ def require_of_baseline(
 
 def refuse_unused(owner: str, written: Node, variant: Variant, checker: Checker) -> None:
     """Note what a method, or the baseline, changes though its learner does not use it."""
-    for key in MACHINERY:
-        if key in written and key not in uses(variant.learner):
-            message = f"{owner}: learner '{variant.learner.name}' uses no {key}: remove the key, or change the learner"
-            checker.add(written[key].key, message)
+    tuned = written["tune"] if "tune" in written and written["tune"].is_mapping else Node({})
+    for key, child in (*written.items(), *tuned.items()):
+        part = key.split(".")[0]
+        if part in MACHINERY and part not in uses(variant.learner):
+            message = f"{owner}: learner '{variant.learner.name}' uses no {part}: remove the key, or change the learner"
+            checker.add(child.key, message)
 
 
 def refuse_useless(written: Node, variants: Collection[Variant], checker: Checker) -> None:
     """Note what the whole suite gives though no learner in it uses it."""
-    for key in MACHINERY:
-        if key in written and not any(key in uses(variant.learner) for variant in variants):
-            checker.add(written[key].key, f"key '{key}': no learner of this suite uses it: remove the key")
+    for key, child in written.items():
+        if key in MACHINERY and not any(key in uses(variant.learner) for variant in variants):
+            checker.add(child.key, f"key '{key}': no learner of this suite uses it: remove the key")

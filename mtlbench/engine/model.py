@@ -27,6 +27,8 @@ class Model(nn.Module):
                 yield
 
         self.architecture = architecture
+        self.front = architecture.front(outline, seeded)
+        outline = architecture.behind(outline)
         self.shared = architecture.shared(outline, seeded)
         # A list, because a ModuleDict refuses names that users give to tasks ("G3.final", "type").
         self.own = nn.ModuleList(architecture.task(outline, task, seeded) for task in outline.tasks)
@@ -34,20 +36,32 @@ class Model(nn.Module):
 
     def forward(self, inputs: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
         """One output per task."""
-        return self.architecture.predict(self.architecture.represent(self.shared, inputs), self.by_task)
+        return self.predict(self.represent(inputs))
 
     def represent(self, inputs: Tensor | Mapping[str, Tensor]) -> Any:
         """The shared representation."""
-        return self.architecture.represent(self.shared, inputs)
+        return self.architecture.represent(self.shared, inputs if self.front is None else self.front(inputs))
 
     def predict(self, representation: Any) -> dict[str, Tensor]:
         """One output per task from the shared representation."""
         return self.architecture.predict(representation, self.by_task)
 
+    def predict_task(self, name: str, representation: Any) -> Tensor:
+        """The output of one task from the shared representation."""
+        return self.architecture.predict(representation, {name: self.by_task[name]})[name]
+
+    def observe(self) -> Mapping[str, float]:
+        """Numbers of the shared modules that are worth following."""
+        return self.architecture.observe(self.shared)
+
     def shared_parameters(self) -> list[nn.Parameter]:
-        """Parameters that all tasks use."""
-        return list(self.shared.parameters())
+        """Parameters in front of the shared representation."""
+        return [*(self.front.parameters() if self.front is not None else ()), *self.shared.parameters()]
 
     def task_parameters(self, name: str) -> list[nn.Parameter]:
         """Parameters that belong to one task."""
         return list(self.by_task[name].parameters())
+
+    def penalty(self) -> Tensor | None:
+        """The architecture's own term of the objective."""
+        return self.architecture.penalty(self.by_task)

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..core.errors import UnavailableError
 from ..core.task import Outline
-from ..ops import per_task_losses, task_losses
+from ..ops import gramian
 from ..penalties.base import Free, Penalty
-from ..weightings.base import Need, Weighting
+from ..weightings.base import GRADIENTS, Need, Shown, Weighting
 from .batches import Batch
 from .closure import Objective, evaluates_again
+from .gradients import Found, TaskGradients, as_matrix
+from .losses import losses_of_inputs, losses_of_representations
 from .model import Model
 from .table import Engine
 
-# Outputs, targets, kinds and masks to losses [T]. Unknown labels are masked, so that no target means "no label".
-LOSSES: dict[str, Callable[..., Tensor]] = {
-    "reference": partial(per_task_losses, ignore_index=None),
-    "kernel": lambda *args, **options: task_losses(*args, ignore_index=None, **options)[1],
-}
+Update = Mapping[str, Any]  # what the optimizer's step is told beside the parameters' .grad
 
 
 class Step:
@@ -41,57 +38,108 @@ class Step:
         optimizer: Any,
         penalty: Penalty | None = None,
     ) -> None:
-        if weighting.needs & (Need.GRAMIAN | Need.JACOBIAN):
-            raise UnavailableError(f"{type(weighting).__name__} needs the tasks' gradients, and no engine gives them")
         self.engine, self.weighting, self.state, self.optimizer = engine, weighting, state, optimizer
-        self.losses = _wrap(engine, _losses_of(engine, model, outline))
-        self.penalty = partial((penalty or Free()).term, model.shared, list(model.own))
+        self.shared = [p for p in model.shared_parameters() if p.requires_grad]
+        self.terms = (partial((penalty or Free()).term, model.shared, list(model.own)), model.penalty)
         self.searches = evaluates_again(optimizer)
         self.seen = torch.ones(len(outline.tasks), device=next(model.parameters()).device)
+        self.losses = _wrap(engine, losses_of_inputs(engine, model, outline))
+        self.backward = self._weigh_losses
+        if weighting.needs & GRADIENTS:
+            self.backward = self._weigh_gradients
+            self.gradients = TaskGradients(
+                _wrap(engine, model.represent),
+                _wrap(engine, losses_of_representations(engine, model, outline)),
+                self.shared,
+                weighting.at_representation,
+                Need.CROSSED in weighting.needs,
+            )
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Task losses L [T] before the update and weights lambda [T], both detached."""
         self.optimizer.zero_grad()
-        losses = self.losses(batch.inputs, batch.targets, batch.masks)
-        weights, self.state = self.weighting.weigh(self._shown(losses, batch), self.state)
-        if self.searches:
-            again = partial(self.losses, batch.inputs, batch.targets, batch.masks)
-            self.optimizer.step(Objective(again, weights, self.penalty, self.optimizer))
-        else:
-            losses.backward(weights)  # a vector-Jacobian product: sum_t lambda_t grad L_t in one pass
-            penalty = self.penalty()
-            if penalty is not None:
-                penalty.backward()  # adds rho grad R
-            self.optimizer.step()
+        losses, weights, update = self.backward(batch)
+        self.optimizer.step(**update)
         if Need.LOSSES_AFTER in self.weighting.needs:
             with torch.no_grad():
                 after = self.losses(batch.inputs, batch.targets, batch.masks)
-            self.state = self.weighting.after_step(self._shown(after, batch), self.state)
-        return losses.detach(), weights
+            self.state = self.weighting.after_step(self._last_known(after, batch), self.state)
+        return losses, weights
 
     def end_epoch(self) -> None:
         """Tell the weighting that an epoch is over."""
         self.state = self.weighting.after_epoch(self.state)
 
-    def _shown(self, losses: Tensor, batch: Batch) -> Tensor:
-        """What the weighting sees: for a task without a label in the batch, the last loss it had (1 before any)."""
-        shown = losses.detach()
-        self.seen = shown if batch.masks is None else torch.where(batch.counts > 0, shown, self.seen)
+    def penalty(self) -> Tensor | None:
+        """What the objective has beside the task losses: terms of the suite's penalty and of the architecture."""
+        found = [value for term in self.terms if (value := term()) is not None]
+        return torch.stack(found).sum() if found else None
+
+    def _weigh_losses(self, batch: Batch) -> tuple[Tensor, Tensor, Update]:
+        """lambda from L, then one pass through everything."""
+        losses = self.losses(batch.inputs, batch.targets, batch.masks)
+        weights, self.state = self.weighting.weigh(Shown(self._last_known(losses.detach(), batch)), self.state)
+        if self.searches:
+            again = partial(self.losses, batch.inputs, batch.targets, batch.masks)
+            return losses.detach(), weights, {"closure": Objective(again, weights, self.penalty, self.optimizer)}
+        losses.backward(weights)  # a vector-Jacobian product: sum_t lambda_t grad L_t in one pass
+        self._descend_penalty()
+        return losses.detach(), weights, {}
+
+    def _weigh_gradients(self, batch: Batch) -> tuple[Tensor, Tensor, Update]:
+        """grad L_t of what the tasks share, lambda from them, then what the weighting makes of both."""
+        found = self.gradients(batch)
+        matrix = None if self._combines_inside_update() else as_matrix(found.rows, found.shared)
+        weights, self.state = self.weighting.weigh(self._shown(found, matrix, batch), self.state)
+        self._descend_penalty()
+        if matrix is None:
+            return found.losses, weights, self._weighted_rows(found, weights)
+        self.gradients.descend(found, self.weighting.combine(matrix, weights, self.state))
+        return found.losses, weights, {}
+
+    def _descend_penalty(self) -> None:
+        """Add rho grad R to every ``.grad``."""
+        penalty = self.penalty()
+        if penalty is not None:
+            penalty.backward()
+
+    def _shown(self, found: Found, matrix: Tensor | None, batch: Batch) -> Shown:
+        """What the weighting asked for, and no more."""
+        needs, products = self.weighting.needs, None
+        if Need.GRAMIAN in needs:
+            if matrix is None or self.engine.choices.combination == "kernel":
+                products = gramian(found.rows).to(found.losses.device)
+            else:
+                products = matrix @ matrix.T
+        jacobian = matrix if Need.JACOBIAN in needs else None
+        return Shown(self._last_known(found.losses, batch), products, jacobian, found.crossed)
+
+    def _combines_inside_update(self) -> bool:
+        """Whether the update's kernel forms sum_t lambda_t g_t, so that it never reaches memory."""
+        plain = self.weighting.needs & GRADIENTS == Need.GRAMIAN and not self.weighting.at_representation
+        return plain and self.engine.choices.combination == "kernel" and bool(self.shared)
+
+    def _weighted_rows(self, found: Found, weights: Tensor) -> Update:
+        """The tasks' gradients of every parameter; what is in ``.grad`` (the heads' own, a penalty's) is one more task
+        of weight 1.
+        """
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        rows = [dict(zip(map(id, self.shared), row, strict=True)) for row in found.rows]
+        gradients = [[row.get(id(p)) for p in parameters] for row in rows]
+        return {
+            "task_gradients": [*gradients, [p.grad for p in parameters]],
+            "task_weights": torch.cat([weights, weights.new_ones(1)]),
+        }
+
+    def _last_known(self, losses: Tensor, batch: Batch) -> Tensor:
+        """The losses, and for a task without a label in the batch the last one it had (1 before any)."""
+        self.seen = losses if batch.masks is None else torch.where(batch.counts > 0, losses, self.seen)
         return self.seen
 
 
-def _losses_of(engine: Engine, model: Model, outline: Outline) -> Callable[..., Tensor]:
-    function, kinds = LOSSES[engine.choices.losses], [task.loss for task in outline.tasks]
-
-    def losses(inputs: Any, targets: list[Tensor], masks: list[Tensor | None] | None) -> Tensor:
-        outputs = model(inputs)
-        return function([outputs[name] for name in outline.names], targets, kinds, masks=masks)
-
-    return losses
-
-
-def _wrap(engine: Engine, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+def _wrap(engine: Engine, function: Callable[..., Any]) -> Callable[..., Any]:
     if engine.choices.wrapper != "compile":
         return function
+    torch._dynamo.config.allow_rnn = True  # recurrent layers are traced whole; without it they break the graph
     # Random numbers as eager draws them, so that dropout is the same under every engine.
     return torch.compile(function, fullgraph=True, options={"fallback_random": True})

@@ -16,23 +16,19 @@ class Choices(NamedTuple):
     """Four independent choices that make an engine."""
 
     losses: Literal["reference", "kernel"]  # who computes the T task losses
-    combination: Literal["backward"]  # backward: sum_t lambda_t grad L_t in one backward pass
+    combination: Literal["matrix", "kernel"]  # task gradients as a matrix in torch, or by our kernels and inside Adam
     update: Literal["loop", "foreach", "fused", "kernel"]  # how torch.optim walks over the parameters, or our kernel
     wrapper: Literal["none", "compile", "graph"]  # compile: forward pass and losses; graph: records the whole step
     summary: str
 
 
 ROWS = {
-    "eager": Choices("reference", "backward", "loop", "none", "Plain PyTorch: one call per operation and parameter."),
-    "foreach": Choices("reference", "backward", "foreach", "none", "Eager, with torch's multi-tensor optimizer."),
-    "torch_fused": Choices("reference", "backward", "fused", "none", "Eager, with torch's fused optimizer."),
-    "fused": Choices(
-        "kernel", "backward", "kernel", "none", "mtlbench's kernels: all losses in one pass, Adam in one."
-    ),
-    "fused_graph": Choices(
-        "kernel", "backward", "kernel", "graph", "The fused step, recorded whole as one CUDA graph."
-    ),
-    "compiled": Choices("reference", "backward", "fused", "compile", "torch.compile around forward pass and losses."),
+    "eager": Choices("reference", "matrix", "loop", "none", "Plain PyTorch: one call per operation and parameter."),
+    "foreach": Choices("reference", "matrix", "foreach", "none", "Eager, with torch's multi-tensor optimizer."),
+    "torch_fused": Choices("reference", "matrix", "fused", "none", "Eager, with torch's fused optimizer."),
+    "fused": Choices("kernel", "kernel", "kernel", "none", "mtlbench's kernels: all losses in one pass, Adam in one."),
+    "fused_graph": Choices("kernel", "kernel", "kernel", "graph", "The fused step, recorded whole as one CUDA graph."),
+    "compiled": Choices("reference", "matrix", "fused", "compile", "torch.compile around forward pass and losses."),
 }
 TABLE = Registry("engines", {name: f"{__name__}:{name}" for name in ROWS})
 

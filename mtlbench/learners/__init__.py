@@ -6,6 +6,7 @@ TABLE = Registry(
     "learners",
     {
         "gradient": "mtlbench.learners.gradient:Gradient",
+        "affinity": "mtlbench.learners.affinity:Affinity",
         "ridge": "mtlbench.learners.ridge:Ridge",
         "kernel_svm": "mtlbench.learners.kernel_svm:KernelSvm",
         "shared_specific": "mtlbench.learners.relation.shared_specific:SharedSpecific",

@@ -65,7 +65,7 @@ class Learner(Config):
     required with it nor part of its trials, and writing them for it is an error.
     """
 
-    uses: ClassVar[frozenset[str]] = frozenset(MACHINERY)
+    uses: ClassVar[frozenset[str]] = MACHINERY
 
     def check(self, outline: Outline) -> Iterable[str]:
         """Why the learner does not suit a problem, in sentences; empty where it does."""

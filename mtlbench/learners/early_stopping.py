@@ -1,24 +1,15 @@
-"""The score of an epoch on the validation split, and early stopping by it, with the best epoch's weights."""
+"""Early stopping by the score of the validation split, with the best epoch's weights."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from math import inf
-from statistics import fmean
 
 import torch
 
 from ..core.errors import MtlbenchError
 from ..core.settings import EarlyStopping
 from ..engine.model import Model
-
-
-def relative_score(losses: Mapping[str, float], first: Mapping[str, float]) -> float:
-    """The score of ``core.settings.EarlyStopping``, lower being better; infinite where no task has a label.
-
-    ``first`` holds the losses at the initial weights, which are the denominators.
-    """
-    return fmean([losses[name] / loss for name, loss in first.items() if loss > 0] or [inf])
 
 
 def check_scored(first: Mapping[str, float]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,7 +13,7 @@ from ..core.metrics import METRICS
 from ..core.record import Record
 from ..core.task import Outline, Split, Stream, TaskSpec
 from ..engine.batches import Batch, stream_batch
-from ..ops import per_task_losses
+from ..engine.losses import reference
 
 if TYPE_CHECKING:
     from ..core.metrics import Metric
@@ -43,7 +44,7 @@ class Evaluator:
         for batch in self._read():
             found = model(batch.inputs)
             outputs = [found[task.name] for task in self.outline.tasks]
-            losses = per_task_losses(outputs, batch.targets, kinds, ignore_index=None, masks=batch.masks)
+            losses = reference(outputs, batch.targets, kinds, batch.masks)
             sums += losses.double() * batch.counts
             counts += batch.counts
             for t, score in enumerate(scores):
@@ -133,15 +134,20 @@ class _Score:
 
 
 def _pieces(split: Split, batch_size: int) -> Iterator[Split]:
-    """Consecutive pieces of at most ``batch_size`` rows (of every task), without copies."""
-    for low in range(0, split.size, batch_size):
-        piece = slice(low, low + batch_size)
+    """Consecutive pieces of at most ``batch_size`` rows (of every task), of equal size and without copies."""
+    steps = -(-split.size // batch_size)
+    for step in range(steps):
+        cut = partial(_part, step=step, steps=steps)
         inputs = split.inputs
         yield Split(
-            {name: rows[piece] for name, rows in inputs.items()} if isinstance(inputs, Mapping) else inputs[piece],
-            {name: target[piece] for name, target in split.targets.items()},
-            {name: mask[piece] for name, mask in split.masks.items()},
+            {name: cut(rows) for name, rows in inputs.items()} if isinstance(inputs, Mapping) else cut(inputs),
+            {name: cut(target) for name, target in split.targets.items()},
+            {name: cut(mask) for name, mask in split.masks.items()},
         )
+
+
+def _part(rows: Array, step: int, steps: int) -> Array:
+    return rows[step * len(rows) // steps : (step + 1) * len(rows) // steps]
 
 
 def _in_line(values: Tensor, mask: Tensor | None, spans: bool = False) -> Tensor:

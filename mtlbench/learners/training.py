@@ -10,13 +10,14 @@ from torch import Tensor
 
 from ..core.errors import MtlbenchError
 from ..core.record import Record
+from ..core.score import relative_score
 from ..engine.batches import training_batches
 from ..engine.graph import graphed
 from ..engine.model import Model
 from ..engine.step import Step
 from ..measure.clock import now
 from .base import Diverged, Job
-from .early_stopping import BestEpoch, check_scored, relative_score
+from .early_stopping import BestEpoch, check_scored
 from .evaluate import Evaluator
 
 
@@ -86,7 +87,8 @@ class Training:
         self.records.append(Record("epoch_seconds", seconds, "train", unit="s", higher_is_better=False, step=epoch))
 
     def _validate(self, epoch: int) -> dict[str, float]:
-        """Record the validation losses and main metrics; the losses by task."""
+        """Record the validation losses and main metrics, and what the model shows of itself; the losses by task."""
+        self.records += [Record(name, value, "train", step=epoch) for name, value in self.model.observe().items()]
         found = self.validation.records(self.model, "validation", epoch, main_only=True)
         self.records += found
         losses = {record.task: record.value for record in found if record.metric == "loss"}

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     import torch
 
+FEWEST_BLOCKS = 5
+
 
 def now(device: torch.device) -> float:
     """Seconds on a monotonic clock, after all work queued on the device is done."""
@@ -23,24 +25,58 @@ def now(device: torch.device) -> float:
     return time.perf_counter()
 
 
+def call_seconds(call: Callable[[], object], device: torch.device) -> float:
+    """Seconds from a call until the device has done its work."""
+    start = now(device)
+    call()
+    return now(device) - start
+
+
+def device_seconds(call: Callable[[], object], device: torch.device) -> float:
+    """Seconds that a CUDA device is at work on what a call queues, by its own clock."""
+    import torch
+
+    first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    stream = torch.cuda.current_stream(device)
+    first.record(stream)
+    call()
+    last.record(stream)
+    torch.cuda.synchronize(device)
+    return first.elapsed_time(last) / 1000
+
+
 def interleave(
-    contenders: Mapping[str, Callable[[], object]], device: torch.device, blocks: int, seed: int = 0
+    contenders: Mapping[str, Callable[[], object]],
+    device: torch.device,
+    blocks: int,
+    seed: int = 0,
+    *,
+    before: Callable[[str], object] | None = None,
+    clock: Callable[[Callable[[], object], torch.device], float] = call_seconds,
+    budget: float = float("inf"),
 ) -> dict[str, list[float]]:
     """Mean seconds per call of every contender in every block.
 
     A block runs the contenders in a random order and then in the reverse of it (A B B A), so that a drift of the
     machine's speed falls on all alike. The first block warms up and is not reported.
+
+    before  called with the contender's name, untimed, ahead of each of its calls
+    clock   what is timed of a call
+    budget  seconds after which no further block begins, once there are ``FEWEST_BLOCKS``
     """
     chance = random.Random(seed)
     names = list(contenders)
     seconds: dict[str, list[float]] = {name: [] for name in names}
+    began = time.monotonic()
     for block in range(blocks + 1):
+        if block > FEWEST_BLOCKS and time.monotonic() - began > budget:
+            break
         chance.shuffle(names)
         spent = dict.fromkeys(names, 0.0)
         for name in (*names, *reversed(names)):
-            start = now(device)
-            contenders[name]()
-            spent[name] += now(device) - start
+            if before is not None:
+                before(name)
+            spent[name] += clock(contenders[name], device)
         for name in names if block else ():
             seconds[name].append(spent[name] / 2)
     return seconds

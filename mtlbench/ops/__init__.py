@@ -2,7 +2,8 @@
 
 from .eager_losses import per_task_losses
 from .gramian import gramian
+from .step_heads import heads_win, step_heads_
 from .task_losses import check_labels, task_losses
 from .weighted_adam import weighted_adam_
 
-__all__ = ["check_labels", "gramian", "per_task_losses", "task_losses", "weighted_adam_"]
+__all__ = ["check_labels", "gramian", "heads_win", "per_task_losses", "step_heads_", "task_losses", "weighted_adam_"]

@@ -13,7 +13,7 @@ from .eager_losses import KINDS, SPANS_CLASSES, Reduction, per_task_losses, spre
 
 _CODES = {kind: code for code, kind in enumerate(KINDS)}
 _SPANS_CLASSES = tuple(_CODES[kind] for kind in SPANS_CLASSES)
-_NOTHING_IGNORED = -(2**63)  # what the compiled operation takes for None: no label equals it
+NOTHING_IGNORED = -(2**63)  # what the compiled operation takes for None: no label equals it
 
 
 def task_losses(
@@ -54,8 +54,8 @@ def task_losses(
     if reduction not in ("mean", "sum"):
         raise ValueError(f"task_losses: expected reduction 'mean' or 'sum', got {reduction!r}")
     betas = (beta,) if isinstance(beta, float | int) else tuple(beta)
-    ignored = _NOTHING_IGNORED if ignore_index is None else ignore_index
-    rest = (_codes(kinds), weights, masks or (), betas, reduction == "mean", ignored, label_smoothing)
+    ignored = NOTHING_IGNORED if ignore_index is None else ignore_index
+    rest = (codes_of("task_losses", kinds), weights, masks or (), betas, reduction == "mean", ignored, label_smoothing)
     if backend.module is not None and not torch.compiler.is_compiling():
         done: tuple[Tensor, Tensor] | Literal[False] = backend.module.task_losses(outputs, targets, *rest)
         if done is not False:
@@ -75,15 +75,16 @@ def check_labels(
     masks: Sequence[Tensor | None] | None = None,
 ) -> None:
     """Wait for the device and raise IndexError for the first class index out of range, naming task and element."""
-    ignored = _NOTHING_IGNORED if ignore_index is None else ignore_index
-    _check_labels(outputs, targets, _codes(kinds), masks or (), ignored)
+    ignored = NOTHING_IGNORED if ignore_index is None else ignore_index
+    _check_labels(outputs, targets, codes_of("task_losses", kinds), masks or (), ignored)
 
 
-def _codes(kinds: Sequence[str]) -> list[int]:
+def codes_of(operation: str, kinds: Sequence[str]) -> list[int]:
+    """The numbers of the kinds, as the compiled operations know them."""
     try:
         return [_CODES[kind] for kind in kinds]
     except KeyError as error:
-        raise ValueError(f"task_losses: expected kinds among {', '.join(KINDS)}, got {error.args[0]!r}") from None
+        raise ValueError(f"{operation}: expected kinds among {', '.join(KINDS)}, got {error.args[0]!r}") from None
 
 
 def _check_labels(
@@ -130,7 +131,7 @@ def reference(
         [target if target.is_floating_point() else target.long() for target in targets],
         [KINDS[code] for code in codes],
         reduction="mean" if mean else "sum",
-        ignore_index=None if ignore_index == _NOTHING_IGNORED else ignore_index,
+        ignore_index=None if ignore_index == NOTHING_IGNORED else ignore_index,
         label_smoothing=label_smoothing,
         masks=masks,
         betas=betas,

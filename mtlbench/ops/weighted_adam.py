@@ -127,7 +127,7 @@ def reference(
         grad = reduce(torch.add, [factors[t] * g.to(number) for t, g in present]).to(number)
         step = steps[0] if len(steps) == 1 else steps[i]
         peak = max_exp_avg_sqs[i] if max_exp_avg_sqs else None
-        _update_one(p, grad, m, v, peak, step.double() + 1, lr if lr_tensor is None else lr_tensor.double(), n)
+        update_one_(p, grad, m, v, peak, step.double() + 1, lr if lr_tensor is None else lr_tensor.double(), n)
         touched = True
         if len(steps) > 1:
             step.add_(1)
@@ -150,7 +150,7 @@ def _factors(weights: Tensor | None, tasks: int, grad_scale: Tensor | None, sign
     return [scale * weight for weight in weights.double().unbind()]
 
 
-def _update_one(
+def update_one_(
     p: Tensor, grad: Any, m: Tensor, v: Tensor, peak: Tensor | None, step: Tensor, lr: Any, n: AdamNumbers
 ) -> None:
     """Adam for one tensor, in float32 or better, rounded once to what is stored."""

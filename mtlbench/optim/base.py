@@ -24,8 +24,8 @@ FLAGS: dict[Update, dict[str, bool]] = {  # what torch's optimizers call the upd
 
 
 FIXED_WEIGHTS = (
-    "expected a weighting without parameters of its own, got one: a line search keeps the task weights fixed; choose a "
-    "weighting that learns nothing, or a first-order optimizer"
+    "expected a weighting without parameters of its own that looks at losses alone, got another: a line search keeps "
+    "the task weights fixed; choose such a weighting, or a first-order optimizer"
 )
 
 
@@ -46,9 +46,11 @@ class Optimizer(Config):
         known = " or ".join(self.updates)
         return [f"expected an engine that updates by {known}, got {update}: choose another optimizer, or engine eager"]
 
-    def check_weighting(self, learned: bool) -> list[str]:
-        """What makes a weighting impossible for this optimizer, given whether it has parameters of its own."""
-        return [FIXED_WEIGHTS] if learned and not self.trains_weightings else []
+    def check_weighting(self, moves: bool) -> list[str]:
+        """What makes a weighting impossible for this optimizer, given whether it has parameters of its own or looks at
+        gradients.
+        """
+        return [FIXED_WEIGHTS] if moves and not self.trains_weightings else []
 
     def batch_size(self, chosen: int, rows: int) -> int:
         """Rows of one step: ``train.batch_size``, or the whole training split where the method is defined on it."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from ..core.task import Array
 
+_FREE, _LEFT_OUT = -1, -2
+
 
 def part_sizes(
     path: Path, rows: Sequence[int | None], shares: Fractions, limit: int | None = None
@@ -35,31 +37,45 @@ def part_sizes(
 
 
 def draw_parts(
-    path: Path,
     strata: Sequence[Array | None],
-    shares: Fractions,
+    sizes: Sequence[int],
     rng: np.random.Generator,
     limit: int | None = None,
+    fixed: Array | None = None,
 ) -> list[tuple[int, Array]]:
     """Of train, validation and test, the number of the part that the rows are from, and their places in it.
 
     strata  classes int64 [N] of the rows of each given part, or None. Draws are stratified, and train gets a row of
-            every class of its part. Raises DataError as ``part_sizes``.
+            every class that is drawn from.
+    sizes   ``part_sizes`` without a limit
+    fixed   int [N], the split that a row of the first part must go to, or -1. A row that must go to a split with a
+            part of its own is left out; the others fill up what ``sizes`` leaves.
     """
     import numpy as np
 
-    rows = [None if codes is None else len(codes) for codes in strata]
-    sizes = part_sizes(path, rows, shares, limit)
     pool = strata[TRAIN]
     assert pool is not None
-    drawn = [size if i == TRAIN or strata[i] is None else 0 for i, size in enumerate(sizes)]
-    part = assign(pool, (*drawn, len(pool) - sum(drawn)), rng)
-    keep_classes(part, pool)
+    part = np.full(len(pool), _FREE) if fixed is None else fixed.copy()
+    drawn = [i == TRAIN or codes is None for i, codes in enumerate(strata)]
+    part[np.isin(part, [i for i, free in enumerate(drawn) if not free])] = _LEFT_OUT
+    free = np.flatnonzero(part == _FREE)
+    if len(free):
+        room = [max(size - int((part == i).sum()), 0) if drawn[i] else 0 for i, size in enumerate(sizes)]
+        places = assign(pool[free], apportion(len(free), room if any(room) else (1, 0, 0)), rng)
+        keep_classes(places, pool[free])
+        part[free] = places
     chosen = []
     for i, codes in enumerate(strata):
-        if i == TRAIN or codes is None:
-            chosen.append((TRAIN, np.flatnonzero(part == i)))
-        else:
-            kept = assign(codes, (sizes[i], len(codes) - sizes[i]), rng) == 0
-            chosen.append((i, np.flatnonzero(kept)))
+        rows = np.flatnonzero(part == i) if drawn[i] else np.arange(len(codes if codes is not None else ()))
+        source = TRAIN if drawn[i] else i
+        chosen.append((source, _limited(rows, strata[source], limit, rng)))
     return chosen
+
+
+def _limited(rows: Array, codes: Array | None, limit: int | None, rng: np.random.Generator) -> Array:
+    """At most ``limit`` of the rows, stratified, and one of every class."""
+    if limit is None or len(rows) <= limit or codes is None:
+        return rows
+    kept = assign(codes[rows], (limit, len(rows) - limit), rng)
+    keep_classes(kept, codes[rows])
+    return rows[kept == TRAIN]

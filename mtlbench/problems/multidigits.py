@@ -53,7 +53,7 @@ class MultiDigits(Problem):
         if self.path is None:
             return ()
         return tuple(
-            _member(root / Path(self.path).expanduser(), f"{part}-{kind}")
+            mnist_file(root / Path(self.path).expanduser(), f"{part}-{kind}")
             for part in ("train", "t10k")
             for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")
         )
@@ -76,7 +76,7 @@ class MultiDigits(Problem):
 
     def _mnist(self, root: Path) -> tuple[Pair, Pair]:
         train, train_labels, test, test_labels = map(str, self.files(root))
-        pairs = Pair.open(root, train, train_labels), Pair.open(root, test, test_labels)
+        pairs = Pair.open(Path(), train, train_labels), Pair.open(Path(), test, test_labels)
         for pair in pairs:
             if pair.shape != pairs[0].shape or pair.shape[0] != pair.shape[1]:
                 raise DataError(f"{pair.path}: expected square images of one size, got {pair.shape} pixels")
@@ -119,7 +119,7 @@ class MultiDigits(Problem):
         return np.concatenate(rounds, axis=1)[:, : self._images(digits)]
 
 
-def _member(folder: Path, name: str) -> Path:
+def mnist_file(folder: Path, name: str) -> Path:
     """One of MNIST's files under any of its usual names."""
     names = [variant + suffix for variant in (name, name.replace("-idx", ".idx")) for suffix in ("", ".gz")]
     found = next((candidate for candidate in names if (folder / candidate).exists()), names[1])

@@ -73,7 +73,8 @@ class Sequences(Words, Problem):
         """The splits of one seed; ``outline.vocabulary`` then is the number of ids in use. Raises DataError."""
         parts, outline = _read(self, root), self.outline(root)
         strata = [None if part is None else _strata(part, outline) for part in parts]
-        drawn = draw_parts(parts.train.path, strata, self.split, generator(seed), self.limit)
+        sizes = part_sizes(parts.train.path, _rows(parts), self.split)
+        drawn = draw_parts(strata, sizes, generator(seed), self.limit)
         chosen = [(parts[source] or parts.train, rows) for source, rows in drawn]
         length = self._length(parts)
         sentences = [[self._words(part.words[row]) for row in rows] for part, rows in chosen]

@@ -1,4 +1,4 @@
-"""The user's own table: CSV, Parquet or ARFF."""
+"""The user's own table: CSV, Parquet, ARFF or MATLAB."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..core.task import Data, Outline
 from .assemble import assemble
 from .base import Problem
 from .files import find, stamp
-from .splits import TRAIN
+from .splits import PARTS, TRAIN
 from .tabular_columns import UNNAMED, require
 from .tabular_features import Feature, encode, missing_values, read_features
 from .tabular_read import Format, Reading, read_table
@@ -63,10 +63,11 @@ class _Table:
 
 
 class Tabular(Problem):
-    """Your own table (CSV, Parquet or ARFF): one task per target column, or one per group of rows.
+    """Your own table (CSV, Parquet, ARFF, MATLAB): one task per target column, or one per group of rows.
 
     Targets of numbers become regressions, 0 and 1 alone or two categories a binary task, more categories a
-    classification, unless stated; ``{income: {kind: binary}, age: {}}`` states some. Features are all other columns.
+    classification, unless stated; ``{income: {kind: binary}, age: {}}`` states some, and ``{marital: {positive: Never
+    married}}`` asks for one category against all others. Features are all other columns.
     Numbers are standardised; a category becomes one column per level, at most ``max_levels`` (the most frequent in
     train), unseen levels are zeros. Gaps are filled by train's median or most frequent level, and a column more says
     where (``missing: impute``). A column of which more than half reads as numbers is numeric, and text in it is an
@@ -78,7 +79,9 @@ class Tabular(Problem):
     """
 
     path: str = Field(description="the file, gzipped or not")
-    targets: Targets = Field(min_length=1, description="target columns: a list, or {name: {kind, loss, metrics, unit}}")
+    targets: Targets = Field(
+        min_length=1, description="target columns: a list, or {name: {kind, positive, loss, metrics, unit}}"
+    )
     features: Names | None = Field(
         None, min_length=1, description="feature columns; default: all that have no other role"
     )
@@ -89,11 +92,13 @@ class Tabular(Problem):
     split: SplitRule | None = Field(None, description="how rows come into train, validation and test")
     missing: Literal["impute", "error"] = Field("impute", description="what to do with missing feature values")
     max_levels: int = Field(50, ge=1, description="columns that one category's levels may take")
-    format: Format | None = Field(None, description="csv, parquet or arff; default: by the file's name")
+    format: Format | None = Field(None, description="csv, parquet, arff or mat; default: by the file's name")
     delimiter: str | None = Field(None, min_length=1, max_length=1, description="CSV delimiter; default: found out")
     decimal: Literal[".", ","] = Field(".", description="decimal sign of a CSV file")
     encoding: str = Field("utf-8", description="text encoding of a CSV or ARFF file")
-    columns: Names | None = Field(None, min_length=1, description="column names of a CSV file without a header line")
+    columns: Names | None = Field(
+        None, min_length=1, description="column names of a CSV file without a header line, or of a MATLAB matrix"
+    )
     missing_values: Names = Field(MISSING, description="texts that mean a missing value")
 
     @model_validator(mode="after")
@@ -117,6 +122,11 @@ class Tabular(Problem):
         table = _table(self, root)
         table.divide(seed=0)  # what no seed can divide fails here, before any trial
         return table.outline
+
+    def sizes(self, root: Path) -> tuple[int, ...]:
+        """Rows of each split, the same for every seed. Raises DataError."""
+        part = _table(self, root).divide(seed=0)
+        return tuple(int((part == number).sum()) for number in range(len(PARTS)))
 
     def load(self, seed: int, root: Path) -> Data:
         """The splits of one seed. Raises DataError."""

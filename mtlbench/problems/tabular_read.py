@@ -1,4 +1,4 @@
-"""CSV, Parquet and ARFF files as one kind of data frame, with every fault a DataError that names the file."""
+"""CSV, Parquet, ARFF and MATLAB files as one kind of data frame, with every fault a DataError that names the file."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Literal
 
 from ..core.errors import DataError
 from .files import opened
+from .matlab import read_matlab
 from .tabular_arff import read_arff
 from .tabular_columns import UNNAMED, is_number, unique_names
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Format = Literal["csv", "parquet", "arff"]
-SUFFIXES: dict[str, Format] = {".parquet": "parquet", ".pq": "parquet", ".arff": "arff"}
+Format = Literal["csv", "parquet", "arff", "mat"]
+SUFFIXES: dict[str, Format] = {".parquet": "parquet", ".pq": "parquet", ".arff": "arff", ".mat": "mat"}
 DELIMITERS = ",;\t|"
 SAMPLE_LINES = 20
 HEAD = 1024  # a binary file has a zero byte among so many
@@ -47,6 +48,8 @@ def read_table(path: Path, how: Reading) -> pd.DataFrame:
     kind = how.format or SUFFIXES.get(Path(path.name.removesuffix(".gz")).suffix.lower(), "csv")
     if kind == "parquet":
         frame = _parquet(path)
+    elif kind == "mat":
+        frame = _matlab(path, how.columns)
     else:
         text = _text(path, how.encoding)
         if not text or text.isspace():
@@ -152,6 +155,25 @@ def _sniff(text: str) -> str:
         return len(counts) == 1, max(counts, default=0)
 
     return max(DELIMITERS, key=lambda delimiter: fields(delimiter) if fields(delimiter)[1] > 1 else (False, 0))
+
+
+def _matlab(path: Path, columns: tuple[str, ...] | None) -> pd.DataFrame:
+    """The file's one matrix; its columns are c1, c2 … unless they are named."""
+    import pandas as pd
+
+    matrices = {
+        name: value for name, value in read_matlab(path).items() if value.ndim == 2 and value.dtype.kind in "iuf"
+    }
+    if len(matrices) != 1:
+        raise DataError(
+            f"{path}: expected one matrix of numbers, rows x columns, got {', '.join(matrices) or 'none'}; "
+            "save the matrix that is the table in a file of its own"
+        )
+    [matrix] = matrices.values()
+    names = columns or tuple(f"c{place + 1}" for place in range(matrix.shape[1]))
+    if len(names) != matrix.shape[1]:
+        raise DataError(f"{path}: expected {len(names)} columns, one for each of columns, got {matrix.shape[1]}")
+    return pd.DataFrame(matrix, columns=unique_names(path, names))
 
 
 def _parquet(path: Path) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from ..core.config import Config
-from ..core.errors import DataError
+from ..core.errors import DataError, did_you_mean
 from ..core.task import TaskSpec
 from .tabular_columns import categories, has_decimal_commas, is_numeric, numbers
 
@@ -40,6 +40,7 @@ class Target(Config):
     """One target column; whatever is not stated is inferred."""
 
     kind: Kind | None = Field(None, description="regression, classification or binary; inferred if not stated")
+    positive: str | None = Field(None, description="the category that counts as 1, all others as 0; makes it binary")
     loss: Loss | None = Field(None, description="loss; the first that fits the kind if not stated")
     metrics: tuple[MetricName, ...] = Field((), strict=False, description="metrics, the first one ranks methods")
     unit: str = Field("", description="unit of a regression target, for the tables")
@@ -47,6 +48,8 @@ class Target(Config):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         kind = self.stated
+        if self.positive is not None and kind != "binary":
+            raise ValueError(f"expected kind: binary beside positive, got {kind}")
         if kind and self.loss and self.loss not in LOSSES[kind]:
             raise ValueError(f"expected a loss for {kind} ({', '.join(LOSSES[kind])}), got {self.loss}")
         for metric in self.metrics if kind else ():
@@ -56,8 +59,9 @@ class Target(Config):
 
     @property
     def stated(self) -> str:
-        """The kind that is stated or that the loss implies; empty if neither."""
-        return self.kind or next((kind for kind, losses in LOSSES.items() if self.loss in losses), "")
+        """The kind that is stated or that the loss or the positive category implies; empty if none does."""
+        implied = next((kind for kind, losses in LOSSES.items() if self.loss in losses), "")
+        return self.kind or implied or ("binary" if self.positive is not None else "")
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,8 @@ def read_labels(path: Path, column: pd.Series[Any], target: Target) -> Labels:
         distinct = len(set(values[known].tolist()))
     else:
         values, classes = categories(column)
+        if target.positive is not None:
+            values, classes = _against_others(path, name, target.positive, values, classes)
         known, distinct = values >= 0, len(classes)
         spec = TaskSpec(name, 1 if kind == "binary" else distinct, loss, target.metrics, classes=classes)
     if distinct < 2:
@@ -107,6 +113,21 @@ def read_labels(path: Path, column: pd.Series[Any], target: Target) -> Labels:
             f"({', '.join(spec.classes[:4])}, …)"
         )
     return Labels(spec, values, known)
+
+
+def _against_others(
+    path: Path, name: str, positive: str, codes: Array, classes: tuple[str, ...]
+) -> tuple[Array, tuple[str, ...]]:
+    """Codes 1 where the category is ``positive``, 0 where it is another, -1 where it is missing; and their names."""
+    import numpy as np
+
+    if positive not in classes:
+        raise DataError(
+            f"{path}: target '{name}' has no category '{positive}' (positive); {did_you_mean(positive, classes)}"
+        )
+    others = [other for other in classes if other != positive]
+    negative = others[0] if len(others) == 1 else f"not {positive}"
+    return np.where(codes < 0, -1, codes == classes.index(positive)), (negative, positive)
 
 
 def _infer(path: Path, column: pd.Series[Any]) -> str:

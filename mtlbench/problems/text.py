@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from itertools import combinations
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from ..core.task import Data, Outline, Split, TaskSpec
 from .base import Problem
 from .files import stamp
 from .given import draw_parts, part_sizes
-from .splits import PARTS, TRAIN, Fractions, generator
+from .splits import PARTS, TEST, TRAIN, VALIDATION, Fractions, generator
 from .text_read import Corpus, Row
 from .words import Words, tokenize
 
@@ -34,15 +33,28 @@ class _Texts:
     codes: list[Array | None]
     notes: tuple[str, ...]
 
+    @property
+    def rows(self) -> list[int | None]:
+        """Rows of each part."""
+        return [None if codes is None else len(codes) for codes in self.codes]
+
+    @cached_property
+    def keys(self) -> list[list[str]]:
+        """What makes two texts the same, for each part."""
+        return [[" ".join(words) for words in part or ()] for part in self.sentences]
+
 
 class Text(Words, Problem):
     """Classification of texts (sentiment, topic, spam …), each task with its own corpus: one set of inputs per task.
 
     ``tasks: {topic: {train: file, test: file}, sentiment: {classes: {negative: file, positive: file}}}``. Two classes
-    make a binary task, in order of the file names given or of the alphabet, the second being positive. Texts become
+    make a binary task, in the order of ``classes`` or of the alphabet, the second being positive. Texts become
     words in lower case and single signs, and these token ids int64 [N, length]; one vocabulary is built from the
     training rows of all tasks. Parts that have no file are drawn from train anew for each seed, stratified by class,
-    by the shares of ``split`` that are left; a text that repeats in train is used once, so that none is in two splits.
+    by the shares of ``split`` that are left.
+
+    No text is in two splits, not even of two tasks: one that repeats in train is used once, one that several corpora
+    have is in the same split of each, and one of a given test or validation part is in no task's training split.
     """
 
     tasks: dict[str, Corpus] = Field(min_length=1, description="the corpus of each task, by the task's name")
@@ -60,15 +72,14 @@ class Text(Words, Problem):
         corpora = self._corpora(root)
         totals = [0, 0, 0]
         for texts in corpora:
-            rows = [None if codes is None else len(codes) for codes in texts.codes]
-            sizes = part_sizes(texts.path, rows, self.split, self.limit)
+            sizes = part_sizes(texts.path, texts.rows, self.split, self.limit)
             if sizes[TRAIN] < len(texts.spec.classes):
                 raise DataError(
                     f"{texts.path}: expected at least {len(texts.spec.classes)} training rows, one per class, got "
                     f"{sizes[TRAIN]}"
                 )
             totals = [max(pair) for pair in zip(totals, sizes, strict=True)]
-        notes = (*(note for texts in corpora for note in texts.notes), *_common(corpora))
+        notes = (*(note for texts in corpora for note in texts.notes), *_left_out(corpora))
         shapes = dict.fromkeys(self.tasks, (self.length,))
         return Outline(tuple(texts.spec for texts in corpora), shapes, sum(totals), notes, self.vocabulary)
 
@@ -76,14 +87,14 @@ class Text(Words, Problem):
         """The splits of one seed; ``outline.vocabulary`` then is the number of ids in use. Raises DataError."""
         outline = self.outline(root)
         taken: list[dict[str, tuple[list[list[str]], Array]]] = [{}, {}, {}]
-        for texts in self._corpora(root):
-            name = texts.spec.name
-            chosen = draw_parts(texts.path, texts.codes, self.split, generator(seed, name), self.limit)
+        for texts, chosen in self._draws(seed, root):
             for part, (source, rows) in zip(taken, chosen, strict=True):
                 sentences, codes = texts.sentences[source], texts.codes[source]
                 assert sentences is not None
                 assert codes is not None
-                part[name] = [sentences[row] for row in rows], codes[rows]
+                if not len(rows):
+                    raise DataError(f"{texts.path}: expected texts that no given part has, got none left to draw from")
+                part[texts.spec.name] = [sentences[row] for row in rows], codes[rows]
         ids = self.fit(sentence[: self.length] for sentences, _ in taken[TRAIN].values() for sentence in sentences)
         splits = {}
         for name, part in zip(PARTS, taken, strict=True):
@@ -91,6 +102,21 @@ class Text(Words, Problem):
             targets = {spec.name: _target(spec, part[spec.name][1]) for spec in outline.tasks}
             splits[name] = Split(inputs, targets)
         return Data(replace(outline, vocabulary=self.size(ids)), **splits)
+
+    def _draws(self, seed: int, root: Path) -> Iterator[tuple[_Texts, list[tuple[int, Array]]]]:
+        """Every corpus and its rows in each split."""
+        import numpy as np
+
+        corpora = self._corpora(root)
+        places = _given(corpora)
+        for texts in corpora:
+            fixed = np.array([places.get(key, -1) for key in texts.keys[TRAIN]])
+            sizes = part_sizes(texts.path, texts.rows, self.split)
+            rng = generator(seed, texts.spec.name)
+            chosen = draw_parts(texts.codes, sizes, rng, self.limit, fixed)
+            for part, (source, rows) in enumerate(chosen):
+                places.update((texts.keys[source][row], part) for row in rows if source == TRAIN)
+            yield texts, chosen
 
     def _corpora(self, root: Path) -> list[_Texts]:
         found = []
@@ -129,6 +155,8 @@ def _read(config: str, name: str, root: Path, _: tuple[tuple[int, int], ...]) ->
     given = [found.get(part) for part in PARTS]
     binary = len(classes) == 2
     loss, outputs = ("bce_with_logits", 1) if binary else ("cross_entropy", len(classes))
+    if not binary and "auc" in corpus.metrics:
+        raise DataError(f"{path}: expected 2 classes for the metric auc of task '{name}', got {len(classes)}")
     return _Texts(
         path,
         TaskSpec(name, outputs, loss, corpus.metrics, classes=classes),
@@ -138,15 +166,23 @@ def _read(config: str, name: str, root: Path, _: tuple[tuple[int, int], ...]) ->
     )
 
 
-def _common(corpora: list[_Texts]) -> Iterator[str]:
-    """A note on each two tasks that have texts in common, since one may train on what the other is tested with."""
-    texts = {
-        corpus.spec.name: {tuple(words) for part in corpus.sentences if part is not None for words in part}
-        for corpus in corpora
-    }
-    for (one, first), (other, second) in combinations(texts.items(), 2):
-        if first & second:
-            yield f"{one} and {other} have {len(first & second)} texts in common, each task with a split of its own"
+def _given(corpora: list[_Texts]) -> dict[str, int]:
+    """The split of each text that no draw decides: test where some test part has it, else validation, else train."""
+    whole = [texts for texts in corpora if None not in texts.rows]
+    places = {key: TRAIN for texts in whole for key in texts.keys[TRAIN]}
+    for part in (VALIDATION, TEST):
+        places.update((key, part) for texts in corpora for key in texts.keys[part])
+    return places
+
+
+def _left_out(corpora: list[_Texts]) -> Iterator[str]:
+    """A note on each task whose train has texts of given parts, where it has such a part of its own."""
+    places = _given(corpora)
+    for texts in corpora:
+        parts = [places.get(key, TRAIN) for key in texts.keys[TRAIN]]
+        lost = sum(part != TRAIN and texts.codes[part] is not None for part in parts)
+        if lost:
+            yield f"{texts.spec.name}: {lost} training texts that are validation or test texts are left out"
 
 
 def _usable(found: dict[str, list[Row]], name: str) -> tuple[dict[str, list[Row]], tuple[str, ...]]:

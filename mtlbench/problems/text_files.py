@@ -26,7 +26,7 @@ def locate(root: Path, name: str) -> Source:
     archive = next((parent for parent in path.parents if parent.suffix == ".zip" and parent.is_file()), None)
     if archive is None:
         return Source(find(root, name))
-    return Source(find(root, str(archive)), path.relative_to(archive).as_posix())
+    return Source(find(archive.parent, archive.name), path.relative_to(archive).as_posix())
 
 
 def read_lines(source: Source, encoding: str) -> list[str]:

@@ -50,11 +50,17 @@ def _facts(evidence: Evidence) -> dict[str, str]:
     """What was done, in a few numbers."""
     data = evidence.data
     methods = dict.fromkeys(method for problem in data.problems for method in data.methods(problem))
-    done = int((data.trials["status"] == "ok").sum())
+    done = int((data.planned["status"] == "ok").sum())
+    timed = data.planned.loc[data.planned["kind"] == "kernel", "problem"].nunique()
+    finished = {"finished": f"{done:,} of {plural(len(data.planned), 'trial')}"}
+    kernels = {"kernels": str(timed)} if timed else {}
+    if timed and not methods:
+        return kernels | finished
     return {
         "problems": ", ".join(data.problems) if len(data.problems) <= 3 else str(len(data.problems)),
         "methods": str(len(methods)),
         "engines": ", ".join(data.engines),
         "seeds": str(data.trials["seed"].nunique()),
-        "finished": f"{done:,} of {plural(len(data.trials), 'trial')}",
+        **kernels,
+        **finished,
     }

@@ -64,7 +64,7 @@ def _environments(evidence: Evidence, flat: Mapping[str, Mapping[str, str]], dif
     names = list(dict.fromkeys(name for fields in flat.values() for name, value in fields.items() if value))
     if not names:
         return None
-    trials = evidence.data.trials["environment"].value_counts()
+    trials = evidence.data.planned["environment"].value_counts()
     counts = {name: plural(int(trials.get(name, 0)), "trial") for name in flat}
     raw = pd.DataFrame(
         [{"environment": name, "field": k, "value": v} for name, f in flat.items() for k, v in f.items()]

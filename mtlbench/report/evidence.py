@@ -12,6 +12,7 @@ import pandas as pd
 from .agreement import Agreement, agreements
 from .deltas import Delta, deltas
 from .frame import Data
+from .kernel_timings import KernelTiming, kernel_timings
 from .timings import Timing, timings
 
 
@@ -23,6 +24,7 @@ class Evidence:
     deltas: tuple[Delta, ...]
     timings: tuple[Timing, ...]
     agreements: tuple[Agreement, ...]
+    kernels: tuple[KernelTiming, ...]
 
     def engine(self, problem: str, method: str) -> str:
         """The engine whose accuracy is shown where one is enough: eager, or else the method's first."""
@@ -50,4 +52,4 @@ def gather(
 ) -> Evidence:
     """Evidence from the frames of a store."""
     data = Data.of(records, trials, environments, suite)
-    return Evidence(data, deltas(data), timings(data), agreements(data))
+    return Evidence(data, deltas(data), timings(data), agreements(data), kernel_timings(data))

@@ -14,7 +14,7 @@ _COLUMNS = ["problem", "method", "engine", "tasks", "seed", "status", "attempt",
 
 def section(evidence: Evidence) -> Part:
     """Counts, one row for each distinct reason, and the tracebacks."""
-    trials = evidence.data.trials
+    trials = evidence.data.planned
     bad = trials[trials["status"] != "ok"]
     counts = {status: int((trials["status"] == status).sum()) for status in ("ok", "failed", "missing")}
     if not len(bad):

@@ -11,12 +11,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..core.trial import CANDIDATE
+
 EAGER = "eager"  # the engine that others are compared with
 KEYS = ["problem", "method", "engine", "seed"]
 
-_TRAINING = ("learner", "optimizer", "schedule", "penalty", "train")
+_TRAINING = ("learner", "optimizer", "schedule", "penalty", "train", "tune")
 _DIVERGED = 1e100  # a metric beyond this is no number any more; its square overflows
-_WORDS = ("trial", "kind", "suite", "problem", "method", "architecture", "weighting", "engine", "optimizer")
+_WORDS = (
+    "trial",
+    "kind",
+    "suite",
+    "problem",
+    "method",
+    "architecture",
+    "weighting",
+    "engine",
+    "optimizer",
+    "role",
+    "choice",
+    "part",
+)
 _RECORDS = {
     **dict.fromkeys((*_WORDS, "split", "task", "metric", "unit", "environment"), ""),
     **dict.fromkeys(("baseline", "main"), False),
@@ -66,15 +81,22 @@ def direction(metric: str, higher_is_better: float) -> bool | None:
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Facts of finished training trials, all planned training trials, environments, and the suite.
+    """Facts of finished training trials, planned training trials, environments, and the suite.
 
-    ``records`` and ``trials`` have every column, missing words as "", missing and diverged numbers as NaN.
+    ``records`` and ``trials`` are those that stand for their methods, ``tried_records`` and ``tried`` those of other
+    training (``core.trial``: role). ``planned`` are the planned trials of every kind but candidates, ``kernel_records``
+    the facts of finished kernel trials. Frames have every column, missing words as "", missing and diverged numbers as
+    NaN.
     """
 
     records: pd.DataFrame
     trials: pd.DataFrame
     environments: Mapping[str, Mapping[str, Any]]
     suite: Mapping[str, Any]
+    tried_records: pd.DataFrame
+    tried: pd.DataFrame
+    planned: pd.DataFrame
+    kernel_records: pd.DataFrame
 
     @classmethod
     def of(
@@ -82,10 +104,20 @@ class Data:
     ) -> Data:
         """Put frames as the store gives them into the sure shape."""
         facts, planned = _shaped(records, _RECORDS), _shaped(trials, _TRIALS)
-        planned = planned[planned["kind"] == "train"]
         finished = planned.loc[planned["status"] == "ok", "trial"]
         facts = facts[facts["trial"].isin(finished)]
-        return cls(facts.reset_index(drop=True), planned.reset_index(drop=True), environments, suite)
+        stands, trained = facts["role"] == "", facts["kind"] == "train"
+        trials = planned[planned["kind"] == "train"]
+        return cls(
+            facts[trained & stands].reset_index(drop=True),
+            trials[trials["role"] == ""].reset_index(drop=True),
+            environments,
+            suite,
+            facts[trained & ~stands].reset_index(drop=True),
+            trials[trials["role"] != ""].reset_index(drop=True),
+            planned[planned["role"] != CANDIDATE].reset_index(drop=True),
+            facts[facts["kind"] == "kernel"].reset_index(drop=True),
+        )
 
     @cached_property
     def problems(self) -> tuple[str, ...]:

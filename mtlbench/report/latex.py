@@ -34,6 +34,7 @@ _LETTERS = {
     "≠": r"\ensuremath{\neq}",
     "≤": r"\ensuremath{\leq}",
     "≥": r"\ensuremath{\geq}",
+    "°": r"\textdegree{}",
     "²": r"\textsuperscript{2}",
     "–": "--",
     "…": r"\dots{}",

@@ -11,7 +11,7 @@ from .parts import Part, Statement
 def section(evidence: Evidence) -> Part | None:
     """Each note once, with how many trials carry it."""
     counts: dict[tuple[str, str], int] = {}
-    for row in rows(evidence.data.trials):
+    for row in rows(evidence.data.planned):
         for note in dict.fromkeys(filter(None, row.notes.split("\n"))):
             counts[row.problem, note] = counts.get((row.problem, note), 0) + 1
     statements = tuple(Statement(f"{problem}: {note} ({plural(n, 'trial')})") for (problem, note), n in counts.items())

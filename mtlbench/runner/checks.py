@@ -6,6 +6,7 @@ import hashlib
 import inspect
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 
 from ..architectures.base import Architecture
@@ -21,7 +22,8 @@ from ..learners.base import Learner
 from ..optim import Optimizer, Schedule
 from ..penalties.base import Penalty
 from ..problems.base import Problem
-from ..weightings.base import Weighting
+from ..weightings.base import GRADIENTS, Weighting
+from .kernel_checks import kernel_faults
 
 _KINDS: dict[str, type[Config]] = {
     "problem": Problem,
@@ -71,13 +73,13 @@ class Survey:
             )
         return not wrong
 
-    def pairs(self, variant: Variant, single: bool) -> None:
-        """Look at a variant on each of its problems: does it fit the tasks?"""
+    def pairs(self, variant: Variant, size: int = 0) -> None:
+        """Look at a variant on each of its problems: does it fit all tasks, or every ``size`` of them?"""
         for problem in variant.problems:
             outline = self.outlines.get(problem.name)
             if outline is None:
                 continue
-            for part in [outline.only((task,)) for task in outline.names] if single else [outline]:
+            for part in map(outline.only, combinations(outline.names, size)) if size else [outline]:
                 for entry, sentences in _misfits(variant, part):
                     for sentence in sentences:
                         message = f"{entry.key} '{entry.name}' on problem '{problem.name}': {sentence}"
@@ -104,14 +106,22 @@ class Survey:
 def survey(suite: Suite, local: bool) -> Survey:
     """Look at a suite's problems, at every pair that it asks for and, where trials run here, at this machine."""
     found = Survey(suite)
-    variants = [variant for variant in (suite.baseline, *suite.methods) if found.kinds(variant)]
+    named = [alternative for variant in (suite.baseline, *suite.methods) for alternative in variant.alternatives]
+    variants = [variant for variant in named if found.kinds(variant)]
     for problem in suite.problems:
         if isinstance(problem.config, Problem):
             found.problem(problem)
     for variant in variants:
-        found.pairs(variant, single=variant is suite.baseline)
+        found.pairs(variant, size=int(variant.label == suite.baseline.label))
         found.machine(variant, local)
         found.code |= {str(entry.spec["name"]): _sha256(_source(entry)) for entry in _own(variant)}
+    if suite.affinity and all(map(found.kinds, suite.affinity)):
+        found.pairs(suite.affinity[0], size=2)
+    if suite.kernels:
+        for place, message in kernel_faults(suite.kernels, bool(_gpus()) if local else True):
+            found.add(place, message)
+        own = (case for case in suite.kernels.cases if case.config and ":" in str(case.spec["name"]))
+        found.code |= {str(case.spec["name"]): _sha256(_source(case)) for case in own}
     return found
 
 
@@ -155,12 +165,16 @@ def _source(entry: Entry) -> Iterator[Path]:
 def _misfits(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, Iterable[str]]]:
     if variant.architecture.config:
         yield variant.architecture, variant.architecture.config.check(outline)
+        if outline.objectives and not variant.architecture.config.analytic:
+            yield variant.architecture, ["the tasks are formulas of a point, not of data: use architecture point"]
     if variant.weighting.config:
         yield variant.weighting, variant.weighting.config.check(outline.names)
     if variant.learner.config:
         yield variant.learner, variant.learner.config.check(outline)
     if variant.optimizer.config and variant.weighting.config:
-        yield variant.optimizer, variant.optimizer.config.check_weighting(variant.weighting.config.learned)
+        weighting = variant.weighting.config
+        moves = weighting.learned or bool(weighting.needs & GRADIENTS)
+        yield variant.optimizer, variant.optimizer.config.check_weighting(moves)
     if variant.optimizer.config and variant.schedule.config:
         yield variant.schedule, variant.schedule.config.check(variant.optimizer.config)
 

@@ -18,6 +18,7 @@ FAILED = "failed before"
 CHANGED = "changed"
 SHARED = "timed beside others"
 _MOST_DIFFERENCES = 3
+_AROUND_TIMING = 8.0  # seconds to start a process, compile the contenders and check them, about
 
 
 class Stored(Protocol):
@@ -57,7 +58,7 @@ class History:
         self._seconds: dict[tuple[object, ...], list[float]] = defaultdict(list)
         for found in stored:
             self._by_id[found.trial.id] = found
-            self._by_labels[(*_kind(found.trial), found.trial.seed)].append(found.trial)
+            self._by_labels[_called(found.trial)].append(found.trial)
             if found.result.ok:
                 self._seconds[_kind(found.trial)].append(found.result.seconds)
 
@@ -77,13 +78,17 @@ class History:
         return Planned(trial, identity, FINISHED, "", result.attempt)
 
     def seconds(self, trial: Trial) -> float | None:
-        """Median time of earlier trials of the same problem, method and engine; None without an earlier record."""
+        """Median time of earlier trials of the same problem, method and engine; without an earlier record, what the
+        suite gives a kernel, or None.
+        """
         times = self._seconds.get(_kind(trial))
-        return median(times) if times else None
+        if times:
+            return median(times)
+        return 2 * trial.kernel["seconds"] + _AROUND_TIMING if trial.kernel else None  # caches warm and cold
 
     def _what_changed(self, trial: Trial) -> str:
         """The differences from the most similar trial that went by the same labels; "" where there is none."""
-        relatives = self._by_labels.get((*_kind(trial), trial.seed))
+        relatives = self._by_labels.get(_called(trial))
         if not relatives:
             return ""
         new = trial.coordinates()
@@ -114,6 +119,12 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def _called(trial: Trial) -> tuple[object, ...]:
+    """What a person calls the trial."""
+    tried = (trial.role, trial.choice, trial.fold) if trial.role else ()
+    return (*_kind(trial), trial.seed, *tried)
+
+
 def _kind(trial: Trial) -> tuple[object, ...]:
     """What a person calls the trial, but for its seed."""
-    return (trial.suite, trial.problem_name, trial.method, trial.tasks if trial.baseline else "", trial.engine)
+    return (trial.suite, trial.problem_name, trial.method, trial.tasks if trial.baseline else "", trial.way)

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..core.entries import Tables
 from ..core.errors import MtlbenchError, SuiteError
-from ..core.expand import expand
+from ..core.expand import expand, expand_kernels
 from ..core.power import Power
 from ..core.registry import look_beside
 from ..core.suite import Suite
@@ -21,13 +21,16 @@ from ..core.suite_reader import read_suite
 from ..core.trial import Trial
 from ..store import Store
 from .checks import survey
+from .choices import undecided, with_choices
 from .history import History, Planned
+from .kernel_checks import extension_digest
 
 
 def tables() -> Tables:
     """Every table, by the key of the suite file that its names stand under."""
     from ..architectures import TABLE as ARCHITECTURES
     from ..engine import TABLE as ENGINES
+    from ..kernels import TABLE as KERNELS
     from ..learners import TABLE as LEARNERS
     from ..optim import OPTIMIZERS, SCHEDULES
     from ..penalties import TABLE as PENALTIES
@@ -43,12 +46,16 @@ def tables() -> Tables:
         "optimizer": OPTIMIZERS,
         "schedule": SCHEDULES,
         "penalty": PENALTIES,
+        "kernel": KERNELS,
     }
 
 
 @dataclass(frozen=True)
 class Row:
-    """The trials of one problem, method and engine. ``seconds`` is one trial's, None without an earlier record."""
+    """The trials of one problem, method and engine, or of one kernel on one device, which stand there then.
+
+    ``seconds`` is one trial's, None without an earlier record.
+    """
 
     problem: str
     method: str
@@ -70,13 +77,26 @@ class Plan:
     planned: tuple[Planned, ...]
     history: History
     store: Store
-    every: tuple[Trial, ...]  # all trials of the suite, chosen or not
-    notes: tuple[str, ...]  # choices made for the user, such as inferred task types
+    every: tuple[Trial, ...]  # all trials of the suite, whatever ``only`` says
+    data_notes: tuple[str, ...]  # choices made for the user, such as inferred task types
+    expanded: tuple[Trial, ...]  # those that follow from the suite alone: without what candidates chose
+    only: str | None = None
+    ran: frozenset[tuple[str, str]] = frozenset()  # (id, role) of trials that this run has tried already
 
-    def again(self) -> Plan:
-        """The same plan, after another look at what is in the results folder."""
+    def again(self, ran: Iterable[Trial] = ()) -> Plan:
+        """The same plan, after another look at what is in the results folder, and after a wave of trials."""
         history = History(self.store.all())
-        return replace(self, planned=tuple(map(history.plan, self.trials)), history=history)
+        every = tuple(with_choices(self.expanded, self.store.find))
+        planned = tuple(map(history.plan, _only(self.only, every)))
+        done = self.ran | {(trial.id, trial.role) for trial in ran}
+        return replace(self, planned=planned, history=history, every=every, ran=done)
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of the plan."""
+        waiting = undecided(self.expanded, self.store.find)
+        later = (f"{waiting} choices wait for their candidates; what they choose runs afterwards",) if waiting else ()
+        return (*self.data_notes, *later)
 
     @cached_property
     def trials(self) -> tuple[Trial, ...]:
@@ -86,7 +106,8 @@ class Plan:
     @cached_property
     def todo(self) -> tuple[Trial, ...]:
         """The trials that would run."""
-        return tuple(planned.trial for planned in self.planned if planned.to_run)
+        found = (planned for planned in self.planned if planned.to_run)
+        return tuple(planned.trial for planned in found if (planned.id, planned.trial.role) not in self.ran)
 
     @cached_property
     def states(self) -> dict[str, int]:
@@ -112,7 +133,7 @@ class Plan:
         groups: dict[tuple[str, str, str], list[Planned]] = {}
         for planned in self.planned:
             trial = planned.trial
-            groups.setdefault((trial.problem_name, trial.method, trial.engine), []).append(planned)
+            groups.setdefault((trial.problem_name, trial.method, trial.way), []).append(planned)
         return tuple(self._row(*key, group) for key, group in groups.items())
 
     def _row(self, problem: str, method: str, engine: str, group: list[Planned]) -> Row:
@@ -154,7 +175,7 @@ class Plan:
             for problem in self.suite.problems
             for engine in {choice.name for method in self.suite.methods for choice in method.engines}
         ]
-        return Power(len(self.suite.seeds), max(methods))
+        return Power(len(self.suite.seeds), max(methods, default=0))
 
     def resolved(self) -> dict[str, Any]:
         """The suite with every default filled in."""
@@ -223,12 +244,12 @@ def make_plan(
     found = survey(suite, local)
     if issues or found.issues:
         raise SuiteError([*issues, *found.issues])
-    every = expand(suite, found.outlines, found.digests, found.code)
-    trials = _only(only, every)
+    expanded = expand(suite, found.outlines, found.digests, found.code)
+    if suite.kernels:
+        expanded += tuple(expand_kernels(suite, suite.kernels, extension_digest(), found.code))
     store = Store(Path(out) if out else Path("results") / suite.name)
-    history = History(store.all())
     notes = tuple(f"{name}: {note}" for name, outline in found.outlines.items() for note in outline.notes)
-    return Plan(suite, tuple(map(history.plan, trials)), history, store, every, notes)
+    return Plan(suite, (), History(()), store, (), notes, expanded, only).again()
 
 
 def _only(pattern: str | None, trials: tuple[Trial, ...]) -> tuple[Trial, ...]:

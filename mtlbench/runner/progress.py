@@ -41,6 +41,8 @@ class Tally:
             self.counts["retried"] += 1
             return
         self.counts["done" if event.result.ok else "failed"] += 1
+        if event.trial.role:
+            return  # its scores are not its method's
         key = (event.trial.problem_name, event.trial.method, event.trial.engine)
         for record in event.result.records:
             if record.split == "test" and record.main:

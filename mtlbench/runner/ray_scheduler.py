@@ -173,7 +173,8 @@ class _Pool:
         if not trial.resources["gpus"] and any(node.gpus for node in self.nodes):
             # Ray leaves every GPU visible to a task that asked for none.
             options["runtime_env"] = {"env_vars": {"CUDA_VISIBLE_DEVICES": ""}}
-        reference = _execute.options(**options).remote(trial.to_json(), str(self.root), attempt, alone)
+        task = _execute_and_exit if trial.kind == "kernel" else _execute
+        reference = task.options(**options).remote(trial.to_json(), str(self.root), attempt, alone)
         self.flying[reference] = Flight(trial, attempt, node, time.monotonic())
 
     def _landed(self) -> Iterator[tuple[Flight, Result, bool]]:
@@ -201,10 +202,13 @@ def _collect(reference: Any, flight: Flight) -> tuple[Result, bool]:
         return result, not isinstance(error, RayTaskError)
 
 
-@ray.remote
-def _execute(trial: dict[str, Any], root: str, attempt: int, alone: bool) -> dict[str, Any]:
+def _run(trial: dict[str, Any], root: str, attempt: int, alone: bool) -> dict[str, Any]:
     """Runs in a worker: plain JSON in, plain JSON out."""
     from .trial import execute  # imports torch, which the driver does without
 
     parsed = Trial.from_json(trial)
     return execute(parsed, Path(root), attempt, parsed.resources.get("timeout"), alone=alone).to_json()
+
+
+_execute = ray.remote(_run)
+_execute_and_exit = ray.remote(max_calls=1)(_run)  # a process of its own

@@ -6,12 +6,14 @@ from typing import Any
 
 from ..core.config import Config
 from ..core.registry import Registry
-from ..core.settings import Resources, Train
+from ..core.settings import Resources, Timing, Train
 from ..core.suite import CHOICES, KEYS, Header
+from ..core.tuning import TUNABLE
 from .plan import tables
 
 Schema = dict[str, Any]
 _OWN = {"type": "string", "pattern": "^[^:]+:[^:]+$", "description": "package.module:attribute"}
+_LABELLED = ("problem", "kernel")
 _SECTIONS: dict[str, type[Config]] = {"train": Train, "resources": Resources}
 
 
@@ -25,6 +27,8 @@ def json_schema() -> Schema:
     defs["method"] = _object({key: _choice(key, ".override") for key in CHOICES})
     baseline = {key: _choice(key, ".override") for key in CHOICES if key != "problem"}
     defs["single_task"] = _object({**baseline, "label": {"type": "string"}})
+    defs["kernels"] = _kernels(defs)
+    defs["kernels.override"] = {**defs["kernels"], "required": []}
     defs["profile"] = _suite(".override", defs)
     whole = _suite("", defs)
     whole["properties"]["profiles"] = _described("profiles", _map_to("#/$defs/profile"))
@@ -32,7 +36,7 @@ def json_schema() -> Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "mtlbench suite",
         **whole,
-        "required": ["methods"],
+        "anyOf": [{"required": ["methods"]}, {"required": ["kernels"]}],
         "$defs": defs,
     }
 
@@ -44,11 +48,22 @@ def _suite(variant: str, defs: dict[str, Schema]) -> Schema:
         **{key: _choice(key, variant) for key in CHOICES},
         "methods": _map_to("#/$defs/method"),
         "single_task": {"$ref": "#/$defs/single_task"},
+        "affinity": {"type": "string"},
+        "kernels": {"$ref": f"#/$defs/kernels{variant}"},
     }
     return _object({key: _described(key, keys[key]) for key in KEYS if key in keys})
 
 
+def _kernels(defs: dict[str, Schema]) -> Schema:
+    cases = {"type": "array", "items": {"$ref": "#/$defs/kernel"}, "minItems": 1, "description": "what is timed"}
+    return {**_object({"cases": cases, **_of(Timing, "kernels", defs)["properties"]}), "required": ["cases"]}
+
+
 def _choice(key: str, variant: str) -> Schema:
+    if key == "tune":
+        values = {"type": "array", "minItems": 1}
+        pattern = rf"^({'|'.join(TUNABLE)})(\.\w+)*$"
+        return {"type": "object", "propertyNames": {"pattern": pattern}, "additionalProperties": values}
     if key in _SECTIONS:
         return {"$ref": f"#/$defs/{key}"}
     if key == "engines":
@@ -78,7 +93,7 @@ def _define_table(defs: dict[str, Schema], key: str, registry: Registry) -> None
 
 
 def _label(key: str) -> Schema:
-    return {"label": {"type": "string", "description": "what tables call it"}} if key == "problem" else {}
+    return {"label": {"type": "string", "description": "what tables call it"}} if key in _LABELLED else {}
 
 
 def _of(model: type[Config], prefix: str, defs: dict[str, Schema]) -> Schema:

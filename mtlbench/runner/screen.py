@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .plan import Plan
     from .session import Run
 
-_TABLES_ON_SCREEN = ("methods", "pooled", "tasks", "throughput")
+_TABLES_ON_SCREEN = ("methods", "pooled", "tasks", "throughput", "kernels")
 _SPARE_COLUMNS = ("parameters", "peak memory", "training", "seeds", "mean rank", "timed trials", "accuracy", "p (")
 
 
@@ -94,7 +94,8 @@ def show_plan(plan: Plan, console: Console) -> None:
         rows.append([row.problem, row.method, row.engine, row.trials, row.to_run, row.cpus, row.gpus, each])
     console.print(grid("", columns, rows))
     say(console, f"\n{_time(plan)}")
-    say(console, str(plan.power))
+    if plan.suite.methods:
+        say(console, str(plan.power))
 
 
 def _time(plan: Plan) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ..core.record import Result
+from ..core.trial import CANDIDATE
 from ..store import Store
 from .events import Event, Finished
 from .plan import Plan, make_plan
@@ -75,13 +76,18 @@ def run(
     store = plan.store
     with store.lock():
         plan = plan.again()  # another run may have ended in between
-        store.write_index(plan.every, plan.resolved(), _command(suite, profile=profile, seeds=seeds, only=only))
-        events = _events(plan, executor, address, max_parallel)
-        with display(plan) as listener, contextlib.closing(events):
-            for event in events:
-                if isinstance(event, Finished):
-                    store.write(event.trial, event.result)
-                listener(event)
+        command = _command(suite, profile=profile, seeds=seeds, only=only)
+        while True:  # a second time where candidates were tried: what they chose
+            store.write_index(plan.every, plan.resolved(), command)
+            events = _events(plan, executor, address, max_parallel)
+            with display(plan) as listener, contextlib.closing(events):
+                for event in events:
+                    if isinstance(event, Finished):
+                        store.write(event.trial, event.result)
+                    listener(event)
+            before, plan = plan, plan.again(plan.todo)
+            if not plan.todo and plan.every == before.every:
+                break
         return report_again(store.folder)
 
 
@@ -119,6 +125,11 @@ def report_again(folder: Path) -> Run:
     write(report, folder)
     tables = {name: table.raw for name, table in report.tables.items()}
     found = {trial.title: store.find(trial.id) for trial in trials}
-    failed = {title: stored.result for title, stored in found.items() if stored and not stored.result.ok}
+    tried = {trial.title for trial in trials if trial.role == CANDIDATE}  # one that fails is not chosen, that is all
+    failed = {
+        title: stored.result
+        for title, stored in found.items()
+        if stored and not stored.result.ok and title not in tried
+    }
     missing = tuple(title for title, stored in found.items() if stored is None)
     return Run(folder, frames.records, tables, report, failed, missing)

@@ -20,6 +20,8 @@ from ..core.settings import Train
 from ..core.task import Data, Split
 from ..core.trial import Spec, Trial
 from ..engine import TABLE as ENGINES
+from ..kernels import TABLE as KERNELS
+from ..kernels.bench import Bench
 from ..learners import TABLE as LEARNERS
 from ..learners.base import Job
 from ..measure.environment import environment
@@ -28,7 +30,10 @@ from ..measure.memory import PeakMemory
 from ..optim import OPTIMIZERS, SCHEDULES
 from ..penalties import TABLE as PENALTIES
 from ..problems import TABLE as PROBLEMS
+from ..problems.folds import fold
 from ..weightings import TABLE as WEIGHTINGS
+
+Facts = tuple[tuple[Record, ...], tuple[str, ...]]
 
 
 def execute(trial: Trial, root: Path, attempt: int, deadline_s: float | None, alone: bool) -> Result:
@@ -46,7 +51,7 @@ def execute(trial: Trial, root: Path, attempt: int, deadline_s: float | None, al
     error = trace = ""
     try:
         with _torch_set_for(trial):
-            records, notes = _run(trial, root, deadline)
+            records, notes = _RUNS[trial.kind](trial, root, deadline)
     except Exception as failure:
         error, trace = _one_line(failure), traceback.format_exc()
     seconds = time.monotonic() - start
@@ -72,12 +77,14 @@ def _one_line(failure: Exception) -> str:
     return text if isinstance(failure, MtlbenchError) else f"{type(failure).__name__}: {text}"
 
 
-def _run(trial: Trial, root: Path, deadline: float) -> tuple[tuple[Record, ...], tuple[str, ...]]:
-    """Records and notes of a trial that ends well."""
+def _train(trial: Trial, root: Path, deadline: float) -> Facts:
+    """Records and notes of a training that ends well."""
     look_beside(root)
     device = _device(trial.device)
     memory = PeakMemory(device)
     data = PROBLEMS.build(trial.problem).load(trial.seed, root)
+    if trial.fold[1]:
+        data = fold(data, *trial.fold, trial.seed)
     job = Job(
         data=data,
         tasks=trial.tasks,
@@ -110,6 +117,18 @@ def _test_rows(data: Data, tasks: tuple[str, ...]) -> Iterator[Record]:
             yield Record("test_rows", float(labels), task=task)
 
 
+def _time(trial: Trial, root: Path, deadline: float) -> Facts:
+    """Records and notes of a kernel trial that ends well."""
+    look_beside(root)
+    timing = trial.kernel
+    kernel, device = KERNELS.build(timing["case"]), _device(trial.device)
+    bench = Bench(kernel, device, trial.seed, timing["rounds"], timing["seconds"], deadline)
+    return bench.run(timing["contenders"])
+
+
+_RUNS = {"train": _train, "kernel": _time}
+
+
 def _device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise UnavailableError("expected a CUDA GPU that torch can use, got none; `mtlbench doctor` says why")
@@ -124,7 +143,8 @@ def _torch_set_for(trial: Trial) -> Iterator[None]:
     memory: Any = torch.utils.deterministic
     fill = memory.fill_uninitialized_memory
     torch.set_num_threads(trial.threads)
-    torch.use_deterministic_algorithms(trial.device == "cpu")  # on CUDA they are slower, and some do not exist
+    # On CUDA they are slower, and some do not exist; kernels compete as torch comes.
+    torch.use_deterministic_algorithms(trial.device == "cpu" and trial.kind == "train")
     memory.fill_uninitialized_memory = False  # nothing here reads memory before writing it
     try:
         yield

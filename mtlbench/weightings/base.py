@@ -5,13 +5,15 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable
 from enum import Flag, auto
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from ..core.config import Config
 
 if TYPE_CHECKING:
     from torch import Tensor, device
     from torch.nn import Parameter
+
+    from ..core.trial import Spec
 
 
 class Need(Flag):
@@ -21,6 +23,20 @@ class Need(Flag):
     LOSSES_AFTER = auto()  # the losses of the same batch after the update as well
     GRAMIAN = auto()  # G = J J^T, all dot products of the T task gradients
     JACOBIAN = auto()  # the T task gradients themselves
+    CROSSED = auto()  # J_1 J_2^T, where J_1 and J_2 are of the two halves of the batch
+
+
+GRADIENTS = Need.GRAMIAN | Need.JACOBIAN | Need.CROSSED
+Level = Literal["parameters", "representation"]
+
+
+class Shown(NamedTuple):
+    """What a weighting sees of a step; tensors that it does not need are None."""
+
+    losses: Tensor  # L [T]
+    gramian: Tensor | None = None  # G [T, T]
+    jacobian: Tensor | None = None  # J [T, n]
+    crossed: Tensor | None = None  # J_1 J_2^T [T, T]
 
 
 class Weighting(Config):
@@ -28,15 +44,31 @@ class Weighting(Config):
 
     A non-linear scalarization f(L_1..L_T) is a weighting too: lambda_t = df/dL_t at the current losses gives the same
     update. State lives on the device of the losses and is whatever ``start`` returns.
+
+    Weightings on losses weigh whole tasks: a task's own parameters move by lambda_t grad L_t as well. Weightings on
+    gradients speak of the shared parameters alone, since only there tasks can conflict; each task's own parameters move
+    by grad L_t, unweighted, as in torchjd and LibMTL (a weight of 0 or below would stop or reverse a head). A task
+    without a label in the batch has the gradient 0.
     """
 
     needs: ClassVar[Need] = Need.LOSSES
     recordable: ClassVar[bool] = False  # all work on the device and all state in tensors: fits into a CUDA graph
     learned: ClassVar[bool] = False  # whether it has parameters that are trained with the model
 
+    @property
+    def at_representation(self) -> bool:
+        """Whether gradients are those of the shared representation, and not of the shared parameters."""
+        return False
+
     def check(self, tasks: tuple[str, ...]) -> list[str]:
         """What makes this weighting impossible for these tasks, each in one sentence; empty if nothing."""
         return []
+
+    def candidates(self, tasks: tuple[str, ...]) -> tuple[int, tuple[Spec, ...]]:
+        """(K, weightings of which one is chosen by K-fold cross-validation on the training split), or (0, ()) for a
+        weighting that stands for itself.
+        """
+        return 0, ()
 
     @abstractmethod
     def start(self, tasks: tuple[str, ...], device: device) -> Any:
@@ -47,11 +79,18 @@ class Weighting(Config):
         return ()
 
     @abstractmethod
-    def weigh(self, statistic: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """lambda [T] for this step and the next state, from what ``needs`` names (losses [T], Gramian [T, T] …).
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
+        """lambda [T] for this step and the next state.
 
         Fills ``.grad`` of ``parameters(state)``, where there are any.
         """
+
+    def combine(self, jacobian: Tensor, weights: Tensor, state: Any) -> Tensor:
+        """The direction [n] that the shared parameters descend (only with JACOBIAN): J^T lambda unless said otherwise.
+
+        ``state`` is what ``weigh`` returned.
+        """
+        return weights @ jacobian
 
     def after_step(self, losses: Tensor, state: Any) -> Any:
         """The next state, given the same batch's losses after the update (only with LOSSES_AFTER)."""

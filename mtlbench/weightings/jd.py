@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from .base import Need, Weighting
+from .base import Need, Shown, Weighting
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -30,15 +30,16 @@ class Scalarized(Weighting):
 
     def start(self, tasks: tuple[str, ...], device: device) -> Scalarizer:
         """A new scalarizer on the device."""
-        return self.scalarizer(len(tasks)).to(device)
+        with device:  # for the tensors that torchjd does not move
+            return self.scalarizer(len(tasks)).to(device)
 
     def parameters(self, state: Any) -> Iterable[Parameter]:
         """Log-variances or scales, where the method learns them."""
         return state.parameters() if self.learned else ()
 
-    def weigh(self, statistic: Tensor, state: Any) -> tuple[Tensor, Any]:
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
         """df/dL at these losses; the same backward pass fills ``.grad`` of the learned parameters."""
-        losses = statistic.detach().requires_grad_()
+        losses = shown.losses.detach().requires_grad_()
         state(losses).backward()
         assert losses.grad is not None
         return losses.grad, state
@@ -125,6 +126,42 @@ class STCH(Scalarized):
         from torchjd.scalarization import STCH
 
         return STCH(self.mu)
+
+
+class PBI(Scalarized):
+    """Penalty-based boundary intersection: f = d_1 + theta d_2, with u = (1, ..., 1) / sqrt(T).
+
+    d_1 = L . u is how far the losses are along the diagonal, d_2 = ||L - d_1 u|| how far off it; a loss far below the
+    others can have a negative lambda. lambda sums to sqrt(T). Source: Zhang and Li, MOEA/D, IEEE Transactions on
+    Evolutionary Computation 2007, section III, with equal preferences and ideal point 0.
+    """
+
+    theta: float = Field(5.0, ge=0, description="penalty of losses that differ; the paper uses 5")
+
+    def scalarizer(self, tasks: int) -> Scalarizer:
+        """torchjd's PBI."""
+        import torch
+        from torchjd.scalarization import PBI
+
+        return PBI(self.theta, torch.ones(tasks))
+
+
+class COSMOS(Scalarized):
+    """Linear scalarization with a reward for equal losses: f = mean L - pull cos(L, (1, ..., 1)).
+
+    lambda sums to 1 where all losses are equal. Source: Ruchte and Grabocka, Scalable Pareto Front Approximation for
+    Deep Multi-Objective Learning, ICDM 2021, equation 5, with equal preferences 1/T and without the network's
+    conditioning on them.
+    """
+
+    pull: float = Field(1.0, ge=0, description="the paper's lambda, 0.01 to 8 there")
+
+    def scalarizer(self, tasks: int) -> Scalarizer:
+        """torchjd's COSMOS."""
+        import torch
+        from torchjd.scalarization import COSMOS
+
+        return COSMOS(self.pull, torch.full((tasks,), 1 / tasks))
 
 
 class DWA(Scalarized):

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from collections.abc import Iterator
+from math import comb
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ..core.errors import did_you_mean
-from .base import Weighting
+from ..core.errors import UnavailableError, did_you_mean
+from ..core.tuning import MAX_CANDIDATES
+from .base import Shown, Weighting
 
 if TYPE_CHECKING:
     from torch import Tensor, device
 
+    from ..core.trial import Spec
+
 _Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _TOLERANCE = 1e-6
+CROSS_VALIDATED = "cross_validated"
 
 
 class Equal(Weighting):
@@ -27,21 +33,49 @@ class Equal(Weighting):
 
         return torch.full((len(tasks),), 1 / len(tasks), device=device)
 
-    def weigh(self, statistic: Tensor, state: Any) -> tuple[Tensor, Any]:
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
+        """The same weights at every step."""
+        return state, state
+
+
+class Sum(Weighting):
+    """The plain sum: lambda_t = 1, T times the gradient of the mean loss."""
+
+    recordable: ClassVar[bool] = True
+
+    def start(self, tasks: tuple[str, ...], device: device) -> Tensor:
+        """The weights."""
+        import torch
+
+        return torch.ones(len(tasks), device=device)
+
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
         """The same weights at every step."""
         return state, state
 
 
 class Fixed(Weighting):
-    """Weights chosen by hand: lambda_t = w_t, with sum w_t = 1 (linear scalarization)."""
+    """Weights chosen by hand, or cross-validated: lambda_t = w_t, with sum w_t = 1 (linear scalarization).
+
+    ``weights: cross_validated`` tries every lambda on the simplex whose lambda_t are positive multiples of 1/parts.
+    Each is trained K times on the training split without one of its K folds, as trials of their own; the lambda with
+    the lowest mean over folds of mean_t L_t / L_t(0) on the fold left out is then trained on the whole training
+    split. Every seed chooses for itself, so that no row of its test split has a say. Folds divide rows at random.
+    """
 
     recordable: ClassVar[bool] = True
 
-    weights: dict[str, _Weight] | list[_Weight] = Field(description="{task: weight}, or a list in the order of tasks")
+    weights: dict[str, _Weight] | list[_Weight] | Literal["cross_validated"] = Field(
+        description="{task: weight}, a list in the order of tasks, or cross_validated"
+    )
     normalize: bool = Field(False, description="divide the weights by their sum")
+    folds: int = Field(3, ge=2, le=20, description="K of cross_validated")
+    parts: int = Field(6, ge=2, description="cross_validated tries all positive multiples of 1/parts that sum to 1")
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> Self:
+        if self.weights == CROSS_VALIDATED:
+            return self
         total = sum(self._values())
         if total <= 0:
             raise ValueError(f"weights: expected a positive sum, got {total:g}")
@@ -50,10 +84,25 @@ class Fixed(Weighting):
         return self
 
     def _values(self) -> list[float]:
-        return list(self.weights.values()) if isinstance(self.weights, dict) else self.weights
+        return list(self.weights.values()) if isinstance(self.weights, dict) else list(map(float, self.weights))
+
+    def candidates(self, tasks: tuple[str, ...]) -> tuple[int, tuple[Spec, ...]]:
+        """All lambda of the grid, where they are to be cross-validated; one task has nothing to choose."""
+        if self.weights != CROSS_VALIDATED:
+            return 0, ()
+        found = _parts(self.parts, len(tasks)) if len(tasks) > 1 else [(self.parts,)]
+        specs = ([round(part / self.parts, 12) for part in parts] for parts in found)
+        own = self.model_dump(mode="json") | {"name": "fixed"}
+        return self.folds, tuple({**own, "weights": weights} for weights in specs)
 
     def check(self, tasks: tuple[str, ...]) -> list[str]:
         """Weights and tasks that do not belong together."""
+        if self.weights == CROSS_VALIDATED:
+            count = comb(self.parts - 1, len(tasks) - 1)
+            if 1 <= count <= MAX_CANDIDATES:
+                return []
+            return [f"parts: expected 1 to {MAX_CANDIDATES} weights on the simplex for {len(tasks)} tasks, got "
+                    f"{count:,}: parts of at least {len(tasks)} tries more, fewer parts less"]  # fmt: skip
         if not isinstance(self.weights, dict):
             if len(self.weights) == len(tasks):
                 return []
@@ -68,10 +117,21 @@ class Fixed(Weighting):
         """The weights in the order of the tasks."""
         import torch
 
+        if self.weights == CROSS_VALIDATED:
+            raise UnavailableError("weights: cross_validated is chosen by `mtlbench run`, trial by trial: give numbers")
         values = [self.weights[name] for name in tasks] if isinstance(self.weights, dict) else self.weights
         weights = torch.tensor(values, dtype=torch.float64)
         return (weights / weights.sum()).to(device, torch.float32)
 
-    def weigh(self, statistic: Tensor, state: Any) -> tuple[Tensor, Any]:
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
         """The same weights at every step."""
         return state, state
+
+
+def _parts(total: int, tasks: int) -> Iterator[tuple[int, ...]]:
+    """All ways to write ``total`` as a sum of so many positive integers."""
+    if tasks == 1:
+        yield (total,)
+        return
+    for first in range(1, total - tasks + 2):
+        yield from ((first, *rest) for rest in _parts(total - first, tasks - 1))

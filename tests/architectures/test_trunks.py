@@ -14,6 +14,8 @@ from torch import nn
 from mtlbench.architectures import TABLE
 from mtlbench.architectures.shared import Shared
 from mtlbench.architectures.single import Single
+from mtlbench.architectures.trunked import PARAMETERS, TrunkChoice, form_of
+from mtlbench.architectures.trunks import TRUNKS
 from mtlbench.core.task import Outline, TaskSpec
 from mtlbench.engine.model import Model
 
@@ -44,7 +46,10 @@ def test_the_width_is_what_the_trunk_gives(
         assert "expects images" in shared.check(outline(*shape))[0]
         return
     assert shared.check(outline(*shape)) == []
-    assert shared.build_trunk(tuple(shape))(torch.zeros(2, *shape)).shape == (2, shared.width(tuple(shape)))
+    assert Model(shared, outline(*shape), 0).represent(torch.zeros(2, *shape)).shape == (
+        2,
+        shared.body.width(form_of(outline(*shape))),
+    )
 
 
 def test_single_networks_start_as_the_shared_one_does() -> None:
@@ -57,20 +62,31 @@ def test_single_networks_start_as_the_shared_one_does() -> None:
 
 
 def test_layers_are_those_asked_for() -> None:
-    layers = Shared(hidden=(4, 3), activation="tanh", dropout=0.5).build_trunk((2,))
-    kinds = [nn.Linear, nn.Tanh, nn.Dropout, nn.Linear, nn.Tanh, nn.Dropout]
-    assert [type(layer) for layer in layers] == kinds
-    assert len(Shared(hidden=()).build_trunk((2,))) == 0
+    layers = Model(Shared(hidden=(4, 3), activation="tanh", dropout=0.5), outline(2), 0).shared
+    assert [type(layer) for block in layers for layer in block] == [nn.Linear, nn.Tanh, nn.Dropout] * 2
+    assert len(Model(Shared(hidden=()), outline(2), 0).shared) == 0
+
+
+def test_the_reference_linear_network() -> None:
+    shape = Outline(TASKS, (100,), 10)
+    model = Model(TABLE.build({"name": "shared", "trunk": "linear", "hidden": [50]}), shape, 0)
+    assert sum(p.numel() for p in model.shared_parameters()) == 100 * 50 + 50
+    x, y = torch.randn(2, 100), torch.randn(2, 100)
+    torch.testing.assert_close(model.represent(x + y), model.represent(x) + model.represent(y) - model.represent(0 * x))
 
 
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"channels": [4]}, "channels: only trunk cnn"),
+        ({"channels": [4]}, "channels: only trunk cnn, resnet or unet has it, got trunk mlp; remove it"),
+        ({"trunk": "lstm", "pooling": 2}, "pooling: only trunk cnn has it, got trunk lstm"),
+        ({"trunk": "transformer", "embedding": 10}, "embedding: expected an even multiple of attention_heads"),
+        ({"trunk": "lstm", "hidden": []}, "hidden: .* at least 1 item"),
         ({"trunk": "cnn", "kernel_size": 4}, "expected an odd number, got 4"),
         ({"hidden": [0]}, "greater than or equal to 1"),
         ({"dropout": 1.0}, "less than 1"),
-        ({"trunk": "mpl"}, "'mlp' or 'cnn'"),
+        ({"trunk": "mpl"}, "unknown trunk 'mpl', did you mean 'mlp'"),
+        ({"encoders": {"a": {"trunk": "mlp", "channels": [3]}}}, "channels: only trunk"),
         ({"trunk": "cnn", "channels": []}, "at least 1 item"),
     ],
 )
@@ -79,19 +95,43 @@ def test_parameters_that_make_no_sense(parameters: dict[str, Any], message: str)
         TABLE.build({"name": "shared", **parameters})
 
 
-def test_the_complete_parameters_of_an_entry_are_accepted_again() -> None:
-    for trunk in ("mlp", "cnn"):
-        shared = TABLE.build({"name": "shared", "trunk": trunk})
-        assert TABLE.build({"name": "shared", **shared.model_dump(mode="json")}) == shared
+def test_a_parameter_means_the_same_in_every_trunk() -> None:
+    models = [TRUNKS.load(name) for name in TRUNKS]
+    assert {name for model in models for name in model.model_fields} == set(PARAMETERS)
+
+
+def test_parameters_of_other_trunks_are_not_written() -> None:
+    assert set(Shared().model_dump()) == {"trunk", "hidden", "activation", "dropout", "encoders", "encoder_width"}
 
 
 def test_problems_that_do_not_fit() -> None:
     cnn = Shared(trunk="cnn", channels=(4, 4, 4))
     (sentence,) = cnn.check(outline(1, 7, 12))
-    assert "at least 8x8; the inputs have 7x12" in sentence
+    assert "at least 8x8, got 7x12" in sentence
     assert cnn.check(outline(1, 8, 8)) == []
     sets = Outline(TASKS, {"a": (3,), "b": (4,)}, 10)
     (sentence,) = Shared().check(sets)
-    assert "'a' have shape [3]; the inputs of task 'b' have shape [4]: use architecture single" in sentence
+    assert "'a' have shape [3]; the inputs of task 'b' have shape [4]: give each task an encoder" in sentence
     assert Single().check(sets) == []
     assert len(Single(trunk="cnn").check(sets)) == 2
+    tagged = Outline((TaskSpec("a", 3, "cross_entropy", positions=(4,)),), (5,), 10, vocabulary=9)
+    for trunk, reason in {"bag": "gives features of whole rows", "lstm": "keeps positions [5], but"}.items():
+        (sentence,) = Shared(trunk=trunk).check(tagged)
+        assert reason in sentence
+        assert "labels at positions [4]" in sentence
+    several = (*tagged.tasks, TaskSpec("b", 3, "cross_entropy", positions=(5,)))
+    assert "positions of one shape, got [4], [5]" in Shared(trunk="lstm").check(Outline(several, (5,), 10))[0]
+
+
+def test_an_encoder_for_each_task_or_for_none() -> None:
+    sets = Outline(TASKS, {"a": (3,), "b": (1, 4, 4)}, 10)
+    table, image = TrunkChoice(hidden=(5,)), TrunkChoice(trunk="cnn", channels=(2,), hidden=())
+    assert "expected one for each of ['a', 'b'], got ['a']" in Shared(encoders={"a": table}).check(sets)[0]
+    wrong = Shared(encoders={"a": image, "b": table}).check(sets)
+    assert wrong == [
+        "trunk cnn expects images, got vectors of shape [3], in the inputs of task 'a': use trunk mlp or linear"
+    ]
+    right = Shared(encoders={"a": table, "b": image}, encoder_width=6, hidden=(4,))
+    assert right.check(sets) == []
+    model = Model(right, sets, 0)
+    assert model.represent({"a": torch.zeros(2, 3), "b": torch.zeros(3, 1, 4, 4)})["b"].shape == (3, 4)

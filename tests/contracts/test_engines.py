@@ -18,10 +18,19 @@ from mtlbench.engine.table import ROWS
 from mtlbench.optim import OPTIMIZERS
 from mtlbench.penalties import TABLE as PENALTIES
 from mtlbench.weightings import TABLE as WEIGHTINGS
+from mtlbench.weightings.base import GRADIENTS
 from tests.toy_data import NAMES, make
+from tests.toy_forms import fitted
 
 CPU = torch.device("cpu")
 WITHOUT_EAGER = sorted(set(TABLE) - {"eager"})
+OUTLINES = {form: make(form).outline for form in ("shared", "masked", "sets", "images")}
+CASES = [  # images for those architectures alone that take no vectors
+    (name, form)
+    for name in ARCHITECTURES
+    for form, outline in OUTLINES.items()
+    if fitted(name, outline) and not (form == "images" and fitted(name, OUTLINES["shared"]))
+]
 
 
 def curve(
@@ -29,7 +38,7 @@ def curve(
     form: str = "shared",
     architecture: str = "shared",
     optimizer: str = "adam",
-    weighting: str = "equal",
+    weighting: str | dict[str, Any] = "equal",
     batch_size: int = 20,
     penalty: str = "none",
     lr: float = 0.02,
@@ -39,9 +48,10 @@ def curve(
     if built.check("cpu"):
         pytest.skip("; ".join(built.check("cpu")))
     torch.manual_seed(0)
-    dropout = {"dropout": 0.2} if "dropout" in ARCHITECTURES.load(architecture).model_fields else {}
-    model = Model(ARCHITECTURES.build({"name": architecture, **dropout}), data.outline, 0)
-    method = WEIGHTINGS.build({"name": weighting})
+    fitting = fitted(architecture, data.outline, dropout=0.2)
+    assert fitting is not None
+    model = Model(fitting, data.outline, 0)
+    method = WEIGHTINGS.build({"name": weighting} if isinstance(weighting, str) else weighting)
     state = method.start(NAMES, CPU)
     update = OPTIMIZERS.build({"name": optimizer, "lr": lr})
     torch_optimizer = update.build(model.parameters(), method.parameters(state), built.choices.update)
@@ -68,8 +78,7 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("traced")
 @pytest.mark.parametrize("engine", WITHOUT_EAGER)
-@pytest.mark.parametrize("form", ["shared", "masked", "sets"])
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize(("architecture", "form"), CASES)
 def test_the_loss_curve_is_eagers(engine: str, form: str, architecture: str) -> None:
     assert_as_eager(engine, form=form, architecture=architecture)
 
@@ -108,7 +117,37 @@ def test_a_penalty_changes_the_curve(penalty: str) -> None:
     assert not torch.equal(curve("eager", penalty=penalty), curve("eager"))
 
 
+def with_levels() -> list[dict[str, Any]]:
+    """Every weighting on gradients, at every level that it knows."""
+    found = []
+    for name in WEIGHTINGS:
+        kind = WEIGHTINGS.load(name)
+        if kind.needs & GRADIENTS:
+            levels = ("parameters", "representation") if "level" in kind.model_fields else (None,)
+            found += [{"name": name, **({"level": level} if level else {})} for level in levels]
+    return found
+
+
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize("engine", WITHOUT_EAGER)
+@pytest.mark.parametrize("weighting", with_levels(), ids=lambda spec: "-".join(spec.values()))
+def test_every_weighting_on_gradients_has_every_engine(engine: str, weighting: dict[str, Any]) -> None:
+    assert_as_eager(engine, weighting=weighting)
+
+
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize("engine", TABLE)
+@pytest.mark.parametrize("form", ["masked", "sets"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("level", ["parameters", "representation"])
+def test_gradients_of_every_form_and_architecture(engine: str, form: str, architecture: str, level: str) -> None:
+    follow = partial(curve, form=form, architecture=architecture, weighting={"name": "mgda", "level": level})
+    torch.testing.assert_close(follow(engine), follow("eager"), rtol=1e-4, atol=1e-5)
+    assert follow(engine).isfinite().all()
+
+
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")  # torch's own import of its compiler
 def test_compiled_code_computes_what_eager_does() -> None:
     assert_as_eager("compiled")
+    assert_as_eager("compiled", weighting="mgda")
     torch.compiler.reset()

@@ -19,6 +19,7 @@ from mtlbench.core.errors import DataError
 from mtlbench.core.task import Data, Outline, Split, Stream, TaskSpec
 from mtlbench.problems import TABLE
 from mtlbench.problems.base import Problem
+from tests.image_files import IMAGES
 
 Spec = dict[str, Any]
 PARTS = ("train", "validation", "test")
@@ -75,6 +76,21 @@ def groups(root: Path) -> Spec:
     rows = [f"{rng.normal():.6f},{rng.normal():.6f},{'abc'[i % 3]},{rng.normal():.4f}" for i in range(90)]
     (root / "groups.csv").write_text("u,v,school,score\n" + "\n".join(rows) + "\n")
     return {"name": "tabular", "path": "groups.csv", "targets": ["score"], "group_by": "school"}
+
+
+def two_tables(root: Path) -> Spec:
+    rng = np.random.default_rng(6)
+    tables = {}
+    for name, rows in (("red", 60), ("white", 100)):
+        lines = [f"{rng.normal():.6f},{rng.normal():.6f},{'abc'[i % 3] if i % 9 else ''}" for i in range(rows)]
+        (root / f"{name}.csv").write_text("u,v,quality\n" + "\n".join(lines) + "\n")
+        tables[name] = {"path": f"{name}.csv", "targets": ["quality"]}
+    return {"name": "tables", "tables": tables}
+
+
+def matrix(root: Path) -> Spec:
+    savemat(root / "arm.mat", {"arm": np.random.default_rng(7).normal(size=(80, 5))})
+    return {"name": "tabular", "path": "arm.mat", "targets": ["c4", "c5"]}
 
 
 def schools(root: Path) -> Spec:
@@ -149,11 +165,14 @@ EXAMPLES: dict[str, Callable[[Path], Spec]] = {
     "snips": slots,
     "synthetic": lambda root: {"name": "synthetic", "rows": 100},
     "synthetic classes": lambda root: {"name": "synthetic", "rows": 100, "kind": "classification"},
+    "tables": two_tables,
     "tabular": table,
+    "tabular from a matrix": matrix,
     "tabular by group": groups,
     "tagging": conll,
     "text": corpora,
     "text of tables": tables_of_texts,
+    **IMAGES,
 }
 
 

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
-from report.samples import TASKS, Sample, sample
+from report.samples import TASKS, Sample, sample, with_kernels
 
 from mtlbench.report import SECTIONS, build
 from mtlbench.report.assemble import parts_of, section
@@ -27,6 +27,33 @@ def full():
     return sample(methods=3, problems=("digits", "toy"), engines=("eager", "fused"), **SIZE).frames()
 
 
+def kernels_beside_methods():
+    return with_kernels(sample(**SMALL), devices=("cpu", "cuda")).frames()
+
+
+def kernels_alone():
+    return with_kernels(Sample(suite={"suite": "k"}), processes=1, shared=True).frames()
+
+
+def kernels_of_ours_alone():
+    records, *rest = with_kernels(Sample()).frames()
+    return records[records["task"].isin(["fused", "copy", ""])], *rest
+
+
+def kernels_in_nonsense():
+    records, *rest = with_kernels(Sample()).frames()
+    records.loc[records["metric"] == "call_seconds", "value"] = 0.0
+    records.loc[records["step"] == 3, "value"] = np.nan
+    return records, *rest
+
+
+def kernels_failed():
+    made = with_kernels(Sample())
+    for row in made.trials:
+        row |= {"status": "failed", "error": "MtlbenchError: no contender could be timed", "traceback": "T"}
+    return Sample([], made.trials, {}, {}).frames()
+
+
 def empty():
     records, trials, _, _ = sample(**SMALL).frames()
     return records.iloc[:0], trials.iloc[:0], {}, {}
@@ -42,6 +69,44 @@ def one_seed():
 
 def one_task():
     return sample(**SMALL | {"tasks": {"ink": TASKS["ink"]}}).frames()
+
+
+def tuned():
+    """Candidates of both methods on each seed: failed, missing, and the one that was chosen."""
+    made = sample(**SMALL)
+    plain, facts = list(made.trials), list(made.records)
+    for trial in plain:
+        trial |= {"role": "", "choice": "lr=1", "part": ""}
+        for choice, status in (("lr=1", "ok"), ("lr=2", "failed"), ("lr=3", "missing")):
+            name = f"{trial['trial']}/{choice}"
+            made.trials.append(trial | {"trial": name, "role": "candidate", "choice": choice, "status": status})
+            same = [fact for fact in facts if fact["trial"] == trial["trial"] and status == "ok"]
+            made.records += [fact | {"trial": name, "role": "candidate"} for fact in same]
+    return made.frames()
+
+
+def paired(**factors):
+    """A pair of tasks whose main test metrics are the single-task ones times a factor, and a look at gradients."""
+    made = sample(**SMALL)
+    factors = factors or {"digit": 1.02, "ink": 0.95}
+    single = {(f["seed"], f["task"]): f for f in made.records if f["baseline"] and f["main"] and f["split"] == "test"}
+    for trial in [trial for trial in made.trials if trial["method"] == "equal"]:
+        shown = {"role": "affinity", "baseline": False, "method": "equal"}
+        for what, tasks in (("digit + ink", "digit,ink"), ("gradients", "digit,ink,more")):
+            name = f"{trial['trial']}/{what}"
+            made.trials.append(trial | shown | {"trial": name, "choice": what, "tasks": tasks})
+            for task, factor in factors.items():
+                fact = single[trial["seed"], task] | shown | {"trial": name}
+                other = "ink" if task == "digit" else "digit"
+                look = fact | {"split": "train", "main": False, "step": 1}
+                made.records += [
+                    fact | {"value": factor * fact["value"], "main": what != "gradients"},
+                    look | {"metric": f"cosine with {other}", "value": 0.25},
+                    look | {"metric": f"affinity onto {other}", "value": 0.01 if task == "digit" else 0.03},
+                ]
+    for row in (*made.trials, *made.records):
+        row.setdefault("role", "")
+    return made.frames()
 
 
 def many_tasks():
@@ -142,7 +207,9 @@ def hostile():
 
 
 CASES = [
-    full, empty, bare, one_seed, one_task, many_tasks, related, failed_only, missing_only, baseline_only, no_baseline,
+    full, tuned, paired, kernels_beside_methods, kernels_alone, kernels_of_ours_alone, kernels_in_nonsense,
+    kernels_failed, empty, bare, one_seed, one_task, many_tasks, related, failed_only, missing_only,
+    baseline_only, no_baseline,
     baseline_failed_on_one_task, nan, diverged, zeros, constant, negative, hostile,
 ]  # fmt: skip
 

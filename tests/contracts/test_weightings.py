@@ -14,16 +14,27 @@ from torch import Tensor
 from torchjd import scalarization as jd
 
 from mtlbench.weightings import TABLE
-from mtlbench.weightings.base import Need, Weighting
+from mtlbench.weightings.base import GRADIENTS, Need, Shown, Weighting
+from tests.weightings.jacobians import SCALES, matrices
 
 TASKS = ("a", "b", "c")
 CPU = torch.device("cpu")
-REQUIRED: dict[str, dict[str, Any]] = {"fixed": {"weights": {"a": 0.5, "b": 0.3, "c": 0.2}}}
-RANDOM = {"random"}  # rows that draw their weights
+REQUIRED: dict[str, dict[str, Any]] = {
+    "fixed": {"weights": {"a": 0.5, "b": 0.3, "c": 0.2}},
+    "smoothed": {"of": {"name": "mgda"}},
+}
+RANDOM = {"random", "pcgrad", "gradvac", "graddrop"}  # rows that draw their weights, orders or signs
+SIGNED = {"pbi", "cosmos"}  # rows on losses whose weights may be negative
+# Rows for which the first task is another one than the others, whose ties go to the first, whose inner steps of rate 10
+# magnify rounding.
+ORDERED = {"pcd", "krum", "sdmgrad"}
 ORACLES = {
     "equal": jd.Mean(),
     "fixed": jd.Constant(torch.tensor([0.5, 0.3, 0.2])),
+    "sum": jd.Sum(),
     "random": jd.Random(),
+    "pbi": jd.PBI(5.0, torch.ones(3)),
+    "cosmos": jd.COSMOS(1.0, torch.full((3,), 1 / 3)),
     "uncertainty": jd.UW(3),
     "dwa": jd.DWA(),
     "geometric": jd.GeometricMean(),
@@ -31,7 +42,8 @@ ORACLES = {
     "stch": jd.STCH(1.0),
     "famo": jd.FAMO(3),
 }
-ON_LOSSES = [name for name in TABLE if not TABLE.load(name).needs & (Need.GRAMIAN | Need.JACOBIAN)]
+ON_LOSSES = [name for name in TABLE if not TABLE.load(name).needs & GRADIENTS]
+ON_GRADIENTS = [name for name in TABLE if name not in ON_LOSSES]
 Losses = st.lists(st.floats(1 / 64, 128, width=32), min_size=3, max_size=3).map(torch.tensor)
 
 
@@ -50,7 +62,7 @@ def follow(weighting: Weighting, tasks: tuple[str, ...], losses: list[Tensor]) -
         for before, after in pairwise(losses):
             if optimizer:
                 optimizer.zero_grad()
-            weights, state = weighting.weigh(before / (epoch + 1), state)
+            weights, state = weighting.weigh(Shown(before / (epoch + 1)), state)
             found.append(weights.clone())
             if optimizer:
                 optimizer.step()
@@ -67,7 +79,7 @@ def test_weights_are_finite_detached_and_one_per_task(name: str, losses: list[Te
     for weights in follow(build(name), TASKS, losses):
         assert weights.shape == (3,)
         assert weights.isfinite().all()
-        assert (weights >= 0).all()
+        assert name in SIGNED or (weights >= 0).all()
         assert not weights.requires_grad
 
 
@@ -97,7 +109,7 @@ def test_weights_are_the_gradient_of_torchjds_scalarization(name: str) -> None:
     torch.manual_seed(0)
     state = weighting.start(TASKS, CPU)
     for step, losses in enumerate(steps):
-        weights, state = weighting.weigh(losses, state)
+        weights, state = weighting.weigh(Shown(losses), state)
         torch.testing.assert_close(weights, expected[step])
         state = weighting.after_step(losses / 2, state)
         state = weighting.after_epoch(state) if step % 2 else state
@@ -112,18 +124,75 @@ def test_a_copied_state_goes_its_own_way(name: str) -> None:
     state = weighting.start(TASKS, CPU)
     losses = torch.tensor([1.0, 2.0, 3.0])
     for _ in range(2):
-        _, state = weighting.weigh(losses, state)
+        _, state = weighting.weigh(Shown(losses), state)
         state = weighting.after_epoch(weighting.after_step(losses / 2, state))
     copied = copy.deepcopy(state)
     torch.manual_seed(0)
-    expected, _ = weighting.weigh(losses, copy.deepcopy(state))
+    expected, _ = weighting.weigh(Shown(losses), copy.deepcopy(state))
     for _ in range(3):  # other losses change the original alone
-        _, state = weighting.weigh(losses.flip(0), state)
+        _, state = weighting.weigh(Shown(losses.flip(0)), state)
         state = weighting.after_epoch(weighting.after_step(losses.flip(0) / 9, state))
     torch.manual_seed(0)
-    torch.testing.assert_close(weighting.weigh(losses, copied)[0], expected, rtol=0, atol=0)
+    torch.testing.assert_close(weighting.weigh(Shown(losses), copied)[0], expected, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("name", TABLE)
 def test_tasks_that_fit_raise_no_objection(name: str) -> None:
     assert build(name).check(TASKS) == []
+
+
+def descend(
+    weighting: Weighting, jacobians: list[Tensor], tasks: tuple[str, ...] = TASKS
+) -> list[tuple[Tensor, Tensor]]:
+    """Weights and directions along some steps, the losses being the gradients' lengths."""
+    torch.manual_seed(0)
+    state, found = weighting.start(tasks, CPU), []
+    for jacobian in jacobians:
+        products = jacobian @ jacobian.T
+        shown = Shown(products.diagonal().sqrt() + 0.1, products, jacobian, products)
+        needs = weighting.needs
+        weights, state = weighting.weigh(
+            shown._replace(
+                gramian=products if Need.GRAMIAN in needs else None,
+                jacobian=jacobian if Need.JACOBIAN in needs else None,
+                crossed=products if Need.CROSSED in needs else None,
+            ),
+            state,
+        )
+        found.append((weights, weighting.combine(jacobian, weights, state)))
+    return found
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("name", ON_GRADIENTS)
+def test_gradients_of_every_kind_and_scale_give_finite_directions(name: str, scale: float) -> None:
+    for kind, jacobian in matrices(3).items():
+        for weights, direction in descend(build(name), [scale * jacobian, scale * jacobian.flip(1)]):
+            assert weights.shape == (3,), kind
+            assert weights.dtype == jacobian.dtype, kind
+            assert not weights.requires_grad, kind
+            assert weights.isfinite().all(), kind
+            assert direction.shape == jacobian.shape[1:], kind
+            assert direction.isfinite().all(), kind
+
+
+@pytest.mark.parametrize("name", sorted(set(ON_GRADIENTS) - RANDOM - ORDERED))
+@given(order=st.permutations(range(3)), seed=st.integers(0, 20))
+@settings(max_examples=10, deadline=None)
+def test_task_gradients_in_another_order_have_the_same_weights(name: str, order: list[int], seed: int) -> None:
+    jacobians = [matrices(3, seed=seed + step)["usual"] for step in range(2)]
+    expected = descend(build(name), jacobians)
+    permuted = descend(build(name), [jacobian[order] for jacobian in jacobians])
+    for (weights, direction), (wanted, wanted_direction) in zip(permuted, expected, strict=True):
+        torch.testing.assert_close(weights, wanted[order], rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(direction, wanted_direction, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ON_GRADIENTS)
+def test_one_task_alone_descends(name: str) -> None:
+    weighting = build(name)
+    if weighting.check(("a",)):
+        return
+    jacobian = matrices(3)["usual"][:1]
+    ((_, direction),) = descend(weighting, [jacobian], ("a",))
+    assert torch.cosine_similarity(direction, jacobian[0], dim=0) > 0.999

@@ -54,11 +54,18 @@ class Shared(Config):
     dropout: float = Field(0.0, ge=0, lt=1)
 
 
-class Equal(Config):
+class Weighting(Config):
+    """A weighting that stands for itself."""
+
+    def candidates(self, tasks: tuple[str, ...]) -> tuple[int, tuple[dict[str, object], ...]]:
+        return 0, ()
+
+
+class Equal(Weighting):
     """No parameters."""
 
 
-class Fixed(Config):
+class Fixed(Weighting):
     """Given weights."""
 
     weights: dict[str, float]
@@ -117,6 +124,18 @@ class Closed(Config):
     penalty: float = 1.0
 
 
+class Copy(Config):
+    """A kernel."""
+
+    contenders: ClassVar = {"eager": "", "fused": ""}
+    size: int = Field(8, ge=1)
+
+    @property
+    def shape(self) -> str:
+        """In a few words."""
+        return f"of {self.size}"
+
+
 class NotAConfig:
     """Not an entry."""
 
@@ -134,4 +153,5 @@ TABLES = {
     "schedule": Registry("schedules", _rows(constant="Constant", step="Step")),
     "penalty": Registry("penalties", _rows(none="Free")),
     "engine": Registry("engines", _rows(eager="Engine", fused="Engine")),
+    "kernel": Registry("kernels", _rows(copy="Copy")),
 }

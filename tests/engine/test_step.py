@@ -10,15 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mtlbench.architectures.shared import Shared
-from mtlbench.core.errors import UnavailableError
 from mtlbench.core.task import Outline, TaskSpec
 from mtlbench.engine import TABLE
 from mtlbench.engine.batches import Batch, training_batches
 from mtlbench.engine.model import Model
-from mtlbench.engine.step import Step
+from mtlbench.engine.step import LOSSES, Step
 from mtlbench.optim import OPTIMIZERS
 from mtlbench.weightings import TABLE as WEIGHTINGS
-from mtlbench.weightings.base import Need, Weighting
+from mtlbench.weightings.base import Need, Shown, Weighting
 from tests.toy_data import NAMES, make
 
 CPU = torch.device("cpu")
@@ -80,9 +79,9 @@ class Recorder(Weighting):
     def start(self, tasks: tuple[str, ...], device: torch.device) -> list[tuple[str, list[float]]]:
         return []
 
-    def weigh(self, statistic: Tensor, state: Any) -> tuple[Tensor, Any]:
-        assert not statistic.requires_grad
-        return torch.ones_like(statistic), [*state, ("before", statistic.tolist())]
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
+        assert not shown.losses.requires_grad
+        return torch.ones_like(shown.losses), [*state, ("before", shown.losses.tolist())]
 
     def after_step(self, losses: Tensor, state: Any) -> Any:
         assert not losses.requires_grad
@@ -127,20 +126,22 @@ def test_a_task_without_a_label_is_shown_by_its_last_loss() -> None:
     assert shown[4:] == [shown[3]] * 2
 
 
-class Greedy(Recorder):
-    """Wants more than losses."""
-
-    needs: ClassVar[Need] = Need.GRAMIAN
-
-
-def test_what_no_engine_gives_is_refused() -> None:
-    with pytest.raises(UnavailableError, match="Greedy needs the tasks' gradients"):
-        build(Greedy(), make("shared").outline)
-
-
 def test_the_model_is_left_in_the_mode_it_was_in() -> None:
     data = make("shared")
     step = build(WEIGHTINGS.build({"name": "famo"}), data.outline)
     step.model.eval()
     step(next(training_batches(data.train, NAMES, 16, 0, CPU).epoch(1)))
     assert not any(module.training for module in step.model.modules() if isinstance(module, nn.Linear))
+
+
+@pytest.mark.parametrize("form", LOSSES)
+@pytest.mark.parametrize("values", [1, 3])
+def test_a_mask_of_positions_hides_all_values_of_a_position(form: str, values: int) -> None:
+    """Height and width equal the number of values, so that a mask read in the wrong order would fit, too."""
+    chance = torch.Generator().manual_seed(0)
+    output, target = torch.randn(2, 5, values, 3, 3, generator=chance)
+    mask = torch.rand(5, 3, 3, generator=chance) < 0.6
+    loss = LOSSES[form]([output, output], [target, target], ["mse", "cosine"], masks=[mask, mask])
+    error = (output - target).movedim(1, -1)[mask]
+    angle = 1 - F.cosine_similarity(output, target, dim=1)[mask]
+    torch.testing.assert_close(loss, torch.stack([error.square().mean(), angle.mean()]))

@@ -7,10 +7,11 @@ import torch
 
 from mtlbench.architectures.shared import Shared
 from mtlbench.core.errors import MtlbenchError
+from mtlbench.core.score import relative_score
 from mtlbench.core.settings import EarlyStopping
 from mtlbench.core.task import Outline, TaskSpec
 from mtlbench.engine.model import Model
-from mtlbench.learners.early_stopping import BestEpoch, check_scored, relative_score
+from mtlbench.learners.early_stopping import BestEpoch, check_scored
 
 START = {"a": 2.0, "b": 100.0}
 

@@ -84,3 +84,8 @@ def test_a_folder_that_is_no_mnist(tmp_path: Path) -> None:
         MultiDigits(path=".").outline(tmp_path)
     with pytest.raises(DataError, match="nowhere: expected the folder"):
         MultiDigits(path="nowhere").files(tmp_path)
+
+
+def test_paths_are_relative_to_a_relative_folder(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(real_data.parent)
+    assert MultiDigits(path="mnist").outline(Path(real_data.name)).input_shape == (1, 36, 36)

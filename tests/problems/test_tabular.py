@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from mtlbench.core.errors import DataError
 from mtlbench.core.metrics import METRICS
 from mtlbench.core.task import LOSS_KINDS, Data
 from mtlbench.problems import tabular_tasks
@@ -65,6 +66,18 @@ def test_kinds_are_inferred_and_noted(table: Make, tmp_path: Path) -> None:
         "inferred binary: sick (positive class '1')",
         "split by default: stratified",
     )
+
+
+def test_one_category_against_all_others(table: Make, tmp_path: Path) -> None:
+    frame = FRAME.assign(grade=FRAME["grade"].where(FRAME.index % 7 > 0))
+    data = table(frame, targets={"price": {}, "grade": {"positive": "low"}}, drop=["day"]).load(0, tmp_path)
+    spec = data.outline.tasks[1]
+    assert (spec.loss, spec.outputs, spec.classes) == ("bce_with_logits", 1, ("not low", "low"))
+    grades = frame.loc[rows_of(data, "train").index, "grade"]
+    assert (data.train.masks["grade"] == grades.notna()).all()
+    assert (data.train.targets["grade"] == (grades == "low")).all()
+    with pytest.raises(DataError, match=r"no category 'Low' \(positive\); did you mean 'low'"):
+        table(targets={"grade": {"positive": "Low"}}, drop=["day"]).outline(tmp_path)
 
 
 def test_kinds_can_be_stated(table: Make, tmp_path: Path) -> None:
@@ -253,19 +266,6 @@ def test_adult(real_data: Path) -> None:
     assert rates == pytest.approx([0.2408] * 3, abs=1e-3)
 
 
-def test_wine_needs_names_for_its_columns(real_data: Path) -> None:
-    names = [f"measure {i}" for i in range(11)] + ["quality"]
-    spec = {"path": "wine_quality/winequality-white.csv.gz", "targets": {"quality": {"kind": "classification"}}}
-    data = Tabular.model_validate({**spec, "columns": names}).load(3, real_data)
-    assert set(data.train.targets["quality"]) == set(range(7))  # the class 9 has five rows
-
-
-def test_energy_efficiency(real_data: Path) -> None:
-    problem = Tabular.model_validate({"path": "mulan_multi_target/enb.arff", "targets": ["Y1", "Y2"]})
-    outline = problem.outline(real_data)
-    assert (outline.rows, outline.input_shape, outline.names) == (768, (8,), ("Y1", "Y2"))
-
-
 def test_names_of_losses_and_metrics_are_those_of_the_core() -> None:
     assert {loss for losses in tabular_tasks.LOSSES.values() for loss in losses} <= set(LOSS_KINDS)
     assert {metric for metrics in tabular_tasks.METRICS.values() for metric in metrics} <= set(METRICS)
@@ -279,6 +279,7 @@ def test_names_of_losses_and_metrics_are_those_of_the_core() -> None:
         ({"targets": []}, "targets"),
         ({"targets": "y"}, "dictionary"),
         ({"targets": {"y": {"kind": "binary", "loss": "mse"}}}, r"expected a loss for binary \(bce_with_logits\)"),
+        ({"targets": {"y": {"kind": "regression", "positive": "a"}}}, "expected kind: binary beside positive"),
         ({"targets": {"y": {"kind": "regression", "metrics": ["auc"]}}}, "expected metrics for regression"),
         ({"targets": ["y"], "features": ["y"]}, "one role, got 'y'"),
         ({"targets": ["y"], "drop": ["y"]}, "one role"),

@@ -17,7 +17,7 @@ SIDE_METRICS = (("balanced_accuracy", "%", True, 0.99), ("macro_f1", "%", True, 
 SPEEDS = {"eager": 1.0, "foreach": 1.15, "torch_fused": 1.3, "compiled": 1.7, "fused": 2.3}
 LABELS = (
     "trial", "kind", "suite", "problem", "method", "baseline", "architecture", "weighting", "engine", "optimizer",
-    "seed", "attempt", "environment",
+    "seed", "attempt", "environment", "role",
 )  # fmt: skip
 
 
@@ -156,3 +156,43 @@ def _joint(made, problem, method, number, gain, engine, tasks, seed, split, epoc
         )
     speed = SPEEDS.get(engine, 1.0) * (1 - 0.04 * (number % 4)) * (0.35 if number % 7 == 6 else 1)
     _costs(made, row, 41_000 * speed, 18_402, np.random.default_rng([seed, number, len(engine)]))
+
+
+KERNELS = {  # case: bytes of a call, microseconds of ours and of the others
+    "adam 2000 x 1k": (56e6, {"fused": 2_000, "torch_fused": 15_000, "eager": 55_000}),
+    "adam 8 x 4M": (896e6, {"fused": 22_000, "torch_fused": 20_000, "foreach": 61_000}),
+    "training_step MLP": (0, {"fused": 640, "compiled": 820}),
+}
+
+
+def with_kernels(made: Sample, processes=3, blocks=6, devices=("cpu",), shared=False) -> Sample:
+    """The same run with kernels timed beside it."""
+    for case, (size, micros) in KERNELS.items():
+        for device in devices:
+            for process in range(processes):
+                _kernel(made, case, device, process, size, micros, blocks, shared)
+    return made
+
+
+def _kernel(made, case, device, process, size, micros, blocks, shared):
+    rng = np.random.default_rng([process, len(case)])
+    row = {
+        "trial": f"{case}/{device}/{process}", "kind": "kernel", "suite": "quickstart", "problem": case,
+        "method": "kernel", "baseline": False, "architecture": "", "weighting": "", "engine": device, "optimizer": "",
+        "seed": process, "attempt": 1, "environment": "e1",
+    }  # fmt: skip
+    made.trials.append(
+        row
+        | {"tasks": "", "status": "ok", "error": "", "traceback": "", "shared": shared, "exclusive": True,
+           "seconds": 9.0, "notes": "apex was not timed: apex is not installed"}
+    )  # fmt: skip
+    _add(made, row, "", "", "bytes", size, unit="B")
+    for name, value in micros.items():
+        _add(made, row, "", name, "ours", float(name == "fused"))
+        for cache in ("warm", "cold") if size < 1e8 else ("cold",):
+            for metric in ("call_seconds", *(["kernel_seconds"] if device == "cuda" else [])):
+                for block in range(blocks):
+                    seconds = value * 1e-6 * (1 + 0.02 * rng.normal()) * (2 if cache == "cold" else 1)
+                    _add(made, row, cache, name, metric, seconds, block, "s", False)
+                    if size and name == "fused":
+                        _add(made, row, cache, "copy", metric, size / 40e9, block, "s", False)

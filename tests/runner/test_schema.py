@@ -57,6 +57,18 @@ ACCEPTED = [
     "methods: {a: {}}\nprofiles: {quick: {train: {epochs: 1, early_stopping: null}, seeds: 2}}",
     "methods: {a: {}}\nsingle_task: {label: alone, train: {epochs: 3}}",
 ]
+KERNELS = [
+    "kernels: {cases: [training_step, {name: adam, tensors: 2 x 3, label: tiny}], devices: [cpu], seconds: 0.1}",
+    "kernels: {cases: [{name: 'mine:Own', anything: 3}]}\nprofiles: {quick: {kernels: {processes: 1}}}",
+]
+NO_KERNELS = [
+    "kernels: {}",
+    "kernels: {cases: []}",
+    "kernels: {cases: [adam]}",
+    "kernels: {cases: [{name: adam, tensors: 2x3}]}",
+    "kernels: {cases: [training_step], devices: [tpu]}",
+    "kernels: {cases: [training_step], process: 3}",
+]
 REFUSED = [
     "methods: {a: {}}\nunknown: 1",
     "methods: {a: {optimzer: adam}}",
@@ -80,3 +92,13 @@ def test_accepted(schema: dict[str, Any], tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize("text", REFUSED)
 def test_refused(schema: dict[str, Any], tmp_path: Path, text: str) -> None:
     assert not _accepts(schema, tmp_path / "s.yaml", f"{BASE}{text}\n")
+
+
+@pytest.mark.parametrize("text", KERNELS)
+def test_kernels_accepted(schema: dict[str, Any], tmp_path: Path, text: str) -> None:
+    assert _accepts(schema, tmp_path / "s.yaml", f"{text}\n")
+
+
+@pytest.mark.parametrize("text", NO_KERNELS)
+def test_kernels_refused(schema: dict[str, Any], tmp_path: Path, text: str) -> None:
+    assert not _accepts(schema, tmp_path / "s.yaml", f"{text}\n")

@@ -140,3 +140,23 @@ def test_the_python_way(suite: Path) -> None:
     assert run.ok
     assert {"trial", "seed", "task", "metric", "value"} <= set(run.records.columns)
     assert set(run.tables["methods"]["method"]) == {"single-task", "equal", "fixed"}
+
+
+def test_candidates_run_first_and_what_they_chose_runs_then(cli: Cli, suite: Path) -> None:
+    text = suite.read_text().replace("seeds: 2", "seeds: 1")
+    text = text.replace(
+        "{name: fixed, weights: {digit: 0.7, parity: 0.3}}", "{name: fixed, weights: cross_validated, parts: 3}"
+    )
+    suite.write_text(text.replace("equal: {weighting: equal}", "equal: {tune: {optimizer.lr: [1.0e-5, 1.0e-2]}}"))
+    first = cli("run", suite, "--executor", "serial")
+    assert first.returncode == 0, first.stderr
+    assert "2 choices wait for their candidates" in first.stdout
+    folder = suite.parent / "results" / "small"
+    assert len(list((folder / "trials").glob("*.json"))) == 2 + 2 + 2 * 3 + 1  # the chosen lr had run already
+    tuning = pd.read_csv(folder / "tables" / "tuning.csv")
+    assert tuning.groupby("method")["chosen"].sum().to_dict() == {"equal": 1, "fixed": 1}
+    assert tuning.loc[tuning["chosen"] == 1, "choice"].iloc[0] == "optimizer.lr=0.01"
+    assert set(pd.read_csv(folder / "tables" / "methods.csv")["method"]) == {"single-task", "equal", "fixed"}
+    again = cli("run", suite, "--executor", "serial")
+    assert "12 finished" in again.stdout  # two of them are one trial under two names
+    assert "wait" not in again.stdout

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mtlbench.weightings import TABLE
+from mtlbench.weightings.base import Shown
 from mtlbench.weightings.jd import DWA, FAMO, Uncertainty
 
 CPU = torch.device("cpu")
@@ -28,21 +29,21 @@ LOSSES = torch.tensor([1.0, 4.0])
 )
 def test_first_step(spec: dict[str, Any], expected: list[float]) -> None:
     weighting = TABLE.build(spec)
-    weights, _ = weighting.weigh(LOSSES, weighting.start(("a", "b"), CPU))
+    weights, _ = weighting.weigh(Shown(LOSSES), weighting.start(("a", "b"), CPU))
     torch.testing.assert_close(weights, torch.tensor(expected))
 
 
 def test_random_weights_are_a_softmax_of_normal_draws() -> None:
     weighting = TABLE.build({"name": "random"})
     torch.manual_seed(3)
-    first, _ = weighting.weigh(LOSSES, weighting.start(("a", "b"), CPU))
+    first, _ = weighting.weigh(Shown(LOSSES), weighting.start(("a", "b"), CPU))
     torch.manual_seed(3)
     torch.testing.assert_close(first, torch.randn(2).softmax(0))
 
 
 def test_uncertainty_learns_by_the_gradient_of_its_own_terms() -> None:
     state = Uncertainty().start(("a", "b"), CPU)
-    Uncertainty().weigh(LOSSES, state)
+    Uncertainty().weigh(Shown(LOSSES), state)
     (log_variance,) = Uncertainty().parameters(state)
     torch.testing.assert_close(log_variance.grad, (1 - LOSSES) / 2)  # d/ds (exp(-s) L + s) / 2 at s = 0
 
@@ -51,17 +52,17 @@ def test_dwa_favours_the_task_that_learns_slowest() -> None:
     weighting, tasks = DWA(temperature=1.0), ("a", "b")
     state = weighting.start(tasks, CPU)
     for losses in ([2.0, 2.0], [1.0, 2.0]):  # rates 1/2 and 1
-        _, state = weighting.weigh(torch.tensor(losses), state)
+        _, state = weighting.weigh(Shown(torch.tensor(losses)), state)
         state = weighting.after_epoch(state)
-    weights, _ = weighting.weigh(LOSSES, state)
+    weights, _ = weighting.weigh(Shown(LOSSES), state)
     torch.testing.assert_close(weights, 2 * torch.tensor([0.5, 1.0]).softmax(0))
 
 
 def test_famo_moves_towards_the_task_that_improved_least() -> None:
     state = FAMO().start(("a", "b"), CPU)
-    first, state = FAMO().weigh(torch.ones(2), state)
+    first, state = FAMO().weigh(Shown(torch.ones(2)), state)
     state = FAMO().after_step(torch.tensor([0.5, 1.0]), state)
-    second, _ = FAMO().weigh(torch.ones(2), state)
+    second, _ = FAMO().weigh(Shown(torch.ones(2)), state)
     assert first.tolist() == [0.5, 0.5]
     assert second[1] > second[0]
     assert list(FAMO().parameters(state)) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from mtlbench.core.errors import UnavailableError
 from mtlbench.weightings import TABLE
 from mtlbench.weightings.losses import Equal, Fixed
 
@@ -65,3 +67,26 @@ def test_weights_for_other_tasks() -> None:
     assert unknown == "weights: unknown task 'digt', did you mean 'digit'?"
     assert missing == "weights: expected a weight for task 'digit', got none"
     assert fixed(weights=[0.5, 0.25, 0.25]).check(TASKS) == ["weights: expected 2 values (tasks digit, parity), got 3"]
+
+
+def test_cross_validated_weights_are_a_grid_on_the_simplex() -> None:
+    weighting = TABLE.build({"name": "fixed", "weights": "cross_validated", "parts": 5, "folds": 4})
+    folds, specs = weighting.candidates(("a", "b", "c"))
+    assert folds == 4
+    found = [tuple(spec["weights"]) for spec in specs]
+    assert len(found) == len(set(found)) == 6
+    assert all(sum(weights) == pytest.approx(1) and min(weights) >= 0.2 for weights in found)
+    assert (0.2, 0.6, 0.2) in found
+    for spec in specs:
+        assert TABLE.build(spec).check(("a", "b", "c")) == []
+        assert TABLE.build(spec).candidates(("a", "b", "c")) == (0, ())
+    assert weighting.candidates(("a",))[1][0]["weights"] == [1.0]
+
+
+def test_cross_validated_weights_are_refused_where_they_would_be_too_many_or_none() -> None:
+    build = partial(TABLE.build, {"name": "fixed", "weights": "cross_validated", "parts": 20})
+    assert "expected 1 to 100 weights on the simplex for 5 tasks, got 3,876" in build().check(tuple("abcde"))[0]
+    assert "got 0" in TABLE.build({"name": "fixed", "weights": "cross_validated"}).check(tuple("abcdefgh"))[0]
+    assert build().check(("a", "b")) == []
+    with pytest.raises(UnavailableError, match="chosen by `mtlbench run`"):
+        build().start(("a", "b"), torch.device("cpu"))

@@ -1,0 +1,69 @@
+"""No network: the parameters are the point that the formulas of an analytic problem are about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ..core.task import Outline, TaskSpec
+from .base import Architecture, Seeded
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from .base import Inputs
+
+
+class Point(Architecture):
+    """The point x itself, for problems whose tasks are formulas of x: output_t = f_t(x) minus its lower bound.
+
+    x starts where the problem says. Its coordinates and its gap to Pareto optimality are recorded after each epoch.
+    """
+
+    analytic: ClassVar[bool] = True
+
+    def check(self, outline: Outline) -> list[str]:
+        """There must be formulas."""
+        if outline.objectives:
+            return []
+        return [
+            "expected a problem whose tasks are formulas of a point, got one with data: choose another architecture"
+        ]
+
+    def shared(self, outline: Outline, seeded: Seeded) -> nn.Module:
+        """x, with the formulas."""
+        import torch
+        from torch import nn
+
+        assert outline.objectives is not None
+        module: Any = nn.Module()
+        module.x = nn.Parameter(torch.tensor(outline.objectives.start, dtype=torch.float32))
+        module.objectives = outline.objectives
+        return module
+
+    def task(self, outline: Outline, task: TaskSpec, seeded: Seeded) -> nn.Module:
+        """Nothing to learn, but which of the formulas it is."""
+        from torch import nn
+
+        module: Any = nn.Module()
+        module.objectives, module.t = outline.objectives, int(task.name.removeprefix("f")) - 1
+        return module
+
+    def represent(self, shared: Any, inputs: Inputs) -> Any:
+        """x once for each row."""
+        return shared.x.expand(len(inputs), -1)
+
+    def predict(self, representation: Any, tasks: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Each formula at x, above its lower bound."""
+        import torch
+
+        return {
+            name: (part.objectives.value(part.t, representation, torch) - part.objectives.lower[part.t]).unsqueeze(-1)
+            for name, part in tasks.items()
+        }
+
+    def observe(self, shared: nn.Module) -> dict[str, float]:
+        """x1, x2 … and the gap."""
+        module: Any = shared
+        point = module.x.detach().double().cpu().numpy()
+        return {**{f"x{i + 1}": float(v) for i, v in enumerate(point)}, "gap": module.objectives.gap(point)}

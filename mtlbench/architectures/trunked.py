@@ -1,0 +1,225 @@
+"""Architectures whose trunk is chosen by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    WithJsonSchema,
+    model_serializer,
+    model_validator,
+)
+
+from ..core.config import Config
+from ..core.errors import did_you_mean
+from ..core.task import Outline
+from .base import Architecture, Seeded
+from .trunks import TRUNKS, affine
+from .trunks.base import (
+    Activation,
+    AttentionHeads,
+    Bidirectional,
+    Channels,
+    Depth,
+    Dropout,
+    Embedding,
+    Form,
+    Hidden,
+    KernelSize,
+    Pooling,
+    Trunk,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from .base import Inputs
+
+
+def _known(name: str) -> str:
+    if name not in TRUNKS:
+        raise ValueError(f"unknown trunk '{name}', {did_you_mean(name, TRUNKS)}")
+    return name
+
+
+TrunkName = Annotated[str, AfterValidator(_known), WithJsonSchema({"enum": list(TRUNKS)})]
+
+
+class TrunkChoice(Config):
+    """A trunk and its parameters side by side; what is not given has the trunk's own default."""
+
+    trunk: TrunkName = Field("mlp", description="how inputs become features")
+    hidden: Hidden | None = None
+    activation: Activation | None = None
+    dropout: Dropout | None = None
+    channels: Channels | None = None
+    kernel_size: KernelSize | None = None
+    pooling: Pooling | None = None
+    depth: Depth | None = None
+    embedding: Embedding | None = None
+    bidirectional: Bidirectional | None = None
+    attention_heads: AttentionHeads | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        """Give the trunk's parameters their defaults, refuse those of other trunks."""
+        model = TRUNKS.load(self.trunk)
+        given = {name: value for name in PARAMETERS if (value := getattr(self, name)) is not None}
+        for name in given:
+            if name not in model.model_fields:
+                having = [trunk for trunk in TRUNKS if name in TRUNKS.load(trunk).model_fields]
+                raise ValueError(f"{name}: only trunk {_or(having)} has it, got trunk {self.trunk}; remove it")
+        try:
+            body = model(**given)
+        except ValidationError as error:
+            raise ValueError(_sentence(error)) from error
+        for name in model.model_fields:
+            object.__setattr__(self, name, getattr(body, name))  # the model is frozen, but not yet handed out
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_idle(self, inner: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without the parameters of other trunks, so that a new trunk leaves the identity of old trials alone."""
+        return {name: value for name, value in inner(self).items() if name not in PARAMETERS or value is not None}
+
+    @property
+    def body(self) -> Trunk:
+        """The trunk."""
+        model = TRUNKS.load(self.trunk)
+        found = model(**{name: getattr(self, name) for name in model.model_fields})
+        assert isinstance(found, Trunk)
+        return found
+
+    def misfit(self, where: str, form: Form) -> str:
+        """What makes the trunk impossible for a form of inputs, with the trunks that would do."""
+        reason = self.body.check(form)
+        if not reason:
+            return ""
+        fitting = [name for name in TRUNKS if not _default(name).check(form)]
+        advice = f": use trunk {_or(fitting)}" if fitting and self.trunk not in fitting else ""
+        return f"trunk {self.trunk} {reason}, in {where}{advice}"
+
+
+PARAMETERS = tuple(name for name in TrunkChoice.model_fields if name != "trunk")
+
+
+def _default(name: str) -> Trunk:
+    found = TRUNKS.build({"name": name})
+    assert isinstance(found, Trunk)
+    return found
+
+
+def _or(words: list[str]) -> str:
+    return " or ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    path = ".".join(map(str, first["loc"]))
+    return f"{path}: {first['msg']}" if path else str(first["ctx"]["error"])
+
+
+class Trunked(TrunkChoice, Architecture):
+    """An architecture made of trunks of one kind, behind an encoder for each task where tasks differ in kind of input.
+
+    An encoder is a trunk and a linear layer to ``encoder_width``: x_t to V_t trunk_t(x_t). The architecture then sees
+    vectors of that width. Encoders count as shared parameters, since they stand in front of what is shared.
+    """
+
+    encoders: dict[str, TrunkChoice] = Field({}, description="task: its own trunk, in front of the architecture")
+    encoder_width: int = Field(64, ge=1, description="features that every encoder gives")
+
+    def check(self, outline: Outline) -> list[str]:
+        """What makes encoders or trunk impossible for the inputs."""
+        if set(self.encoders) not in (set(), set(outline.names)):
+            return [f"encoders: expected one for each of {list(outline.names)}, got {list(self.encoders)}"]
+        alone = {name: outline.only((name,)) for name in self.encoders}
+        found = [self.encoders[name].misfit(f"the inputs of task '{name}'", form_of(alone[name])) for name in alone]
+        return list(dict.fromkeys(filter(None, found))) or self.check_behind(self.behind(outline))
+
+    def check_behind(self, outline: Outline) -> list[str]:
+        """What makes the architecture impossible for inputs as the encoders give them."""
+        found = (self.misfit(where, form) for where, form in forms(outline).items())
+        return list(dict.fromkeys(filter(None, found)))
+
+    def behind(self, outline: Outline) -> Outline:
+        """Vectors of the encoders' width, where there are encoders."""
+        if not self.encoders:
+            return outline
+        return replace(outline, input_shape=dict.fromkeys(outline.names, (self.encoder_width,)), vocabulary=0)
+
+    def front(self, outline: Outline, seeded: Seeded) -> nn.Module | None:
+        """The encoders."""
+        if not self.encoders:
+            return None
+        from .layers.encoders import Encoders
+
+        parts = {}
+        for name in outline.names:
+            with seeded("encoder", name):
+                trunk, form = self.encoders[name].body, form_of(outline.only((name,)))
+                parts[name] = trunk.build(form).append(affine(trunk.width(form), self.encoder_width))
+        return Encoders(parts)
+
+
+class OneForm(Trunked):
+    """An architecture in which a trunk sees the rows of every task."""
+
+    def check_behind(self, outline: Outline) -> list[str]:
+        """The inputs of all tasks must have one shape."""
+        found = {where: (form.shape, form.vocabulary) for where, form in forms(outline).items()}
+        if len(set(found.values())) <= 1:
+            return positions_differ(outline) or super().check_behind(outline)
+        listed = "; ".join(f"{where} have shape {list(shape)}" for where, (shape, _) in found.items())
+        return [f"a trunk of all tasks expects inputs of one shape, but {listed}: give each task an encoder (encoders)"]
+
+
+def positions_differ(outline: Outline) -> list[str]:
+    """A sentence where tasks label positions of different shapes."""
+    found = {task.positions for task in outline.tasks if task.positions}
+    if len(found) <= 1:
+        return []
+    return [f"expected labels at positions of one shape, got {', '.join(str(list(shape)) for shape in sorted(found))}"]
+
+
+def forms(outline: Outline) -> dict[str, Form]:
+    """The forms of the inputs by the words that name them in messages."""
+    if not isinstance(outline.input_shape, Mapping):
+        return {"the inputs": form_of(outline)}
+    return {f"the inputs of task '{name}'": form_of(outline, name) for name in outline.names}
+
+
+def form_of(outline: Outline, name: str | None = None) -> Form:
+    """The form of one task's inputs (of the first task where none is named), for a trunk that serves all tasks."""
+    name = outline.names[0] if name is None else name
+    labelled = sorted(outline.tasks, key=lambda task: task.name != name)  # the task itself first
+    positions = next((task.positions for task in labelled if task.positions), ())
+    return Form(tuple(of_task(outline.input_shape, name)), of_task(outline.vocabulary, name), positions)
+
+
+def of_task(value: Any, name: str) -> Any:
+    """One task's part of inputs, shapes or features that are shared by all tasks or given as {task: value}."""
+    return value[name] if isinstance(value, Mapping) else value
+
+
+def in_one_pass(function: Callable[[Tensor], Any], inputs: Inputs) -> Any:
+    """A function of rows, to a tensor or a list of tensors, over the rows of all tasks together.
+
+    Its result, or {task: its result on the task's rows} as the inputs are.
+    """
+    if not isinstance(inputs, Mapping):
+        return function(inputs)
+    import torch
+
+    found = function(torch.cat(list(inputs.values())))
+    sizes = [len(rows) for rows in inputs.values()]
+    if isinstance(found, torch.Tensor):
+        return dict(zip(inputs, found.split(sizes), strict=True))
+    parts = zip(*(tensor.split(sizes) for tensor in found), strict=True)
+    return {name: list(part) for name, part in zip(inputs, parts, strict=True)}

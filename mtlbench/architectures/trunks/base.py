@@ -1,0 +1,112 @@
+"""What a trunk is: inputs of one form to features, as a chain of blocks."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from ...core.config import Config
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ...core.task import Shape
+
+Size = Annotated[int, Field(ge=1)]
+_ACTIVATIONS = {"relu": "ReLU", "gelu": "GELU", "silu": "SiLU", "tanh": "Tanh"}
+
+# The parameters of trunks. A name means the same in every trunk that has it, so it is declared here, once; which trunk
+# has it, and with which default, stands in the trunk.
+Activation = Annotated[Literal["relu", "gelu", "silu", "tanh"], Field(description="after every layer of the trunk")]
+AttentionHeads = Annotated[int, Field(ge=1, description="attention heads of a layer; they divide the embedding")]
+Bidirectional = Annotated[bool, Field(description="read the sequence in both directions, each with the layer's width")]
+Channels = Annotated[tuple[Size, ...], Field(min_length=1, description="channels per convolution block or stage")]
+Depth = Annotated[int, Field(ge=1, description="residual blocks per stage")]
+Dropout = Annotated[float, Field(ge=0, lt=1, description="probability, after every layer that is not a convolution")]
+Embedding = Annotated[int, Field(ge=1, description="size of a token's vector")]
+Hidden = Annotated[tuple[Size, ...], Field(description="widths of the fully connected or recurrent layers")]
+KernelSize = Annotated[int, Field(ge=1, description="size of the filters, odd, so that padding keeps the image size")]
+Pooling = Annotated[int, Field(ge=1, description="factor of the max-pooling after each block; 1 for none")]
+
+Kind = Literal["token ids", "vectors", "sequences", "images", "arrays"]
+_KINDS: dict[int, Kind] = {1: "vectors", 2: "sequences", 3: "images"}
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a trunk is given, and at which positions tasks have labels.
+
+    shape       of one row: (features,), (length, features), (channels, height, width); token ids have (length,)
+    vocabulary  above 0 for token ids
+    positions   () where every label belongs to a row, else (length,) or (height, width)
+
+    The rank of the positions decides what the trunk gives: [B, width] for 0; [B, width, 1 + length] for 1, the whole
+    row in front and then its tokens; [B, width, height, width] for 2.
+    """
+
+    shape: Shape
+    vocabulary: int = 0
+    positions: Shape = ()
+
+    @property
+    def rank(self) -> int:
+        """Dimensions of the positions."""
+        return len(self.positions)
+
+    @property
+    def kind(self) -> Kind:
+        """What rows are."""
+        return "token ids" if self.vocabulary else _KINDS.get(len(self.shape), "arrays")
+
+
+class Trunk(Config):
+    """Inputs of one form to features, a chain of blocks (each a tensor to a tensor)."""
+
+    takes: ClassVar[tuple[Kind, ...]]  # the kinds of inputs it accepts
+    ranks: ClassVar[tuple[int, ...]] = (0,)  # the ranks of positions that it can keep
+
+    def check(self, form: Form) -> str:
+        """What makes the trunk impossible for a form, to be read after "trunk x "; empty if nothing."""
+        if form.kind not in self.takes:
+            return f"expects {', '.join(self.takes)}, got {form.kind} of shape {list(form.shape)}"
+        if form.rank not in self.ranks:
+            return f"gives features of whole rows, but tasks have labels at positions {list(form.positions)}"
+        kept = form.shape[:1] if form.rank == 1 else form.shape[1:]
+        if form.rank and form.positions != kept:
+            return f"keeps positions {list(kept)}, but tasks have labels at positions {list(form.positions)}"
+        return ""
+
+    @abstractmethod
+    def blocks(self, form: Form) -> list[nn.Module]:
+        """The blocks; their chain gives the features."""
+
+    @abstractmethod
+    def width(self, form: Form) -> int:
+        """Size of the features."""
+
+    def maps(self, form: Form) -> tuple[Shape, ...]:
+        """(channels, height, width) after each of the leading blocks that give images; () for other trunks."""
+        return ()
+
+    def build(self, form: Form) -> nn.Sequential:
+        """The trunk as one module."""
+        from torch import nn
+
+        return nn.Sequential(*self.blocks(form))
+
+
+def activation_of(name: str) -> nn.Module:
+    """The module of an activation's name."""
+    from torch import nn
+
+    return getattr(nn, _ACTIVATIONS[name])()
+
+
+def dropout_of(probability: float) -> list[nn.Module]:
+    """A dropout layer, or none where the probability is 0."""
+    from torch import nn
+
+    return [nn.Dropout(probability)] if probability else []

@@ -1,0 +1,56 @@
+"""Recurrent trunks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from .base import Bidirectional, Dropout, Embedding, Form, Hidden, Trunk
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class _RecurrentTrunk(Trunk):
+    takes = ("token ids", "sequences")
+    ranks = (0, 1)
+    cell: ClassVar[str]
+    embedding: Embedding = 64
+    hidden: Annotated[Hidden, Field(min_length=1)] = (64,)
+    bidirectional: Bidirectional = False
+    dropout: Dropout = 0.0
+
+    def blocks(self, form: Form) -> list[nn.Module]:
+        """One block: embedding, layers and mean belong together, since they share what is known of padding."""
+        from torch import nn
+
+        from ..layers.recurrent import Recurrent
+
+        cell = getattr(nn, self.cell)
+        return [Recurrent(cell, form, self.embedding, self.hidden, self.bidirectional, self.dropout)]
+
+    def width(self, form: Form) -> int:
+        """The last layer's states, of both directions where there are two."""
+        return self.hidden[-1] * (1 + self.bidirectional)
+
+
+class Lstm(_RecurrentTrunk):
+    """LSTM layers: states at every token; a row is the mean of its tokens' states, padding apart.
+
+    Token ids pass an embedding first. Sources: Hochreiter and Schmidhuber, Long Short-Term Memory, 1997; shared by
+    tasks in Liu, Qiu and Huang, Recurrent Neural Network for Text Classification with Multi-Task Learning, 2016
+    (model III, one layer for all tasks), which takes the last state where we take the mean.
+    """
+
+    cell = "LSTM"
+
+
+class Gru(_RecurrentTrunk):
+    """GRU layers: states at every token; a row is the mean of its tokens' states, padding apart.
+
+    Token ids pass an embedding first. Source: Cho et al., Learning Phrase Representations using RNN Encoder-Decoder
+    for Statistical Machine Translation, 2014.
+    """
+
+    cell = "GRU"

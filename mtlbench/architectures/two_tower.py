@@ -1,0 +1,71 @@
+"""Two (or more) towers."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from ..core.task import Outline, TaskSpec
+from .base import Seeded
+from .shared import Shared
+from .trunked import Trunked, TrunkName, form_of, forms
+from .trunks import head
+from .trunks.base import Form
+from .trunks.mlp import Mlp
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from .base import Inputs
+
+
+class TwoTower(Shared):
+    """A convolution tower for each task's own inputs; features side by side, shared dense layers, one head per task.
+
+    z = dense([tower_1(x_1), ..., tower_T(x_T)]), output_t = W_t z + b_t; the dense layers are those of the trunk,
+    widths ``hidden``. Where tasks have rows of their own, row i of one batch meets row i of every other task's, a
+    smaller set starting again from its first row; with one set of inputs, every tower sees it. Every tower reaches
+    every task, so heads alone belong to tasks. Source: none; the classical network for two paired inputs.
+    """
+
+    trunk: TrunkName = Field("cnn", description="the towers' convolution blocks, and the dense layers behind them")
+
+    def check_behind(self, outline: Outline) -> list[str]:
+        """Towers must be convolutions; inputs may differ in shape."""
+        found = Trunked.check_behind(self, outline)
+        if found:
+            return found
+        convolutions = all(self.body.maps(form) for form in forms(outline).values())
+        if self.hidden is None or not convolutions or form_of(outline).rank:
+            return [f"trunk {self.trunk}: towers expect convolutions and dense layers, and labels of whole rows"]
+        return []
+
+    def shared(self, outline: Outline, seeded: Seeded) -> nn.Module:
+        """Towers and dense layers."""
+        from .layers.two_tower import Towers
+
+        towers = {}
+        for name in outline.names:
+            form = form_of(outline, name)
+            with seeded("tower", name):
+                towers[name] = self.body.blocks(form)[: len(self.body.maps(form))]
+        with seeded("dense"):
+            return Towers(towers, self._dense().build(self._joined(outline)))
+
+    def task(self, outline: Outline, task: TaskSpec, seeded: Seeded) -> nn.Module:
+        """The head of one task."""
+        with seeded("head", task.name):
+            return head(self._dense().width(self._joined(outline)), task)
+
+    def represent(self, shared: nn.Module, inputs: Inputs) -> Any:
+        """Features of the dense layers, for all tasks or {task: features}."""
+        return shared(inputs)
+
+    def _joined(self, outline: Outline) -> Form:
+        """The features of all towers side by side."""
+        return Form((sum(prod(self.body.maps(form_of(outline, name))[-1]) for name in outline.names),))
+
+    def _dense(self) -> Mlp:
+        return Mlp(hidden=self.hidden or (), activation=self.activation or "relu", dropout=self.dropout or 0.0)

@@ -1,0 +1,127 @@
+"""The gradients of every task, from a forward pass that is cut at the shared representation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+from torch.utils import _pytree as tree  # a representation may be any nesting of tensors
+
+from .batches import Batch
+
+Row = list[Tensor | None]  # one task's gradients, tensor by tensor; None where the task does not reach
+
+
+class Cut(NamedTuple):
+    """A forward pass whose heads have been differentiated, and whose trunk has not."""
+
+    losses: Tensor  # L [T], detached
+    representation: list[Tensor]  # the tensors of z, with their graph
+    cotangents: list[Row]  # [t][k] = dL_t / dz_k
+
+
+class Found(NamedTuple):
+    """What the tasks want of the part that they share."""
+
+    losses: Tensor  # L [T], detached
+    rows: list[Row]  # [t][i], task t's gradient of the i-th shared tensor
+    shared: Sequence[Tensor]  # those tensors: parameters, or the representation with its graph
+    crossed: Tensor | None = None  # J_1 J_2^T [T, T] of the two halves of the batch
+
+
+class TaskGradients:
+    """grad L_t of the shared parameters, or of the shared representation, for every task.
+
+    One pass differentiates the heads of all tasks, because each task is given the representation as a copy (that takes
+    no memory); the trunk then takes a pass per task for its parameters' gradients, or one pass in all where the weights
+    come from the gradients of the representation. The tasks' own parameters have grad L_t in ``.grad`` afterwards.
+    """
+
+    def __init__(
+        self,
+        represent: Callable[..., Any],
+        losses_from: Callable[..., Tensor],
+        parameters: Sequence[Parameter],
+        at_representation: bool,
+        crossed: bool,
+    ) -> None:
+        self.represent, self.losses_from, self.parameters = represent, losses_from, parameters
+        self.at_representation, self.crossed = at_representation, crossed
+
+    def __call__(self, batch: Batch) -> Found:
+        """The gradients on a batch."""
+        if self.crossed:
+            return self._of_halves(batch)
+        found = self._cut(batch)
+        if self.at_representation:
+            return Found(found.losses, found.cotangents, found.representation)
+        return Found(found.losses, self._through_the_trunk(found), self.parameters)
+
+    def descend(self, found: Found, direction: Tensor) -> None:
+        """Add a direction [n] of the shared part to the ``.grad`` of the shared parameters."""
+        pieces = as_tensors(direction, found.shared)
+        if self.at_representation:
+            torch.autograd.backward(list(found.shared), pieces)
+            return
+        for parameter, piece in zip(self.parameters, pieces, strict=True):
+            parameter.grad = piece if parameter.grad is None else parameter.grad + piece
+
+    def _cut(self, batch: Batch, share: float = 1.0) -> Cut:
+        tensors, form = tree.tree_flatten(self.represent(batch.inputs))
+        reached = [k for k, tensor in enumerate(tensors) if isinstance(tensor, Tensor) and tensor.requires_grad]
+        copies = [list(tensors) for _ in batch.targets]
+        for copy in copies:
+            for k in reached:
+                copy[k] = tensors[k].detach().requires_grad_()
+        losses = self.losses_from([tree.tree_unflatten(copy, form) for copy in copies], batch.targets, batch.masks)
+        losses.backward(torch.full_like(losses, share))
+        cotangents = [[copy[k].grad for k in reached] for copy in copies]
+        return Cut(losses.detach(), [tensors[k] for k in reached], cotangents)
+
+    def _through_the_trunk(self, found: Cut) -> list[Row]:
+        rows: list[Row] = []
+        for t, cotangent in enumerate(found.cotangents):
+            pairs = [(z, c) for z, c in zip(found.representation, cotangent, strict=True) if c is not None]
+            if not pairs or not self.parameters:
+                rows.append([None] * len(self.parameters))
+                continue
+            outputs, grads = zip(*pairs, strict=True)
+            keep = t + 1 < len(found.cotangents)
+            rows.append([*torch.autograd.grad(outputs, self.parameters, grads, retain_graph=keep, allow_unused=True)])
+        return rows
+
+    def _of_halves(self, batch: Batch) -> Found:
+        """The mean of the halves' gradients, which is the batch's where both have as many labels; so for the heads."""
+        cuts = [self._cut(_every_other(batch, first), share=0.5) for first in (0, 1)]
+        first, second = (as_matrix(self._through_the_trunk(found), self.parameters) for found in cuts)
+        mean = [as_tensors(row, self.parameters) for row in first + second]  # each was given half the weight
+        losses = (cuts[0].losses + cuts[1].losses) / 2
+        return Found(losses, [[*row] for row in mean], self.parameters, 4 * first @ second.T)
+
+
+def as_matrix(rows: Sequence[Row], like: Sequence[Tensor]) -> Tensor:
+    """J [T, n]: each row's tensors one after another, zeros where a task does not reach."""
+    if not like:
+        return torch.zeros(len(rows), 0)
+    full = [[torch.zeros_like(p) if g is None else g for g, p in zip(row, like, strict=True)] for row in rows]
+    return torch.stack([torch.cat([g.reshape(-1) for g in row]) for row in full])
+
+
+def as_tensors(vector: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
+    """A vector [n] in the shapes that ``as_matrix`` laid one after another."""
+    pieces = vector.split([p.numel() for p in like])
+    return [piece.view(p.shape) for piece, p in zip(pieces, like, strict=True)]
+
+
+def _every_other(batch: Batch, first: int) -> Batch:
+    """Half of each task's rows, so that no order of rows divides a batch by kind; a single row is in both halves."""
+
+    def take(rows: Tensor) -> Tensor:
+        return rows[first::2] if len(rows) > 1 else rows
+
+    inputs = {n: take(x) for n, x in batch.inputs.items()} if isinstance(batch.inputs, dict) else take(batch.inputs)
+    masks = None if batch.masks is None else [None if mask is None else take(mask) for mask in batch.masks]
+    return batch._replace(inputs=inputs, targets=[take(target) for target in batch.targets], masks=masks)

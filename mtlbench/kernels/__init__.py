@@ -1,0 +1,14 @@
+"""Kernels: what an operation's contenders are, and how they are timed beside each other."""
+
+from ..core.registry import Registry
+
+TABLE = Registry(
+    "kernels",
+    {
+        "adam": "mtlbench.kernels.adam:Adam",
+        "combined_adam": "mtlbench.kernels.adam:CombinedAdam",
+        "task_losses": "mtlbench.kernels.losses:TaskLosses",
+        "gramian": "mtlbench.kernels.gramian:Gramian",
+        "training_step": "mtlbench.kernels.training_step:TrainingStep",
+    },
+)

@@ -1,0 +1,97 @@
+"""What a kernel is to a suite: a piece of work of a given shape, and the contenders that can do it."""
+
+from __future__ import annotations
+
+import importlib.util
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from ..core.config import Config
+from ..core.errors import MtlbenchError, UnavailableError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+OURS = "fused"
+
+
+class Wrong(MtlbenchError):
+    """A contender's result is not what the reference gives."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way to do the work, on buffers of its own.
+
+    call   does it once
+    check  raises Wrong where the buffers are not as they must be after so many calls
+    """
+
+    call: Callable[[], object]
+    check: Callable[[int], None]
+
+
+Makers = Mapping[str, Callable[[], Contender]]
+
+
+class Kernel(Config):
+    """A piece of work. Fields are its shape; contenders, named in ``contenders`` with a line each, compete at it."""
+
+    contenders: ClassVar[Mapping[str, str]]
+    ours: ClassVar[frozenset[str]] = frozenset({OURS})
+
+    @property
+    @abstractmethod
+    def shape(self) -> str:
+        """The shape in a few words without a slash, for names of trials and rows of tables."""
+
+    @abstractmethod
+    def traffic(self) -> int:
+        """Bytes that one call must read and write at the least, by formula; 0 where memory is not what bounds it."""
+
+    @abstractmethod
+    def prepare(self, device: torch.device) -> Makers:
+        """What makes each contender. Inputs are common to all; what a contender writes is its own.
+
+        A maker raises UnavailableError, with the reason, for a contender that cannot run here.
+        """
+
+    @classmethod
+    def summary(cls) -> str:
+        """The first line of the docstring, and the contenders."""
+        return f"{super().summary()} Contenders: {', '.join(cls.contenders)}."
+
+
+def need_kernels(device: torch.device) -> None:
+    """Raises UnavailableError where our operations would run on their torch reference."""
+    from ..ops import backend
+
+    built = backend.backend()
+    if not built.available or (device.type == "cuda" and not built.cuda_architectures):
+        raise UnavailableError(built.reason or f"the kernels were built without CUDA; {backend.HOW_TO_BUILD}")
+
+
+def need_package(package: str, device: torch.device) -> None:
+    """Raises UnavailableError where a peer's package, which has CUDA kernels alone, cannot run."""
+    if device.type != "cuda":
+        raise UnavailableError(f"{package} runs on CUDA alone")
+    if importlib.util.find_spec(package) is None:
+        raise UnavailableError(f"{package} is not installed")
+
+
+def need_few(tensors: int, most: int) -> None:
+    """Raises UnavailableError where torch.compile would unroll so many tensors that compiling takes minutes."""
+    if tensors > most:
+        raise UnavailableError(f"torch.compile unrolls every tensor: {tensors:,} of them, at most {most} are tried")
+
+
+def expect_close(what: str, found: Tensor, expected: Tensor, rtol: float = 1e-4, atol: float = 1e-7) -> None:
+    """Raises Wrong where |found - expected| > atol + rtol |expected| anywhere, or the shapes differ."""
+    if found.shape != expected.shape:
+        raise Wrong(f"{what}: expected shape {tuple(expected.shape)}, got {tuple(found.shape)}")
+    error = (found.double() - expected.double()).abs()
+    if not bool((error <= atol + rtol * expected.double().abs()).all()):  # NaN is not
+        raise Wrong(f"{what}: expected the reference's values, got an error of {float(error.max()):.3g}")

@@ -1,0 +1,125 @@
+"""The losses of all tasks, forward and backward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from .base import OURS, Contender, Kernel, Makers, Wrong, expect_close, need_kernels, need_package
+from .tensors import Shape, Tensors, elements, shapes
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+_SPANS = ("cross_entropy", "cosine")  # a position of these is a row along dimension 1
+
+
+class TaskLosses(Kernel):
+    """The weighted sum of T losses, and its gradient to the outputs, through autograd."""
+
+    outputs: Tensors = Field(description="one tensor a task, such as 4 x 256x10; classes are dimension 1")
+    kind: Literal["cross_entropy", "bce_with_logits", "mse", "l1", "smooth_l1", "huber", "cosine"] = "cross_entropy"
+
+    contenders: ClassVar = {
+        "eager": "a call of torch.nn.functional a task, their dot product with the weights, backward",
+        "compiled": "torch.compile of the same",
+        OURS: "mtlbench.ops.task_losses, backward",
+        "liger": "Liger's cross-entropy a task, their dot product with the weights, backward",
+    }
+
+    @property
+    def shape(self) -> str:
+        """The outputs and the kind of loss."""
+        return f"{', '.join(self.outputs)} {self.kind}"
+
+    def traffic(self) -> int:
+        """4 bytes read and 4 written for each output; 4 for its target, or 8 for the label of each row of classes."""
+        if self.kind != "cross_entropy":
+            return 12 * elements(self.outputs)
+        rows = sum(prod(shape) // shape[1] for shape in shapes(self.outputs))
+        return 8 * elements(self.outputs) + 8 * rows
+
+    def prepare(self, device: torch.device) -> Makers:
+        """Targets and weights common to all, outputs and their gradients of each."""
+        import torch
+
+        from ..ops import per_task_losses, task_losses
+
+        chance = torch.Generator().manual_seed(0)
+        outputs = [torch.randn(shape, generator=chance).to(device) for shape in shapes(self.outputs)]
+        targets = [_target(self.kind, shape, chance).to(device) for shape in shapes(self.outputs)]
+        weights = torch.rand(len(outputs), generator=chance).to(device)
+        kinds = [self.kind] * len(outputs)
+
+        def total(mine: list[Tensor]) -> Tensor:
+            losses = per_task_losses(mine, targets, kinds, ignore_index=None)
+            return torch.dot(weights.to(losses.dtype), losses)
+
+        expected = _gradients(outputs, total)
+
+        def contender(form: Callable[[list[Tensor]], Tensor]) -> Contender:
+            return _through_autograd([output.clone().requires_grad_() for output in outputs], form, expected)
+
+        def ours() -> Contender:
+            need_kernels(device)
+            return contender(lambda mine: task_losses(mine, targets, kinds, weights, ignore_index=None)[0])
+
+        def liger() -> Contender:
+            form = _liger(self.kind, device)
+            return contender(lambda mine: torch.dot(weights, torch.stack(list(map(form, mine, targets)))))
+
+        return {
+            "eager": lambda: contender(total),
+            "compiled": lambda: contender(torch.compile(total, fullgraph=True)),
+            OURS: ours,
+            "liger": liger,
+        }
+
+
+def _target(kind: str, shape: Shape, chance: torch.Generator) -> Tensor:
+    import torch
+
+    if kind == "cross_entropy":
+        return torch.randint(0, shape[1], (shape[0], *shape[2:]), generator=chance)
+    draw = torch.rand if kind == "bce_with_logits" else torch.randn
+    return draw(shape, generator=chance)
+
+
+def _gradients(outputs: list[Tensor], total: Callable[[list[Tensor]], Tensor]) -> list[Tensor]:
+    """What every contender's gradients must be, from float64."""
+    exact = [output.double().requires_grad_() for output in outputs]
+    total(exact).backward()
+    return [output.grad for output in exact if output.grad is not None]
+
+
+def _through_autograd(
+    outputs: list[Tensor], form: Callable[[list[Tensor]], Tensor], expected: list[Tensor]
+) -> Contender:
+    def call() -> None:
+        for output in outputs:
+            output.grad = None
+        form(outputs).backward()
+
+    def check(calls: int) -> None:
+        for t, (output, exact) in enumerate(zip(outputs, expected, strict=True)):
+            if output.grad is None:
+                raise Wrong(f"task {t}: no gradient")
+            expect_close(f"gradient of task {t}", output.grad, exact, 1e-4, 1e-6 * float(exact.abs().max()))
+
+    return Contender(call, check)
+
+
+def _liger(kind: str, device: torch.device) -> Callable[[Tensor, Tensor], Tensor]:
+    from ..core.errors import UnavailableError
+
+    need_package("liger_kernel", device)
+    if kind != "cross_entropy":
+        raise UnavailableError(f"liger has no kernel of {kind}")
+    from liger_kernel.transformers.functional import liger_cross_entropy
+
+    # Its kernel writes the gradient over its input, which here is used again.
+    return lambda output, target: liger_cross_entropy(output.clone(), target)

@@ -1,0 +1,59 @@
+"""The second wave of a run: what the candidates' validation splits chose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from ..core.score import Tried, candidate_scores
+from ..core.trial import CANDIDATE, Trial
+from .history import Stored
+
+Find = Callable[[str], Stored | None]  # by the trial's id
+
+
+def with_choices(trials: Iterable[Trial], find: Find) -> Iterator[Trial]:
+    """The trials and, after each group of candidates that has run, the trial that it chose.
+
+    A group is what one seed (and task, for the baseline) tries for one method on one engine. Its choice has the lowest
+    of ``core.score.candidate_scores``, the first among equals; test splits have no say. One that failed or diverged is
+    never chosen, unless all did. Where there are no folds the chosen trial is the candidate itself under its method's
+    name, so that it has run already.
+    """
+    group: list[Trial] = []
+    for trial in trials:
+        if group and _slot(trial) != _slot(group[0]):
+            yield from _chosen(group, find)
+            group = []
+        yield trial
+        if trial.role == CANDIDATE:
+            group.append(trial)
+    yield from _chosen(group, find)
+
+
+def undecided(trials: Iterable[Trial], find: Find) -> int:
+    """How many choices wait for candidates."""
+    groups: dict[object, list[Trial]] = {}
+    for trial in trials:
+        if trial.role == CANDIDATE:
+            groups.setdefault(_slot(trial), []).append(trial)
+    return sum(not list(_chosen(group, find)) for group in groups.values())
+
+
+def _slot(trial: Trial) -> tuple[object, ...]:
+    candidate = trial.role == CANDIDATE
+    return (candidate, trial.problem_name, trial.method, trial.tasks, trial.engine, trial.seed)
+
+
+def _chosen(group: Sequence[Trial], find: Find) -> Iterator[Trial]:
+    """The final trial of a group, once all of it has run."""
+    found = {trial.id: find(trial.id) for trial in group}
+    results = {identity: stored.result for identity, stored in found.items() if stored}
+    if not group or len(results) < len(found):
+        return
+    scores = candidate_scores(
+        Tried(trial.choice, trial.part, results[trial.id].records if results[trial.id].ok else ()) for trial in group
+    )
+    best = min(scores, key=lambda choice: scores[choice])
+    first = next(trial for trial in group if trial.choice == best)
+    yield replace(first, role="", fold=(0, 0))

@@ -1,0 +1,209 @@
+"""Weights that learn along with the model: GradNorm, DB-MTL, MoCo, Auto-Lambda, and weights smoothed over steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+
+from pydantic import Field, model_validator
+
+from ..core.registry import UnknownName
+from .base import Need, Shown, Weighting
+from .on_gramian import Leveled, OnGramian
+from .solvers import onto_simplex
+
+if TYPE_CHECKING:
+    from torch import Tensor, device
+
+
+class GradNormState(NamedTuple):
+    """Weights for the next step, and the losses of the first."""
+
+    weights: Tensor
+    first: Tensor | None
+
+
+class GradNorm(Leveled):
+    """Gradient normalisation: tasks that learn slower than the others get longer weighted gradients.
+
+    lambda descends sum_t |lambda_t ||g_t|| - m r_t^alpha|, where m is the mean of lambda_t ||g_t|| and r_t the task's
+    L_t / L_t(0) over the mean of those; then it is scaled to sum to T. Source: Chen et al., GradNorm, ICML 2018,
+    equations 1 and 2, Algorithm 1. Deviations: plain gradient steps on lambda, kept at 0.01 or above; L_t(0) is the
+    loss of the first batch; gradients are of all shared parameters, in the paper
+    of the last shared layer.
+    """
+
+    needs: ClassVar[Need] = Need.LOSSES | Need.GRAMIAN
+
+    alpha: float = Field(
+        1.5, ge=0, description="how strongly slow tasks are favoured; the paper's 1.5 for unlike tasks"
+    )
+    lr: float = Field(0.025, gt=0, description="learning rate of lambda; the paper's is 0.025")
+
+    def start(self, tasks: tuple[str, ...], device: device) -> GradNormState:
+        """Ones."""
+        import torch
+
+        return GradNormState(torch.ones(len(tasks), device=device), None)
+
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
+        """The weights so far, and their next values."""
+        assert shown.gramian is not None
+        first = shown.losses if state.first is None else state.first
+        ratios = shown.losses / first.clamp_min(1e-12)
+        pace = (ratios / ratios.mean().clamp_min(1e-12)).clamp_min(0) ** self.alpha
+        lengths = shown.gramian.diagonal().clamp_min(0).sqrt()
+        weighted = state.weights * lengths
+        slope = lengths * (weighted - weighted.mean() * pace).sign()
+        moved = (state.weights - self.lr * slope / lengths.mean().clamp_min(1e-12)).clamp_min(0.01)
+        return state.weights, GradNormState(moved * len(moved) / moved.sum(), first)
+
+
+class DBMTLState(NamedTuple):
+    """Moving averages of the gradients of the log losses [T, n], and the number of steps."""
+
+    tracked: Tensor | None
+    steps: int
+
+
+class DBMTL(Weighting):
+    """Dual balancing: gradients of the log losses, averaged over steps, all brought to the length of the longest.
+
+    d = max_u ||y_u|| sum_t y_t / ||y_t||, y_t a moving average of grad log L_t; lambda_t = max_u ||y_u|| / ||y_t|| is
+    the factor of y_t. Source: Lin et al., Dual-Balancing for Multi-Task Learning, 2023, equations 1 to 3, with the
+    code's forgetting rate beta / steps^decay. Heads move by grad L_t, where the paper's move by grad log L_t. Expects
+    positive losses. Holds T gradients as state.
+    """
+
+    needs: ClassVar[Need] = Need.LOSSES | Need.JACOBIAN
+
+    beta: float = Field(0.9, ge=0, lt=1, description="share of the old average at the first step")
+    decay: float = Field(0.5, ge=0, description="power of the number of steps that beta is divided by")
+
+    def start(self, tasks: tuple[str, ...], device: device) -> DBMTLState:
+        """No average yet."""
+        return DBMTLState(None, 0)
+
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
+        """Length of the longest average over that of each."""
+        assert shown.jacobian is not None
+        gradients = shown.jacobian / shown.losses.clamp_min(1e-8).unsqueeze(1)
+        share = self.beta / (state.steps + 1) ** self.decay if state.steps else 0.0
+        tracked = gradients if state.tracked is None else share * state.tracked + (1 - share) * gradients
+        lengths = tracked.norm(dim=1)
+        weights = lengths.amax() / lengths.clamp_min(1e-12) * (lengths > 0)
+        return weights, DBMTLState(tracked, state.steps + 1)
+
+    def combine(self, jacobian: Tensor, weights: Tensor, state: Any) -> Tensor:
+        """Of the averages."""
+        direction: Tensor = weights @ state.tracked
+        return direction
+
+
+class MoCoState(NamedTuple):
+    """lambda, and the tracked gradients [T, n]."""
+
+    weights: Tensor
+    tracked: Tensor | None
+
+
+class MoCo(Weighting):
+    """Stochastic multi-gradient correction: tracked gradients, and lambda moved along them on the simplex.
+
+    Y <- Y - beta (Y - J);  lambda <- projection onto the simplex of lambda - gamma (Y Y^T + rho I) lambda;  the step
+    descends Y^T lambda. lambda starts at 1/T and sums to 1. Source: Fernando et al., Mitigating Gradient Bias in
+    Multi-objective Learning, ICLR 2023, equations 7 to 9, with constant step sizes and Y starting at the first J
+    instead of 0. Holds T gradients as state.
+    """
+
+    needs: ClassVar[Need] = Need.JACOBIAN
+
+    beta: float = Field(0.5, gt=0, le=1, description="how fast gradients are tracked; 1 forgets at once")
+    gamma: float = Field(0.1, gt=0, description="learning rate of lambda")
+    rho: float = Field(0.0, ge=0, description="pull towards equal weights")
+
+    def start(self, tasks: tuple[str, ...], device: device) -> MoCoState:
+        """Equal weights."""
+        import torch
+
+        return MoCoState(torch.full((len(tasks),), 1 / len(tasks), device=device), None)
+
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
+        """One step of lambda."""
+        assert shown.jacobian is not None
+        old = shown.jacobian if state.tracked is None else state.tracked
+        tracked = old - self.beta * (old - shown.jacobian)
+        slope = tracked @ (state.weights @ tracked) + self.rho * state.weights
+        weights = onto_simplex(state.weights - self.gamma * slope)
+        return weights, MoCoState(weights, tracked)
+
+    def combine(self, jacobian: Tensor, weights: Tensor, state: Any) -> Tensor:
+        """Of the tracked gradients."""
+        direction: Tensor = weights @ state.tracked
+        return direction
+
+
+class AutoLambda(Weighting):
+    """Auto-lambda: weights that make a step on one part of the data lower all losses on another part.
+
+    lambda descends sum_u L_u^validation(theta - lr sum_t lambda_t grad L_t), whose slope in lambda_t is -lr g_t .
+    grad sum_u L_u^validation; Adam moves lambda from ``initial``. Source: Liu et al., Auto-Lambda, TMLR 2022, equations
+    3 to 5, all tasks being primary. Deviations: the two parts are the halves of the training batch, and the step then
+    descends on both, where the paper draws a validation batch; the slope is taken at theta instead of after a
+    look-ahead step, so that no second pass is needed; lambda stays at 0 or above.
+    """
+
+    needs: ClassVar[Need] = Need.CROSSED
+
+    initial: float = Field(0.1, gt=0, description="first lambda of every task")
+    lr: float = Field(1e-4, gt=0, description="Adam's learning rate for lambda")
+
+    def start(self, tasks: tuple[str, ...], device: device) -> Any:
+        """lambda and its optimizer."""
+        import torch
+
+        weights = torch.full((len(tasks),), self.initial, device=device).requires_grad_()
+        return weights, torch.optim.Adam([weights], lr=self.lr)
+
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
+        """lambda after a step along the gradients' agreement with those of the other half."""
+        assert shown.crossed is not None
+        weights, optimizer = state
+        weights.grad = -shown.crossed.sum(1)
+        optimizer.step()
+        weights.detach().clamp_(min=0)
+        return weights.detach().clone(), state
+
+
+class Smoothed(Leveled):
+    """Smoothed weights: a moving average over steps of what another weighting on the Gramian says (CR-MOGM).
+
+    lambda_k = alpha lambda_(k-1) + (1 - alpha) lambda'_k, where lambda' is of the weighting ``of``, and lambda_0 =
+    lambda'_1. Source: Zhou et al., On the Convergence of Stochastic Multi-Objective Gradient Manipulation and Beyond,
+    NeurIPS 2022, Algorithm 1, with a constant alpha.
+    """
+
+    of: dict[str, Any] = Field(description="the weighting that is smoothed, with its parameters: {name: …}")
+    alpha: float = Field(0.9, ge=0, lt=1, description="share of the last weights")
+
+    @model_validator(mode="after")
+    def _pure(self) -> Self:
+        if not isinstance(self._inner(), OnGramian):
+            raise ValueError(f"of: expected a weighting that is a function of the Gramian, got {self.of.get('name')}")
+        return self
+
+    def _inner(self) -> Any:
+        from . import TABLE
+
+        try:
+            return TABLE.build(self.of)
+        except (KeyError, UnknownName) as error:
+            raise ValueError(f"of: expected a mapping with the name of a weighting, {error}") from error
+
+    def start(self, tasks: tuple[str, ...], device: device) -> None:
+        """No weights yet."""
+
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
+        """The average so far; it is all the state."""
+        newest, _ = self._inner().weigh(shown, None)
+        weights = newest if state is None else self.alpha * state + (1 - self.alpha) * newest
+        return weights, weights

@@ -1,0 +1,214 @@
+"""torchjd's weightings on gradients, through one adapter: its module is the state, shown what its method asks for.
+
+Their solvers run where torchjd runs them, some on the CPU: they are here for breadth, and cost what they cost there.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from .base import Need, Shown, Weighting
+from .on_gramian import Leveled
+
+if TYPE_CHECKING:
+    from torch import Tensor, device
+    from torch.nn import Module
+
+
+class Adapted(Weighting):
+    """lambda as the torchjd module that ``module`` makes sees it."""
+
+    @abstractmethod
+    def module(self) -> Module:
+        """A new module, which takes one matrix and gives lambda [T]."""
+
+    def start(self, tasks: tuple[str, ...], device: device) -> Module:
+        """A new module on the device."""
+        return self.module().to(device)
+
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
+        """Show it the Gramian, the Jacobian or the crossed Gramian, whichever it needs."""
+        matrix = next(found for found in (shown.jacobian, shown.crossed, shown.gramian) if found is not None)
+        return state(matrix).detach().clone(), state
+
+
+class GradVac(Leveled, Adapted):
+    """Gradient vaccine: gradients are drawn towards a usual cosine of each pair, not only out of conflict.
+
+    Where the cosine of g_t and g_u is below its moving average phi_tu, g_t gets the multiple of g_u that makes it
+    phi_tu; phi starts at 0, so the first step is gradient surgery. lambda sums to at least T while phi is 0. Source:
+    Wang et al., Gradient Vaccine, ICLR 2021, equation 2. Orders come from torch's global generator; runs on the CPU.
+    """
+
+    beta: float = Field(0.5, ge=0, le=1, description="share of the newest cosine in the moving average; paper: 0.01")
+
+    def module(self) -> Module:
+        """torchjd's GradVacWeighting."""
+        from torchjd.aggregation import GradVacWeighting
+
+        return GradVacWeighting(beta=self.beta)
+
+
+class Krum(Leveled, Adapted):
+    """Multi-Krum: the mean of the task gradients that lie nearest to the others; lambda is 0 or 1/selected.
+
+    A task's score is the sum of the distances to its T - outliers - 2 nearest other gradients. Source: Blanchard et
+    al., Machine Learning with Adversaries, NeurIPS 2017.
+    """
+
+    outliers: int = Field(0, ge=0, description="gradients that may be far off; there must be 3 tasks more than that")
+    selected: int = Field(1, ge=1, description="gradients that are averaged")
+
+    def check(self, tasks: tuple[str, ...]) -> list[str]:
+        """Enough tasks to have neighbours."""
+        least = max(self.outliers + 3, self.selected)
+        return [] if len(tasks) >= least else [f"outliers, selected: expected at least {least} tasks, got {len(tasks)}"]
+
+    def module(self) -> Module:
+        """torchjd's KrumWeighting."""
+        from torchjd.aggregation import KrumWeighting
+
+        return KrumWeighting(self.outliers, self.selected)
+
+
+class PCD(Leveled, Adapted):
+    """Priority-constrained descent: follow the first task, and leave every other a share tau of its own progress.
+
+    min ||d - g_1||^2 / 2 subject to g_t . d >= tau ||g_t||^2 over gradients divided by the root of their mean square;
+    d is then as long as g_1. Source: Priority-Constrained Descent, TMLR 2026, as in torchjd. Runs on the CPU.
+    """
+
+    tau: float = Field(0.02, ge=0, le=1, description="share of the progress along a task's own gradient")
+    beta: float = Field(0.999, ge=0, lt=1, description="decay of the mean squares")
+
+    def module(self) -> Module:
+        """torchjd's PCDWeighting."""
+        from torchjd.aggregation import PCDWeighting
+
+        return PCDWeighting(self.tau, self.beta)
+
+
+class SDMGrad(Adapted):
+    """Direction-oriented descent: towards the shortest combination, drawn to the mean gradient by ``pull``.
+
+    w descends (w + pull/T) A on the simplex, A = J_1 J_2^T; lambda = (w + pull/T) / (1 + pull), which sums to 1.
+    Source: Xiao, Ban and Ji, Direction-oriented Multi-objective Learning, NeurIPS 2023, Algorithm 1. The paper draws
+    three independent batches a step; here J_1 and J_2 are of the two halves of the batch, and the step uses both.
+    """
+
+    needs: ClassVar[Need] = Need.CROSSED
+
+    pull: float = Field(0.3, ge=0, description="the paper's lambda: how strongly the mean gradient draws")
+    lr: float = Field(10.0, gt=0, description="learning rate of the inner steps on w")
+    momentum: float = Field(0.5, ge=0, lt=1, description="of the inner steps")
+    steps: int = Field(20, ge=1, description="inner steps at each training step")
+
+    def module(self) -> Module:
+        """torchjd's SDMGradWeighting."""
+        from torchjd.aggregation import SDMGradWeighting
+
+        return SDMGradWeighting(self.lr, self.momentum, self.steps, self.pull)
+
+
+class MoDo(Adapted):
+    """Double sampling: lambda takes one step a batch towards the shortest combination, on two independent halves.
+
+    lambda <- projection onto the simplex of lambda - gamma (J_1 J_2^T + rho I) lambda; it sums to 1. Source: Chen et
+    al., Three-Way Trade-Off in Multi-Objective Learning, JMLR 2024, equation 2.9. J_1 and J_2 are of the two halves of
+    the batch, where the paper draws two batches.
+    """
+
+    needs: ClassVar[Need] = Need.CROSSED
+
+    gamma: float = Field(0.1, gt=0, description="learning rate of lambda")
+    rho: float = Field(0.0, ge=0, description="pull towards equal weights")
+
+    def module(self) -> Module:
+        """torchjd's MoDoWeighting."""
+        from torchjd.aggregation import MoDoWeighting
+
+        return MoDoWeighting(self.gamma, self.rho)
+
+
+class ExcessMTL(Adapted):
+    """Excess risks: exponentiated gradient steps towards the tasks that are farthest from their optimum.
+
+    lambda_t <- lambda_t exp(step E_t), normalised to sum 1; E_t = g_t^T H_t^-1 g_t with H_t the root of the summed
+    squared gradients, divided by its first value. Source: He et al., Robust Multi-Task Learning with Excess Risks, ICML
+    2024, equations 6, 7 and 9. Holds T gradients as state.
+    """
+
+    needs: ClassVar[Need] = Need.JACOBIAN
+
+    step: float = Field(1.0, gt=0, description="size of the exponentiated step")
+    warmup: int = Field(0, ge=0, description="steps with equal weights that only measure the first excess risk")
+
+    def module(self) -> Module:
+        """torchjd's ExcessMTLWeighting."""
+        from torchjd.aggregation import ExcessMTLWeighting
+
+        return ExcessMTLWeighting(self.step, self.warmup)
+
+
+class Aggregated(Leveled):
+    """A direction that is no weighted sum of the task gradients; lambda is what its parts add up to."""
+
+    needs: ClassVar[Need] = Need.JACOBIAN
+
+    def start(self, tasks: tuple[str, ...], device: device) -> None:
+        """Nothing to remember."""
+
+
+class GradDrop(Aggregated):
+    """Gradient sign dropout: in each coordinate only the gradients of one randomly chosen sign are summed.
+
+    The positive sign has the chance (1 + sum_t g_t / sum_t |g_t|) / 2; a share ``leak`` of all gradients passes anyway.
+    lambda counts as 1. Source: Chen et al., Just Pick a Sign, NeurIPS 2020, Algorithm 1, lines 10 to 15, with the
+    identity for f. With ``level: representation`` each row of the batch has signs of its own, where the paper sums over
+    the batch first.
+    """
+
+    leak: float = Field(0.0, ge=0, le=1, description="share of each gradient that no dropout touches")
+
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
+        """Ones."""
+        import torch
+
+        return torch.ones_like(shown.losses), state
+
+    def combine(self, jacobian: Tensor, weights: Tensor, state: Any) -> Tensor:
+        """torchjd's GradDrop."""
+        from torchjd.aggregation import GradDrop as Aggregator
+
+        result: Tensor = Aggregator(leak=self.leak * weights)(jacobian)
+        return result
+
+
+class TrimmedMean(Aggregated):
+    """The mean of each coordinate without its ``trim`` largest and smallest values; lambda counts as 1/T.
+
+    Source: Yin et al., Byzantine-Robust Distributed Learning, ICML 2018, definition 2.
+    """
+
+    trim: int = Field(1, ge=0, description="values left out at either end; there must be more than twice as many tasks")
+
+    def check(self, tasks: tuple[str, ...]) -> list[str]:
+        """Something must be left."""
+        least = 2 * self.trim + 1
+        return [] if len(tasks) >= least else [f"trim: expected at least {least} tasks, got {len(tasks)}"]
+
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
+        """1/T."""
+        import torch
+
+        return torch.full_like(shown.losses, 1 / len(shown.losses)), state
+
+    def combine(self, jacobian: Tensor, weights: Tensor, state: Any) -> Tensor:
+        """torchjd's TrimmedMean."""
+        from torchjd.aggregation import TrimmedMean as Aggregator
+
+        result: Tensor = Aggregator(self.trim)(jacobian)
+        return result

@@ -1,0 +1,44 @@
+"""The common form of weightings on the Gramian: a pure function from G to lambda."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from .base import Level, Need, Shown, Weighting
+
+if TYPE_CHECKING:
+    from torch import Tensor, device
+
+
+class Leveled(Weighting):
+    """A weighting on the Gramian of gradients of the shared parameters, or of the shared representation."""
+
+    needs: ClassVar[Need] = Need.GRAMIAN
+
+    level: Level = Field(
+        "parameters", description="parameters: a pass through the trunk per task; representation: one pass in all"
+    )
+
+    @property
+    def at_representation(self) -> bool:
+        """As ``level`` says."""
+        return self.level == "representation"
+
+
+class OnGramian(Leveled):
+    """lambda = ``weights``(G), without memory of earlier steps."""
+
+    @abstractmethod
+    def weights(self, gramian: Tensor) -> Tensor:
+        """lambda [T] from G [T, T], in any floating-point dtype."""
+
+    def start(self, tasks: tuple[str, ...], device: device) -> None:
+        """Nothing to remember."""
+
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
+        """``weights`` in the dtype of G."""
+        assert shown.gramian is not None
+        return self.weights(shown.gramian).to(shown.gramian.dtype), state

@@ -1,0 +1,95 @@
+"""What candidates choose: by validation alone, once all have run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from mtlbench.core.record import Record, Result
+from mtlbench.core.trial import CANDIDATE, Trial
+from mtlbench.runner.choices import undecided, with_choices
+
+from .test_plan_history import TRIAL
+
+
+@dataclass(frozen=True)
+class Stored:
+    trial: Trial
+    result: Result
+
+
+def candidate(choice: float, **changes: object) -> Trial:
+    return replace(TRIAL, optimizer={"name": "adam", "lr": choice}, choice=f"lr={choice}", role=CANDIDATE, **changes)
+
+
+def ran(trial: Trial, loss: float | None, test: float = 0.0) -> Stored:
+    if loss is None:
+        return Stored(trial, Result("failed", error="diverged"))
+    records = (
+        Record("loss", 2.0, "validation", "digit", step=0),
+        Record("loss", loss, "validation", "digit", step=3),
+        Record("loss", test, "test", "digit", step=3),
+    )
+    return Stored(trial, Result("ok", records=records))
+
+
+def choose(*stored: Stored, more: tuple[Trial, ...] = ()) -> list[Trial]:
+    by_id = {one.trial.id: one for one in stored}
+    trials = [*(one.trial for one in stored), *more]
+    found = [trial for trial in with_choices(trials, by_id.get) if trial.role == ""]
+    assert undecided(trials, by_id.get) == len({(t.method, t.seed) for t in trials if t.role}) - len(found)
+    return found
+
+
+def test_the_lowest_validation_score_is_chosen_whatever_the_test_split_says() -> None:
+    (final,) = choose(ran(candidate(1), 0.9, test=0.0), ran(candidate(2), 0.4, test=9.0), ran(candidate(3), 0.5))
+    assert (final.role, final.choice, final.optimizer["lr"]) == ("", "lr=2", 2)
+    assert final.id == candidate(2).id  # it has run already
+    assert final.title == TRIAL.title
+
+
+def test_the_first_among_equals_and_never_one_that_failed() -> None:
+    assert choose(ran(candidate(1), 0.5), ran(candidate(2), 0.5))[0].choice == "lr=1"
+    assert choose(ran(candidate(1), None), ran(candidate(2), 5.0))[0].choice == "lr=2"
+    assert choose(ran(candidate(1), None), ran(candidate(2), None))[0].choice == "lr=1"
+
+
+def test_nothing_is_chosen_before_all_have_run() -> None:
+    assert choose(ran(candidate(1), 0.5), more=(candidate(2),)) == []
+
+
+def test_every_seed_and_method_chooses_for_itself_in_its_place() -> None:
+    plain = replace(TRIAL, method="plain")
+    stored = [
+        ran(candidate(1), 0.1),
+        ran(candidate(2), 0.2),
+        ran(candidate(1, seed=1), 0.2),
+        ran(candidate(2, seed=1), 0.1),
+        Stored(plain, Result("ok")),
+        ran(candidate(1, method="other", threads=2), 0.2),
+        ran(candidate(2, method="other", threads=2), 0.1),
+    ]
+    by_id = {one.trial.id: one for one in stored}
+    found = [t for t in with_choices((one.trial for one in stored), by_id.get) if not t.role]
+    assert [(t.method, t.seed, t.choice) for t in found] == [
+        ("equal", 0, "lr=1"),
+        ("equal", 1, "lr=2"),
+        ("plain", 0, ""),
+        ("other", 0, "lr=2"),
+    ]
+
+
+def test_folds_are_averaged_and_the_final_trial_has_none() -> None:
+    folds = [
+        ran(candidate(c, fold=(k, 2)), loss) for c, k, loss in ((1, 0, 0.1), (1, 1, 0.9), (2, 0, 0.4), (2, 1, 0.5))
+    ]
+    (final,) = choose(*folds)
+    assert (final.choice, final.fold) == ("lr=2", (0, 0))
+    assert final.id not in {one.trial.id for one in folds}
+    assert "fold" not in final.title
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_the_final_trial_is_timed_as_its_candidates(exclusive: bool) -> None:
+    assert choose(ran(candidate(1, exclusive=exclusive), 0.5))[0].exclusive is exclusive
