@@ -19,7 +19,7 @@ from .settings import Resources, Train
 from .suite import BASELINE, CHOICES, DEFAULTS, KEYS, MACHINERY, MAX_TRIALS, PROBE, SLUG, Header, Suite, Variant
 from .tree import Node, Place, merge, tree
 from .tuning import alternatives
-from .uses import refuse_unused, refuse_useless, require, require_of_baseline, uses
+from .uses import refuse_unused, refuse_useless, require, require_of_baseline, used_of, uses
 from .yaml_reader import read_yaml
 
 _BASELINE_KEYS = ("label", *(key for key in CHOICES if key != "problem"))
@@ -211,12 +211,7 @@ class _Draft:
     def _variant(self, label: str, place: Place, node: Node, partial: bool = False) -> Variant:
         """A method with its candidates, where it has any."""
         variant = self._single_variant(label, place, node, partial)
-        tune = node["tune"]
-        if tune.is_mapping:
-            useless = [
-                key for key, _ in tune.items() if key.split(".")[0] in MACHINERY.difference(uses(variant.learner))
-            ]
-            tune = tune.without(*useless)
+        tune = used_of(node["tune"], variant.learner)
         candidates = tuple(
             replace(self._single_variant(label, place, merge(node, _longhand(override)), partial), choice=choice)
             for choice, override in alternatives(tune, self.checker)

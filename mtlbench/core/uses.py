@@ -17,6 +17,12 @@ def uses(learner: Entry) -> Collection[str]:
     return getattr(learner.config, "uses", MACHINERY)
 
 
+def used_of(tune: Node, learner: Entry) -> Node:
+    """``tune`` without the keys that a learner does not use."""
+    useless = MACHINERY.difference(uses(learner))
+    return tune.without(*(key for key, _ in tune.items() if key.split(".")[0] in useless)) if tune.is_mapping else tune
+
+
 def require(defaults: Node, overrides: Mapping[str, Node], methods: Mapping[str, Variant], checker: Checker) -> None:
     """Note what neither the suite nor a method gives, though the method's learner uses it."""
     for key in REQUIRED:
