@@ -126,3 +126,23 @@ def test_a_method_that_trains_needs_what_its_neighbours_do_not(read: Any) -> Non
 def test_the_same_closed_learner_twice_is_a_repetition(read: Any) -> None:
     text = CLOSED.replace("{name: closed, penalty: 2.0}", "closed")
     assert any("method 'other' repeats method 'one'" in message for _, message in faults(read, text))
+
+
+def test_tune_varies_only_what_a_learner_uses(read: Any) -> None:
+    tuned = (
+        MIXED
+        + "tune: {optimizer.lr: [0.1, 0.2]}\nsingle_task: {learner: closed, tune: {learner.penalty: [3.0, 4.0]}}\n"
+    )
+    found = trials(read(tuned))
+    assert [trial.choice for trial in found if trial.method == "flat"] == [""]
+    assert {trial.choice for trial in found if trial.method == "deep"} == {"optimizer.lr=0.1", "optimizer.lr=0.2"}
+    assert {trial.choice for trial in found if trial.baseline} == {"learner.penalty=3.0", "learner.penalty=4.0"}
+    text = CLOSED.replace("one: {learner: closed}", "one: {learner: closed, tune: {optimizer.lr: [0.1, 0.2]}}")
+    message = "method 'one': learner 'closed' uses no optimizer: remove the key, or change the learner"
+    assert faults(read, text) == [(3, message)]
+
+
+def test_affinity_asks_for_a_method_that_trains(read: Any) -> None:
+    assert faults(read, MIXED + "affinity: flat\n") == [
+        (9, "affinity: expected a method that trains by gradients, got 'flat'")
+    ]

@@ -9,7 +9,12 @@ from mtlbench.report.front import section
 from report.samples import sample
 
 METHODS = {"equal": 0.0, "mgda": 1.0}
-ENDS = {("equal", 0): (-5.0, 2.0, 18.0), ("equal", 1): (0.0, -8.4, 0.05), ("mgda", 0): (1.0, -8.3, 0.01), ("mgda", 1): (2.0, -8.3, 0.099)}  # fmt: skip
+ENDS = {
+    ("equal", 0): (-5.0, 2.0, 18.0),
+    ("equal", 1): (0.0, -8.4, 0.05),
+    ("mgda", 0): (1.0, -8.3, 0.01),
+    ("mgda", 1): (2.0, -8.3, 0.099),
+}
 
 
 def frames(scale: float = 0.1):

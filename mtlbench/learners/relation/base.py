@@ -84,7 +84,7 @@ class LinearLearner(Learner):
 
     def check(self, outline: Outline) -> Iterator[str]:
         """Why the problem does not suit, in sentences."""
-        tokens = outline.vocabulary > 0
+        tokens = bool(outline.vocabulary)
         if tokens or any(task.positions for task in outline.tasks):
             what = "token ids" if tokens else "labels at every position"
             yield f"expected rows of numbers with one label each, got {what}; use a gradient learner"
