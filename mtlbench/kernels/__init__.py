@@ -8,6 +8,7 @@ TABLE = Registry(
         "adam": "mtlbench.kernels.adam:Adam",
         "combined_adam": "mtlbench.kernels.adam:CombinedAdam",
         "task_losses": "mtlbench.kernels.losses:TaskLosses",
+        "heads": "mtlbench.kernels.heads:Heads",
         "gramian": "mtlbench.kernels.gramian:Gramian",
         "training_step": "mtlbench.kernels.training_step:TrainingStep",
     },

@@ -9,7 +9,7 @@ import pytest
 
 from mtlbench.core.registry import UnknownName
 from mtlbench.engine import TABLE
-from mtlbench.engine.step import LOSSES
+from mtlbench.engine.losses import LOSSES
 from mtlbench.engine.table import ROWS
 
 

@@ -34,6 +34,7 @@ def test_what_was_read_is_written_so_that_it_can_be_read_again() -> None:
         ({"name": "task_losses", "outputs": "4 x 256x10"}, 4 * (8 * 2560 + 8 * 256)),
         ({"name": "task_losses", "outputs": "1 x 4x19x8x8"}, 8 * 4 * 19 * 64 + 8 * 4 * 64),
         ({"name": "task_losses", "outputs": "2 x 256x4", "kind": "mse"}, 12 * 2048),
+        ({"name": "heads"}, 24 * 40 * 129 + 8 * 256 * 128 + 8 * 256 * 4),
         ({"name": "training_step"}, 0),
     ],
 )

@@ -105,8 +105,8 @@ def test_every_process_of_ray_is_a_process(cli: Cli, suite: Path) -> None:
         ("label: odd", "label: adam 3 x 100", "tiny.yaml:5:7: two kernels are called 'adam 3 x 100'"),
         (
             "name: 'odd:Odd'",
-            "name: 'mtlbench.optim:SGD'",
-            "expected a subclass of mtlbench.kernels.base.Kernel, got SGD",
+            "name: 'mtlbench.core.settings:Train'",
+            "expected a subclass of mtlbench.kernels.base.Kernel, got Train",
         ),
     ],
 )
