@@ -13,8 +13,10 @@ from mtlbench.architectures.shared import Shared
 from mtlbench.core.task import Outline, TaskSpec
 from mtlbench.engine import TABLE
 from mtlbench.engine.batches import Batch, training_batches
+from mtlbench.engine.gradients import as_matrix
+from mtlbench.engine.losses import kernel, reference
 from mtlbench.engine.model import Model
-from mtlbench.engine.step import LOSSES, Step
+from mtlbench.engine.step import Step
 from mtlbench.optim import OPTIMIZERS
 from mtlbench.weightings import TABLE as WEIGHTINGS
 from mtlbench.weightings.base import Need, Shown, Weighting
@@ -126,6 +128,51 @@ def test_a_task_without_a_label_is_shown_by_its_last_loss() -> None:
     assert shown[4:] == [shown[3]] * 2
 
 
+@pytest.mark.parametrize("engine", ["eager", "fused"])
+def test_shared_parameters_descend_the_weighted_gradients_and_heads_their_own(engine: str) -> None:
+    data = make("shared")
+    step = build(WEIGHTINGS.build({"name": "mgda"}), data.outline, engine, name="adam", eps=1e3, lr=1e3)  # nearly sgd
+    model, batch = step.model, next(training_batches(data.train, NAMES, 16, 0, CPU).epoch(1))
+    losses = step.losses(batch.inputs, batch.targets, batch.masks)
+    shared, before = list(model.shared.parameters()), [p.detach().clone() for p in model.parameters()]
+    rows = [torch.autograd.grad(loss, shared, retain_graph=True) for loss in losses]
+    heads = [
+        torch.autograd.grad(losses[t], model.task_parameters(name), retain_graph=True) for t, name in enumerate(NAMES)
+    ]
+    found, weights = step(batch)
+    torch.testing.assert_close(found, losses.detach())
+    assert weights.sum() == pytest.approx(1)
+    wanted = [sum(w * g for w, g in zip(weights, column, strict=True)) for column in zip(*rows, strict=True)]
+    wanted += [g for head in heads for g in head]
+    moved = [old - new.detach() for old, new in zip(before, model.parameters(), strict=True)]
+    for change, gradient in zip(moved, wanted, strict=True):
+        torch.testing.assert_close(change, gradient, rtol=2e-2, atol=1e-5)
+
+
+def test_gradients_at_the_representation_are_those_of_its_rows() -> None:
+    data = make("shared")
+    weighting = WEIGHTINGS.build({"name": "mgda", "level": "representation"})
+    step = build(weighting, data.outline)
+    batch = next(training_batches(data.train, NAMES, 16, 0, CPU).epoch(1))
+    z = step.model.represent(batch.inputs).detach().requires_grad_()
+    outputs = step.model.predict(z)
+    losses = reference([outputs[n] for n in NAMES], batch.targets, [t.loss for t in data.outline.tasks], batch.masks)
+    rows = torch.stack([torch.autograd.grad(loss, z, retain_graph=True)[0].flatten() for loss in losses])
+    expected, _ = weighting.weigh(Shown(losses.detach(), rows @ rows.T), None)
+    torch.testing.assert_close(step(batch)[1], expected)
+
+
+def test_halves_of_a_batch_have_gradients_whose_mean_is_the_batchs() -> None:
+    data = make("shared")
+    batch = next(training_batches(data.train, NAMES, 16, 0, CPU).epoch(1))
+    whole = build(WEIGHTINGS.build({"name": "mgda"}), data.outline).gradients(batch)
+    parts = build(WEIGHTINGS.build({"name": "modo"}), data.outline).gradients(batch)
+    torch.testing.assert_close(parts.losses, whole.losses)
+    torch.testing.assert_close(as_matrix(parts.rows, parts.shared), as_matrix(whole.rows, whole.shared))
+    assert parts.crossed is not None
+    assert parts.crossed.shape == (3, 3)
+
+
 def test_the_model_is_left_in_the_mode_it_was_in() -> None:
     data = make("shared")
     step = build(WEIGHTINGS.build({"name": "famo"}), data.outline)
@@ -134,14 +181,14 @@ def test_the_model_is_left_in_the_mode_it_was_in() -> None:
     assert not any(module.training for module in step.model.modules() if isinstance(module, nn.Linear))
 
 
-@pytest.mark.parametrize("form", LOSSES)
+@pytest.mark.parametrize("losses_by", [reference, kernel])
 @pytest.mark.parametrize("values", [1, 3])
-def test_a_mask_of_positions_hides_all_values_of_a_position(form: str, values: int) -> None:
+def test_a_mask_of_positions_hides_all_values_of_a_position(losses_by: Any, values: int) -> None:
     """Height and width equal the number of values, so that a mask read in the wrong order would fit, too."""
     chance = torch.Generator().manual_seed(0)
     output, target = torch.randn(2, 5, values, 3, 3, generator=chance)
     mask = torch.rand(5, 3, 3, generator=chance) < 0.6
-    loss = LOSSES[form]([output, output], [target, target], ["mse", "cosine"], masks=[mask, mask])
+    loss = losses_by([output, output], [target, target], ["mse", "cosine"], [mask, mask])
     error = (output - target).movedim(1, -1)[mask]
     angle = 1 - F.cosine_similarity(output, target, dim=1)[mask]
     torch.testing.assert_close(loss, torch.stack([error.square().mean(), angle.mean()]))

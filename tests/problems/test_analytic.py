@@ -67,6 +67,6 @@ def test_bowls_are_descended_into_their_polygon() -> None:
 
 
 def test_a_common_direction_leaves_the_valley_in_which_the_mean_is_stuck() -> None:
-    problem = {"name": "toy", "scale": 0.1, "starts": [[9.0, 9.0]], "steps": 150}
-    assert gaps(train(problem, "mgda", 4, 0.05))[-1] < 0.1
-    assert gaps(train(problem, "equal", 4, 0.05))[-1] > 1
+    problem = {"name": "toy", "scale": 0.1, "starts": [[9.0, 9.0]], "steps": 200}
+    assert gaps(train(problem, "mgda", 7, 0.02))[-1] < 0.1
+    assert gaps(train(problem, "equal", 7, 0.02))[-1] > 1
