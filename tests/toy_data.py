@@ -95,13 +95,14 @@ def _pixels(rows: int, seed: int) -> Split:
     chance = np.random.default_rng(seed)
     images = chance.standard_normal((rows, 1, *PIXELS)).astype("float32")
     pixels = images[:, 0]
+    seen = chance.random((rows, *PIXELS)) < 0.8
     known, kept = chance.random((rows, *PIXELS)) < 0.7, chance.random(rows) < 0.5
     targets = {
         "kind": np.where(known, np.digitize(pixels, (-0.5, 0.5)), 0),
         "sign": np.where(kept[:, None, None], pixels > 0, 0).astype("float32"),
-        "sum.total": np.stack([pixels, -pixels], axis=1),
+        "sum.total": np.stack([pixels, -pixels], axis=1) * seen[:, None],
     }
-    return Split(images, targets, {"kind": known, "sign": kept})
+    return Split(images, targets, {"kind": known, "sign": kept, "sum.total": seen})
 
 
 def _shared(shape: tuple[int, ...], rows: int, seed: int) -> Split:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 from .entries import Entry
@@ -13,7 +14,7 @@ from .explain import shown
 from .settings import Resources, Timing
 from .suite import Kernels, Suite, Variant
 from .task import Outline
-from .trial import CANDIDATE, Trial
+from .trial import AFFINITY, CANDIDATE, Trial
 
 
 def expand(
@@ -52,6 +53,20 @@ def _of_seed(
         if any(choice.name == problem.name for choice in method.problems):
             for engine in method.engines:
                 yield from _tried(suite, method, problem, tasks, engine.name, data, seed, code)
+    yield from _together(suite, problem, tasks, data, seed, code)
+
+
+def _together(suite: Suite, problem: Entry, tasks: tuple[str, ...], *where: Any) -> Iterator[Trial]:
+    """What ``affinity`` asks of one seed: every pair of tasks, and all tasks with a look at their gradients."""
+    if suite.affinity is None or len(tasks) < 2:
+        return
+    method, probe = suite.affinity
+    if any(choice.name == problem.name for choice in method.problems):
+        engine = method.engines[0].name
+        asked = [(method, pair, " + ".join(pair)) for pair in combinations(tasks, 2)]
+        for variant, some, what in [*asked, (probe, tasks, "gradients")]:
+            trial = _trial(suite, variant, problem, some, engine, *where)
+            yield replace(trial, role=AFFINITY, choice=what, exclusive=False)
 
 
 def _tried(suite: Suite, variant: Variant, *where: Any) -> Iterator[Trial]:

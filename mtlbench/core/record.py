@@ -6,6 +6,8 @@ Vocabulary of records (``split, task, metric, step``; ``task`` is "" for facts o
 - train, t, "weight", epoch        lambda_t, mean over the epoch's steps
 - validation, t, "loss" | metric   after each epoch; step 0 is before training
 - test, t, "loss" | metric, best   once, at the end; step is the epoch whose weights were kept
+- train, t, "cosine with u", epoch  cosine of the gradients of tasks t and u by the shared parameters
+- train, t, "affinity onto u", epoch  1 - L_u after a gradient step of the shared parameters for t / L_u before
 - train, "", x1, gap …, epoch      what the architecture shows of itself after each epoch; step 0 is before training
 - train, "", "epoch_seconds"       training time of that epoch, synchronised, evaluation excluded
 - train, "", "samples_per_second"  once: median over the epochs after warm-up (rows seen by the model per second)
@@ -28,6 +30,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 VERSION = 1
+COSINE_WITH, AFFINITY_ONTO = "cosine with ", "affinity onto "  # and the other task's name
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ KEYS: dict[str, str] = {
     "tune": "lists of values by key, as optimizer.lr; each seed takes the combination that validates best",
     "train": "how long to train, and in what batches",
     "resources": "what one trial needs",
+    "affinity": "a method's label: its tasks are also trained in pairs, and their gradients are compared",
     "seeds": "a number n of seeds (0 to n-1), or a list of seeds",
     "single_task": "what the single-task baseline changes of the suite, and its label; it runs by itself",
     "kernels": "cases of operations to time, fused against eager, and how; beside methods, or instead of them",
@@ -54,6 +55,7 @@ DEFAULTS: dict[str, Any] = {
     "resources": {},
 }
 BASELINE = "single-task"
+PROBE = {"name": "affinity"}  # the learner that compares gradients
 SLUG = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 MAX_SEEDS = 1000
 MAX_TRIALS = 100_000
@@ -179,6 +181,7 @@ class Suite:
     baseline: Variant
     seeds: tuple[int, ...]
     kernels: Kernels | None = None
+    affinity: tuple[Variant, Variant] | None = None  # a method, and the same with a learner that compares gradients
 
     @classmethod
     def read(cls, path: Path, *, tables: Tables, profile: str | None = None, seeds: int | None = None) -> Suite:
@@ -222,6 +225,7 @@ class Suite:
                 **_beyond(baseline, {**common, "problem": baseline["problem"]}),
             },
             "seeds": list(self.seeds),
+            **({"affinity": self.affinity[0].label} if self.affinity else {}),
         }
 
 

@@ -16,7 +16,7 @@ from .explain import explain, shown
 from .kernel_reader import read_kernels
 from .registry import UnknownName
 from .settings import Resources, Train
-from .suite import BASELINE, CHOICES, DEFAULTS, KEYS, MAX_TRIALS, REQUIRED, SLUG, Header, Suite, Variant
+from .suite import BASELINE, CHOICES, DEFAULTS, KEYS, MAX_TRIALS, PROBE, REQUIRED, SLUG, Header, Suite, Variant
 from .tree import Node, Place, merge, tree
 from .tuning import alternatives
 from .yaml_reader import read_yaml
@@ -132,11 +132,36 @@ class _Draft:
             self.checker.add(
                 self.root.place, f"expected at most {MAX_TRIALS:,} trials, got {trials:,}: split the suite"
             )
-        return Suite(self.path, header.suite, header.description, methods, baseline, header.seeds, kernels)
+        return Suite(
+            self.path,
+            header.suite,
+            header.description,
+            methods,
+            baseline,
+            header.seeds,
+            kernels,
+            self._affinity(methods),
+        )
 
     def _trains(self) -> bool:
         """Whether the suite asks for training; one of kernels alone has none of its keys."""
         return "kernels" not in self.root or any(key in self.root for key in (*CHOICES, "methods", "single_task"))
+
+    def _affinity(self, methods: Sequence[Variant]) -> tuple[Variant, Variant] | None:
+        """The method whose tasks are compared, and the same with a learner that compares their gradients."""
+        if "affinity" not in self.root:
+            return None
+        node = self.root["affinity"]
+        label = node.plain()
+        method = next((method for method in methods if method.label == label), None)
+        if method is None:
+            near = did_you_mean(label, (method.label for method in methods))
+            self.checker.add(node.place, f"affinity: expected a method's label, got {shown(label)}: {near}")
+        elif method.candidates:
+            self.checker.add(node.place, f"affinity: expected a method without tune, got '{label}'")
+        else:
+            return method, replace(method, learner=self.checker.entry("learner", tree(PROBE, node.place)))
+        return None
 
     def _header(self) -> Header:
         stem = re.sub(r"[^A-Za-z0-9._-]+", "-", self.path.stem).strip("-._")[:64] or "suite"

@@ -11,7 +11,7 @@ from typing import Any
 
 Spec = Mapping[str, Any]  # {"name": …, **parameters}: one entry of a table with its parameters
 LABELS = ("suite", "problem_label", "method", "baseline", "resources", "exclusive", "role", "choice")
-CANDIDATE = "candidate"
+CANDIDATE, AFFINITY = "candidate", "affinity"  # roles
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ class Trial:
     baseline: bool = False  # a single-task run that methods are compared with
     resources: Spec = field(default_factory=dict)  # cpus, gpus, timeout in seconds
     role: str = (
-        ""  # "": stands for its method in tables; CANDIDATE: tried out, so that its method's trial can be chosen
+        ""  # "": stands for its method in tables; CANDIDATE: tried out, so that its method's trial can be chosen;
+        # AFFINITY: shows what tasks do to each other
     )
     choice: str = ""  # what was chosen, or may be: "optimizer.lr=0.01"
     exclusive: bool = False  # has its CPUs or GPU to itself, so that its throughput counts

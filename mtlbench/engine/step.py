@@ -10,21 +10,17 @@ import torch
 from torch import Tensor
 
 from ..core.task import Outline
-from ..ops import gramian, per_task_losses, task_losses
+from ..ops import gramian
 from ..penalties.base import Free, Penalty
 from ..weightings.base import GRADIENTS, Need, Shown, Weighting
 from .batches import Batch
 from .closure import Objective, evaluates_again
 from .gradients import Found, TaskGradients, as_matrix
 from .heads import LinearHeads
+from .losses import losses_of_inputs, losses_of_representations
 from .model import Model
 from .table import Engine
 
-# Outputs, targets, kinds and masks to losses [T]. Unknown labels are masked, so that no target means "no label".
-LOSSES: dict[str, Callable[..., Tensor]] = {
-    "reference": partial(per_task_losses, ignore_index=None),
-    "kernel": lambda *args, **options: task_losses(*args, ignore_index=None, **options)[1],
-}
 Update = Mapping[str, Any]  # what the optimizer's step is told beside the parameters' .grad
 
 
@@ -48,13 +44,13 @@ class Step:
         self.terms = (partial((penalty or Free()).term, model.shared, list(model.own)), model.penalty)
         self.searches = evaluates_again(optimizer)
         self.seen = torch.ones(len(outline.tasks), device=next(model.parameters()).device)
-        self.losses = _wrap(engine, _losses_of(engine, model, outline))
+        self.losses = _wrap(engine, losses_of_inputs(engine, model, outline))
         self.backward = self._weigh_losses
         if weighting.needs & GRADIENTS:
             self.backward = self._weigh_gradients
             self.gradients = TaskGradients(
                 _wrap(engine, model.represent),
-                _wrap(engine, _losses_from(engine, model, outline)),
+                _wrap(engine, losses_of_representations(engine, model, outline)),
                 self.shared,
                 weighting.at_representation,
                 Need.CROSSED in weighting.needs,
@@ -147,28 +143,6 @@ class Step:
         """The losses, and for a task without a label in the batch the last one it had (1 before any)."""
         self.seen = losses if batch.masks is None else torch.where(batch.counts > 0, losses, self.seen)
         return self.seen
-
-
-def _losses_of(engine: Engine, model: Model, outline: Outline) -> Callable[..., Tensor]:
-    """Inputs to L [T]."""
-    function, kinds = LOSSES[engine.choices.losses], [task.loss for task in outline.tasks]
-
-    def losses(inputs: Any, targets: list[Tensor], masks: list[Tensor | None] | None) -> Tensor:
-        outputs = model(inputs)
-        return function([outputs[name] for name in outline.names], targets, kinds, masks=masks)
-
-    return losses
-
-
-def _losses_from(engine: Engine, model: Model, outline: Outline) -> Callable[..., Tensor]:
-    """One representation per task to L [T]; that of task t reaches L_t alone."""
-    function, kinds = LOSSES[engine.choices.losses], [task.loss for task in outline.tasks]
-
-    def losses(representations: list[Any], targets: list[Tensor], masks: list[Tensor | None] | None) -> Tensor:
-        outputs = [model.predict_task(name, z) for name, z in zip(outline.names, representations, strict=True)]
-        return function(outputs, targets, kinds, masks=masks)
-
-    return losses
 
 
 def _wrap(engine: Engine, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,4 +2,10 @@
 
 from ..core.registry import Registry
 
-TABLE = Registry("learners", {"gradient": "mtlbench.learners.gradient:Gradient"})
+TABLE = Registry(
+    "learners",
+    {
+        "gradient": "mtlbench.learners.gradient:Gradient",
+        "affinity": "mtlbench.learners.affinity:Affinity",
+    },
+)

@@ -13,8 +13,8 @@ from ..core.metrics import METRICS
 from ..core.record import Record
 from ..core.task import Outline, Split, Stream, TaskSpec
 from ..engine.batches import Batch, stream_batch
+from ..engine.losses import reference
 from ..engine.model import Model
-from ..ops import per_task_losses
 
 if TYPE_CHECKING:
     from ..core.metrics import Metric
@@ -45,7 +45,7 @@ class Evaluator:
         for batch in self._read():
             found = model(batch.inputs)
             outputs = [found[task.name] for task in self.outline.tasks]
-            losses = per_task_losses(outputs, batch.targets, kinds, ignore_index=None, masks=batch.masks)
+            losses = reference(outputs, batch.targets, kinds, batch.masks)
             sums += losses.double() * batch.counts
             counts += batch.counts
             for t, score in enumerate(scores):

@@ -23,6 +23,7 @@ SECTIONS: dict[str, str] = {
     "front": "mtlbench.report.front:section",
     "tasks": "mtlbench.report.tasks:section",
     "pairwise": "mtlbench.report.pairwise:section",
+    "affinity": "mtlbench.report.affinity:section",
     "throughput": "mtlbench.report.throughput:section",
     "tradeoff": "mtlbench.report.scatter:section",
     "curves": "mtlbench.report.curves:section",

@@ -6,6 +6,7 @@ import hashlib
 import inspect
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 
 from ..architectures.base import Architecture
@@ -72,13 +73,13 @@ class Survey:
             )
         return not wrong
 
-    def pairs(self, variant: Variant, single: bool) -> None:
-        """Look at a variant on each of its problems: does it fit the tasks?"""
+    def pairs(self, variant: Variant, size: int = 0) -> None:
+        """Look at a variant on each of its problems: does it fit all tasks, or every ``size`` of them?"""
         for problem in variant.problems:
             outline = self.outlines.get(problem.name)
             if outline is None:
                 continue
-            for part in [outline.only((task,)) for task in outline.names] if single else [outline]:
+            for part in map(outline.only, combinations(outline.names, size)) if size else [outline]:
                 for entry, sentences in _misfits(variant, part):
                     for sentence in sentences:
                         message = f"{entry.key} '{entry.name}' on problem '{problem.name}': {sentence}"
@@ -111,9 +112,11 @@ def survey(suite: Suite, local: bool) -> Survey:
         if isinstance(problem.config, Problem):
             found.problem(problem)
     for variant in variants:
-        found.pairs(variant, single=variant.label == suite.baseline.label)
+        found.pairs(variant, size=int(variant.label == suite.baseline.label))
         found.machine(variant, local)
         found.code |= {str(entry.spec["name"]): _sha256(_source(entry)) for entry in _own(variant)}
+    if suite.affinity and all(map(found.kinds, suite.affinity)):
+        found.pairs(suite.affinity[0], size=2)
     if suite.kernels:
         for place, message in kernel_faults(suite.kernels, bool(_gpus()) if local else True):
             found.add(place, message)

@@ -48,6 +48,7 @@ def _suite(variant: str, defs: dict[str, Schema]) -> Schema:
         **{key: _choice(key, variant) for key in CHOICES},
         "methods": _map_to("#/$defs/method"),
         "single_task": {"$ref": "#/$defs/single_task"},
+        "affinity": {"type": "string"},
         "kernels": {"$ref": f"#/$defs/kernels{variant}"},
     }
     return _object({key: _described(key, keys[key]) for key in KEYS if key in keys})

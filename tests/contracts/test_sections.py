@@ -85,6 +85,30 @@ def tuned():
     return made.frames()
 
 
+def paired(**factors):
+    """A pair of tasks whose main test metrics are the single-task ones times a factor, and a look at gradients."""
+    made = sample(**SMALL)
+    factors = factors or {"digit": 1.02, "ink": 0.95}
+    single = {(f["seed"], f["task"]): f for f in made.records if f["baseline"] and f["main"] and f["split"] == "test"}
+    for trial in [trial for trial in made.trials if trial["method"] == "equal"]:
+        shown = {"role": "affinity", "baseline": False, "method": "equal"}
+        for what, tasks in (("digit + ink", "digit,ink"), ("gradients", "digit,ink,more")):
+            name = f"{trial['trial']}/{what}"
+            made.trials.append(trial | shown | {"trial": name, "choice": what, "tasks": tasks})
+            for task, factor in factors.items():
+                fact = single[trial["seed"], task] | shown | {"trial": name}
+                other = "ink" if task == "digit" else "digit"
+                look = fact | {"split": "train", "main": False, "step": 1}
+                made.records += [
+                    fact | {"value": factor * fact["value"], "main": what != "gradients"},
+                    look | {"metric": f"cosine with {other}", "value": 0.25},
+                    look | {"metric": f"affinity onto {other}", "value": 0.01 if task == "digit" else 0.03},
+                ]
+    for row in (*made.trials, *made.records):
+        row.setdefault("role", "")
+    return made.frames()
+
+
 def many_tasks():
     tasks = {f"school {i}": ("rmse", "points", False, 10.0 + i / 7, 0.3) for i in range(20)}
     return sample(methods=2, tasks=tasks, seeds=3, epochs=1).frames()
@@ -169,8 +193,8 @@ def hostile():
 
 
 CASES = [
-    full, tuned, kernels_beside_methods, kernels_alone, kernels_of_ours_alone, kernels_in_nonsense, kernels_failed,
-    empty, bare, one_seed, one_task, many_tasks, failed_only, missing_only, baseline_only, no_baseline,
+    full, tuned, paired, kernels_beside_methods, kernels_alone, kernels_of_ours_alone, kernels_in_nonsense,
+    kernels_failed, empty, bare, one_seed, one_task, many_tasks, failed_only, missing_only, baseline_only, no_baseline,
     baseline_failed_on_one_task, nan, diverged, zeros, constant, negative, hostile,
 ]  # fmt: skip
 

@@ -14,7 +14,7 @@ from mtlbench.core.task import Outline, TaskSpec
 from mtlbench.engine import TABLE
 from mtlbench.engine.batches import Batch, training_batches
 from mtlbench.engine.model import Model
-from mtlbench.engine.step import Step
+from mtlbench.engine.step import LOSSES, Step
 from mtlbench.optim import OPTIMIZERS
 from mtlbench.weightings import TABLE as WEIGHTINGS
 from mtlbench.weightings.base import Need, Shown, Weighting
@@ -132,3 +132,16 @@ def test_the_model_is_left_in_the_mode_it_was_in() -> None:
     step.model.eval()
     step(next(training_batches(data.train, NAMES, 16, 0, CPU).epoch(1)))
     assert not any(module.training for module in step.model.modules() if isinstance(module, nn.Linear))
+
+
+@pytest.mark.parametrize("form", LOSSES)
+@pytest.mark.parametrize("values", [1, 3])
+def test_a_mask_of_positions_hides_all_values_of_a_position(form: str, values: int) -> None:
+    """Height and width equal the number of values, so that a mask read in the wrong order would fit, too."""
+    chance = torch.Generator().manual_seed(0)
+    output, target = torch.randn(2, 5, values, 3, 3, generator=chance)
+    mask = torch.rand(5, 3, 3, generator=chance) < 0.6
+    loss = LOSSES[form]([output, output], [target, target], ["mse", "cosine"], masks=[mask, mask])
+    error = (output - target).movedim(1, -1)[mask]
+    angle = 1 - F.cosine_similarity(output, target, dim=1)[mask]
+    torch.testing.assert_close(loss, torch.stack([error.square().mean(), angle.mean()]))

@@ -1,0 +1,65 @@
+"""The task losses of a model, computed by whom the engine chose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+
+from ..core.task import Outline
+from ..ops import per_task_losses, task_losses
+from ..ops.eager_losses import SPANS_CLASSES
+from .model import Model
+from .table import Engine
+
+Masks = list[Tensor | None] | None
+
+
+def reference(outputs: list[Tensor], targets: list[Tensor], kinds: list[str], masks: Masks) -> Tensor:
+    """L [T] by plain PyTorch. Unknown labels are masked, so that no target means "no label"."""
+    return per_task_losses(outputs, targets, kinds, masks=_of_values(masks, targets, kinds), ignore_index=None)
+
+
+def kernel(outputs: list[Tensor], targets: list[Tensor], kinds: list[str], masks: Masks) -> Tensor:
+    """The same by the kernel of ``task_losses``."""
+    return task_losses(outputs, targets, kinds, masks=_of_values(masks, targets, kinds), ignore_index=None)[1]
+
+
+_BY_WHOM = {"reference": reference, "kernel": kernel}
+
+
+def losses_of_inputs(engine: Engine, model: Model, outline: Outline) -> Callable[..., Tensor]:
+    """Inputs, targets and masks to L [T]."""
+    function, kinds = _BY_WHOM[engine.choices.losses], [task.loss for task in outline.tasks]
+
+    def losses(inputs: Any, targets: list[Tensor], masks: Masks) -> Tensor:
+        outputs = model(inputs)
+        return function([outputs[name] for name in outline.names], targets, kinds, masks)
+
+    return losses
+
+
+def losses_of_representations(engine: Engine, model: Model, outline: Outline) -> Callable[..., Tensor]:
+    """One representation per task, targets and masks to L [T]; representation t reaches L_t alone."""
+    function, kinds = _BY_WHOM[engine.choices.losses], [task.loss for task in outline.tasks]
+
+    def losses(representations: list[Any], targets: list[Tensor], masks: Masks) -> Tensor:
+        outputs = [model.predict_task(name, z) for name, z in zip(outline.names, representations, strict=True)]
+        return function(outputs, targets, kinds, masks)
+
+    return losses
+
+
+def _of_values(masks: Masks, targets: list[Tensor], kinds: list[str]) -> Masks:
+    """Masks of positions, [rows, *positions], as masks of values, [rows, values, *positions], where each value of a
+    regression has a loss of its own.
+    """
+    if masks is None:
+        return None
+    return [
+        mask
+        if mask is None or mask.ndim in (1, target.ndim) or kind in SPANS_CLASSES
+        else mask.unsqueeze(1).expand_as(target)
+        for mask, target, kind in zip(masks, targets, kinds, strict=True)
+    ]

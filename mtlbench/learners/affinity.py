@@ -1,0 +1,35 @@
+"""Gradient training that looks, along the way, at what tasks do to each other; what it does is in ``probing.py``."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from ..core.record import Record
+from ..core.seeding import derive
+from .base import Job, Learner
+
+
+class Affinity(Learner):
+    """Gradient training that also measures gradient cosines and lookahead affinities between tasks as it goes.
+
+    After every epoch, on the first batches of the next one, with g_i the gradient of L_i by the shared parameters:
+    cosine(i, j) = g_i'g_j / (|g_i| |g_j|), and the affinity of i onto j is 1 - L_j(theta - lr g_i) / L_j(theta)
+    (Fifty et al., NeurIPS 2021, equation 1), above 0 where a step for i helps j.
+
+    Deviations: the paper looks ahead by the optimizer's own update during the step and averages over all steps; here
+    it is a plain gradient step of the current lr, on a few batches an epoch, and dropout is off. Training itself is
+    that of ``gradient``. Nothing is measured where no parameter is shared.
+    """
+
+    batches: int = Field(2, ge=1, description="batches that are looked at after every epoch")
+
+    def run(self, job: Job) -> list[Record]:
+        """The records of training, and "cosine with u" and "affinity onto u" of every task t and epoch."""
+        import torch
+
+        from .probing import Probing  # a plan reads this class without waiting for torch
+
+        devices = [job.device] if job.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(derive(job.seed, "step"))
+            return Probing(job, self.batches).run()

@@ -1,0 +1,200 @@
+"""What tasks do to each other: gains of pairs, gradient cosines, lookahead affinities, and a grouping."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure as Canvas
+
+from ..core.record import AFFINITY_ONTO, COSINE_WITH
+from ..core.trial import AFFINITY
+from .evidence import Evidence
+from .format import bracket, number, short
+from .frame import Data, rows
+from .grouping import RESAMPLINGS, Array, Grouping, best_grouping
+from .parts import Cell, Column, Figure, Panel, Part, Statement, Table, Tone, file_names
+from .plots import INK, WIDTH, draw, fit
+from .statistics import mean_interval
+
+_CAPTION = (
+    "Gain: main test metric of the task trained with the other alone, against single-task training, in percent, mean "
+    "over seeds with its 95 % interval (not corrected for the number of pairs). Cosine: of the two tasks' gradients by "
+    "the shared parameters. Affinity: how much a gradient step for the other task lowers this task's loss, in percent "
+    "of it (Fifty et al., 2021). Cosine and affinity are means over epochs and seeds of the training on all tasks."
+)
+_COLUMNS = (
+    Column("task", number=False),
+    Column("with", number=False),
+    Column("gain [%]", higher=True),
+    Column("cosine"),
+    Column("affinity [%]"),
+)
+
+
+@dataclass(frozen=True)
+class _Matrices:
+    """Of one problem: gains [T, T, S] in percent, row trained with column; cosines and affinities of row onto column
+    [T, T].
+    """
+
+    problem: str
+    tasks: tuple[str, ...]
+    gains: Array
+    cosines: Array
+    affinities: Array
+
+    def pairs(self) -> Iterator[tuple[int, int]]:
+        """Ordered pairs of tasks."""
+        count = len(self.tasks)
+        yield from ((i, j) for i in range(count) for j in range(count) if i != j)
+
+
+def section(evidence: Evidence) -> Part | None:
+    """One panel, one figure and one recommendation a problem."""
+    data = evidence.data
+    asked = data.tried[data.tried["role"] == AFFINITY]
+    found = [_matrices(data, str(problem), asked) for problem in asked["problem"].unique()]
+    found = [matrices for matrices in found if len(matrices.tasks) > 1]
+    if not found:
+        return None
+    table = Table("affinity", "Pairs of tasks", _CAPTION, pd.DataFrame(_raw(found)), tuple(map(_panel, found)))
+    names = file_names([matrices.problem for matrices in found], "affinity")
+    figures = tuple(_figure(names[matrices.problem], matrices) for matrices in found)
+    said = tuple(_recommendation(matrices, best_grouping(matrices.gains)) for matrices in found)
+    return Part("affinity", "Which tasks belong together", said, (table,), figures)
+
+
+def _matrices(data: Data, problem: str, asked: pd.DataFrame) -> _Matrices:
+    tasks = data.tasks(problem)
+    place = {task.name: i for i, task in enumerate(tasks)}
+    engine = str(asked.loc[asked["problem"] == problem, "engine"].iloc[0])
+    single = data.baseline_scores(problem, engine)
+    facts = data.tried_records[(data.tried_records["role"] == AFFINITY) & (data.tried_records["problem"] == problem)]
+    partners: dict[str, list[str]] = {trial.trial: trial.tasks.split(",") for trial in rows(asked)}
+    pairs = [name for name, tasks_of in partners.items() if len(tasks_of) == 2]
+    scores = np.full((len(tasks), len(tasks), len(single)), np.nan)
+    seeds = {seed: s for s, seed in enumerate(single.index)}
+    for fact in rows(facts[facts["main"] & (facts["split"] == "test") & facts["trial"].isin(pairs)]):
+        i = place.get(fact.task, -1)
+        known = (place[name] for name in partners[fact.trial] if name in place and name != fact.task)
+        j = next(known, -1)
+        if min(i, j) >= 0 and fact.seed in seeds and fact.metric == tasks[i].metric:
+            scores[i, j, seeds[fact.seed]] = fact.value
+    signs = np.array([1.0 if task.higher else -1.0 for task in tasks])
+    alone = single.to_numpy().T  # [T, S]
+    level = np.abs(alone.mean(1)) if len(single) else np.full(len(tasks), np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gains = 100 * signs[:, None, None] * (scores - alone[:, None, :]) / level[:, None, None]
+    measured = (_measured(facts, prefix, place) for prefix in (COSINE_WITH, AFFINITY_ONTO))
+    return _Matrices(problem, tuple(place), gains, *measured)
+
+
+def _measured(facts: pd.DataFrame, prefix: str, place: dict[str, int]) -> Array:
+    """Means over epochs and seeds [T, T]."""
+    matrix = np.full((len(place), len(place)), np.nan)
+    chosen = facts[facts["metric"].str.startswith(prefix)]
+    means: dict[Any, float] = chosen.groupby(["task", "metric"])["value"].mean().to_dict()
+    for (task, metric), value in means.items():
+        other = str(metric).removeprefix(prefix)
+        if task in place and other in place:
+            matrix[place[str(task)], place[other]] = value
+    return matrix
+
+
+def _raw(found: list[_Matrices]) -> Iterator[dict[str, object]]:
+    for m in found:
+        for i, j in m.pairs():
+            interval = mean_interval(m.gains[i, j])
+            yield {
+                "problem": m.problem,
+                "task": m.tasks[i],
+                "with": m.tasks[j],
+                "gain": _mean(m.gains[i, j]),
+                "low": interval.low if interval else math.nan,
+                "high": interval.high if interval else math.nan,
+                "cosine": m.cosines[i, j],
+                "affinity": 100 * m.affinities[j, i],
+            }
+
+
+def _mean(values: Array) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else math.nan
+
+
+def _panel(m: _Matrices) -> Panel:
+    cells = []
+    for i, j in m.pairs():
+        gain, interval = _mean(m.gains[i, j]), mean_interval(m.gains[i, j])
+        cosine, affinity = m.cosines[i, j], 100 * m.affinities[j, i]
+        cells.append((
+            Cell(m.tasks[i]),
+            Cell(m.tasks[j]),
+            Cell(bracket(gain, interval, 2), gain, interval),
+            Cell(number(cosine, 3, sign=True), cosine),
+            Cell(short(affinity), affinity),
+        ))  # fmt: skip
+    return Panel(m.problem, _COLUMNS, tuple(cells))
+
+
+def _recommendation(m: _Matrices, grouping: Grouping | None) -> Statement:
+    if grouping is None:
+        return Statement(f"On {m.problem} pairs are missing, so that no grouping can be recommended.", "warning")
+    groups = ", ".join("{" + " + ".join(m.tasks[i] for i in group) + "}" for group in grouping.groups)
+    if grouping.share is None:
+        sure = "there are too few seeds to say how sure that is"
+    else:
+        sure = (
+            f"resampling the seeds {RESAMPLINGS:,} times recommends the same {100 * grouping.share:.0f} % of the time"
+        )
+    tone: Tone = "plain" if (grouping.share or 0) >= 0.8 else "unclear"
+    if len(grouping.groups) == len(m.tasks):
+        return Statement(f"On {m.problem} no group of tasks is predicted to gain: train them apart; {sure}.", tone)
+    gain = bracket(grouping.gain, grouping.interval, 2)
+    text = (
+        f"On {m.problem} the pairs recommend the groups {groups}, predicted to gain {gain} % over single-task training"
+    )
+    caution = (
+        "The gain is predicted from pairs, not measured, and too good by the choice of the best: train the groups "
+        "before relying on them"
+    )
+    return Statement(f"{text}; {sure}. {caution}.", tone)
+
+
+def _figure(name: str, m: _Matrices) -> Figure:
+    title = f"Pairs of tasks on {m.problem}: gain, gradient cosine, lookahead affinity"
+    gains = {(i, j): _mean(m.gains[i, j]) for i, j in m.pairs()}
+    known = [(gain, pair) for pair, gain in gains.items() if math.isfinite(gain)]
+    alt = f"{title}."
+    if known:
+        (most, (i, j)), (least, (k, n)) = max(known), min(known)
+        alt += f" {m.tasks[i]} gains most, with {m.tasks[j]} ({number(most, 1, sign=True)} %);"
+        alt += f" {m.tasks[k]} least, with {m.tasks[n]} ({number(least, 1, sign=True)} %)."
+    return draw(name, title, alt, (WIDTH, 1.6 + 0.33 * len(m.tasks)), lambda canvas: _paint(canvas, m))
+
+
+def _paint(canvas: Canvas, m: _Matrices) -> None:
+    gains = np.array([[_mean(values) for values in row] for row in m.gains])
+    panels = (
+        (gains, "gain [%] of row, trained with column"),
+        (m.cosines, "cosine of gradients"),
+        (100 * m.affinities, "affinity [%] of row onto column"),
+    )
+    for axes, (matrix, title) in zip(canvas.subplots(1, 3), panels, strict=True):
+        known = np.abs(matrix[np.isfinite(matrix) & ~np.eye(len(matrix), dtype=bool)])
+        most = float(known.max()) if known.size and known.max() > 0 else 1.0
+        axes.imshow(np.where(np.eye(len(matrix), dtype=bool), np.nan, matrix), cmap="PuOr_r", vmin=-most, vmax=most)
+        for i, j in m.pairs():
+            dark = abs(matrix[i, j]) > 0.7 * most
+            text = short(matrix[i, j])
+            axes.text(j, i, text, ha="center", va="center", fontsize=7, color="white" if dark else INK)
+        ticks = range(len(m.tasks))
+        axes.set_xticks(ticks, [fit(task, 12) for task in m.tasks], rotation=45, ha="right")
+        axes.set_yticks(ticks, [fit(task, 12) for task in m.tasks])
+        axes.grid(visible=False)
+        axes.set_title(title)

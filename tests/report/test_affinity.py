@@ -1,0 +1,45 @@
+"""Pairs of tasks in the report: gains with their signs, what was measured, and the grouping."""
+
+from __future__ import annotations
+
+from contracts.test_sections import SMALL, paired
+
+from mtlbench.report import build
+from mtlbench.report.affinity import section
+from mtlbench.report.evidence import gather
+
+from .samples import sample
+
+
+def test_gains_are_percent_of_single_task_and_better_is_positive() -> None:
+    raw = build(*paired(digit=1.02, ink=0.95)).tables["affinity"].raw.set_index(["task", "with"])
+    assert abs(raw.loc[("digit", "ink"), "gain"] - 2) < 1e-9  # accuracy rose by 2 %
+    assert abs(raw.loc[("ink", "digit"), "gain"] - 5) < 1e-9  # an error fell by 5 %
+    assert raw.loc[("ink", "digit"), "affinity"] == 1.0  # percent: what a step for digit does for ink
+    assert raw.loc[("digit", "ink"), "affinity"] == 3.0
+    assert set(raw["cosine"]) == {0.25}
+
+
+def test_the_grouping_and_its_uncertainty_are_said() -> None:
+    part = section(gather(*paired(digit=1.02, ink=0.95)))
+    assert part is not None
+    assert "the groups {digit + ink}, predicted to gain +3.50" in str(part.statements[0])
+    assert "recommends the same 100 % of the time" in str(part.statements[0])
+    assert "not measured" in str(part.statements[0])
+    part = section(gather(*paired(digit=0.9, ink=1.1)))
+    assert part is not None
+    assert "no group of tasks is predicted to gain: train them apart" in str(part.statements[0])
+
+
+def test_missing_pairs_are_said() -> None:
+    records, trials, *rest = paired(digit=1.02, ink=0.95)
+    trials.loc[trials["role"] == "affinity", "status"] = "failed"
+    part = section(gather(records, trials, *rest))
+    assert part is not None
+    assert "pairs are missing" in str(part.statements[0])
+
+
+def test_other_tables_do_not_see_pairs() -> None:
+    plain, both = build(*sample(**SMALL).frames()), build(*paired(digit=1.02, ink=0.95))
+    for name in ("methods", "tasks", "throughput"):
+        assert both.tables[name].raw.equals(plain.tables[name].raw)
