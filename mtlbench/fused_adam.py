@@ -183,6 +183,13 @@ class FusedAdam(Optimizer):
             )
         return None if losses is None else total_loss(losses, weights)
 
+    def state_of(self, param: Tensor) -> dict[str, Tensor]:
+        """The state of a parameter of the first group, zeros if it has not been updated yet; for ``step_heads_``."""
+        kept: dict[str, Tensor] = self.state[param]
+        if len(kept) < 3:
+            self._start_state(param, self.param_groups[0]["amsgrad"])
+        return kept
+
     def _start_state(self, param: Tensor, amsgrad: bool) -> None:
         """Zero states for a parameter that has none yet, as torch.optim.Adam names them."""
         kept = self.state[param]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.task import Outline, TaskSpec
 from .base import Seeded
@@ -22,6 +22,8 @@ class Shared(OneForm):
     output_t = W_t trunk(x) + b_t. With one set of inputs per task, the trunk sees the rows of all tasks in one pass.
     Source: Caruana, Multitask Learning, 1997.
     """
+
+    heads_alone: ClassVar[bool] = True
 
     def shared(self, outline: Outline, seeded: Seeded) -> nn.Module:
         """The trunk."""

@@ -52,7 +52,7 @@ TrunkName = Annotated[str, AfterValidator(_known), WithJsonSchema({"enum": list(
 
 
 class TrunkChoice(Config):
-    """A trunk and its parameters side by side; what is not given has the trunk's own default."""
+    """A trunk and its parameters (``mtlbench list trunks``) side by side; each has the trunk's own default."""
 
     trunk: TrunkName = Field("mlp", description="how inputs become features")
     hidden: Hidden | None = None
@@ -87,6 +87,11 @@ class TrunkChoice(Config):
     def _without_idle(self, inner: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without the parameters of other trunks, so that a new trunk leaves the identity of old trials alone."""
         return {name: value for name, value in inner(self).items() if name not in PARAMETERS or value is not None}
+
+    @classmethod
+    def listed(cls) -> tuple[str, ...]:
+        """Without the trunks' parameters, which are listed with the trunks."""
+        return tuple(name for name in cls.model_fields if name not in PARAMETERS)
 
     @property
     def body(self) -> Trunk:

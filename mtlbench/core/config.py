@@ -27,3 +27,8 @@ class Config(BaseModel):
     def summary(cls) -> str:
         """The first line of the docstring, for ``mtlbench list``."""
         return (inspect.getdoc(cls) or "").split("\n", 1)[0]
+
+    @classmethod
+    def listed(cls) -> tuple[str, ...]:
+        """The parameters that ``mtlbench list`` shows."""
+        return tuple(cls.model_fields)

@@ -32,15 +32,14 @@ def expand(
         trial
         for problem in suite.problems
         if problem.name in outlines
-        for seed in _seeds(suite, problem)
+        for seed in _seeds(suite, outlines[problem.name])
         for trial in _of_seed(suite, problem, outlines[problem.name].names, digests[problem.name], seed, code or {})
     )
 
 
-def _seeds(suite: Suite, problem: Entry) -> Iterator[int]:
+def _seeds(suite: Suite, outline: Outline) -> Iterator[int]:
     """The suite's seeds, as far as they differ on a problem."""
-    limit = problem.config.seeds()
-    yield from (seed for seed in suite.seeds if limit is None or seed < limit)
+    yield from (seed for seed in suite.seeds if outline.seeds is None or seed < outline.seeds)
 
 
 def _of_seed(

@@ -73,7 +73,8 @@ class Outline:
     ``input_shape`` is one shape where all tasks share the inputs, or ``{task: shape}`` where each has its own.
     ``vocabulary`` is above 0 where inputs are token ids, int64 [N, length] from 0 (padding) to vocabulary - 1, or
     ``{task: vocabulary}`` where only some tasks' inputs are.
-    ``objectives`` are there where the tasks are formulas of a point and not of data; then inputs say nothing.
+    ``objectives`` are there where the tasks are formulas of a point and not of data; then inputs say nothing. ``seeds``
+    is how many seeds differ, from 0 on (later ones are not run), None where each is another one.
     ``notes`` are choices made for the user (inferred task types, imputed columns) that the report must show.
     """
 
@@ -83,6 +84,7 @@ class Outline:
     notes: tuple[str, ...] = ()
     vocabulary: int | Mapping[str, int] = 0
     objectives: Objectives | None = None
+    seeds: int | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

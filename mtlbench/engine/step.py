@@ -16,6 +16,7 @@ from ..weightings.base import GRADIENTS, Need, Shown, Weighting
 from .batches import Batch
 from .closure import Objective, evaluates_again
 from .gradients import Found, TaskGradients, as_matrix
+from .heads import LinearHeads
 from .losses import losses_of_inputs, losses_of_representations
 from .model import Model
 from .table import Engine
@@ -54,6 +55,8 @@ class Step:
                 weighting.at_representation,
                 Need.CROSSED in weighting.needs,
             )
+        elif (heads := LinearHeads.of(engine, model, outline, weighting, optimizer)) and self.penalty() is None:
+            self.backward = partial(self._step_heads, heads)
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Task losses L [T] before the update and weights lambda [T], both detached."""
@@ -85,6 +88,11 @@ class Step:
         losses.backward(weights)  # a vector-Jacobian product: sum_t lambda_t grad L_t in one pass
         self._descend_penalty()
         return losses.detach(), weights, {}
+
+    def _step_heads(self, heads: LinearHeads, batch: Batch) -> tuple[Tensor, Tensor, Update]:
+        """lambda before L; the heads in one launch, then one pass through what is in front of them."""
+        weights, self.state = self.weighting.weigh(Shown(self.seen), self.state)
+        return heads(batch, weights), weights, {}
 
     def _weigh_gradients(self, batch: Batch) -> tuple[Tensor, Tensor, Update]:
         """grad L_t of what the tasks share, lambda from them, then what the weighting makes of both."""

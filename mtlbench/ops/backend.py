@@ -71,6 +71,8 @@ def register_fake(operation: str) -> Callable[[_Function], _Function]:
 
     def register(function: _Function) -> _Function:
         for name in _libraries():
+            if not hasattr(getattr(torch.ops, name), operation):
+                raise ImportError(f"mtlbench._C is older than mtlbench.ops, it has no {operation}; {HOW_TO_BUILD}")
             torch.library.register_fake(f"{name}::{operation}", function)
         return function
 

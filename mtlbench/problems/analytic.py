@@ -42,7 +42,11 @@ class Analytic(Problem):
         """Tasks f1 .. fT."""
         lower = self.objectives().lower
         tasks = tuple(TaskSpec(f"f{t + 1}", 1, "l1", ("mae",)) for t in range(len(lower)))
-        return Outline(tasks, (1,), self.steps + 2, objectives=self.objectives())
+        return Outline(tasks, (1,), self.steps + 2, objectives=self.objectives(), seeds=self.seeds())
+
+    def seeds(self) -> int | None:
+        """How many starts there are, None for any number."""
+        return None
 
     def load(self, seed: int, root: Path) -> Data:
         """Numbered rows; the seed decides on the start alone."""

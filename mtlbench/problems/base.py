@@ -23,10 +23,6 @@ class Problem(Config):
         """
         return ()
 
-    def seeds(self) -> int | None:
-        """How many seeds differ (from 0 on); later ones are not run. None where every seed is another one."""
-        return None
-
     @abstractmethod
     def outline(self, root: Path) -> Outline:
         """Tasks, input shape and rows, cheaply. Raises DataError for anything wrong that can be seen now."""

@@ -81,7 +81,9 @@ def _paint_roofs(canvas: Canvas, timings: list[KernelTiming]) -> None:
 
 def _paint_roof(axes: Axes, timings: list[KernelTiming]) -> None:
     sizes = [timing.traffic for timing in timings]
-    axes.plot(sizes, [timing.rate(COPY) / 1e9 for timing in timings], color=INK, linewidth=1.2, label="copy")
+    axes.plot(
+        sizes, [timing.rate(COPY) / 1e9 for timing in timings], color=INK, linewidth=1.2, marker=".", label="copy"
+    )
     for i, (label, pick) in enumerate((("ours", lambda t: t.best), ("best other", lambda t: t.best_other))):
         points = [(t.traffic, t.rate(pick(t)) / 1e9) for t in timings if pick(t)]
         axes.plot(*zip(*points, strict=True), "os"[i], color=colour(i), markersize=5, label=label) if points else None

@@ -26,7 +26,9 @@ def catalogue(room: str | None = None) -> Iterator[Listed]:
 
     Raises MtlbenchError for a room that does not exist.
     """
-    registries = {registry.room: registry for registry in tables().values()}
+    from ..architectures.trunks import TRUNKS  # chosen inside an architecture, by no key of the suite
+
+    registries = {registry.room: registry for registry in (*tables().values(), TRUNKS)}
     if room is not None and room not in registries:
         raise MtlbenchError(f"unknown room '{room}', {did_you_mean(room, registries)}")
     for registry in registries.values() if room is None else [registries[room]]:
@@ -42,7 +44,8 @@ def catalogue(room: str | None = None) -> Iterator[Listed]:
 def _parameters(entry: type[Config]) -> str:
     """``a, b=1``: required parameters bare, others with their default."""
     parts = []
-    for name, field in entry.model_fields.items():
+    for name in entry.listed():
+        field = entry.model_fields[name]
         default = field.get_default(call_default_factory=True)
         parts.append(name if field.is_required() else f"{name}={_plain(default)}")
     return ", ".join(parts)
@@ -54,4 +57,4 @@ def _plain(value: object) -> str:
         return f"[{', '.join(map(_plain, value))}]"
     if value is None or isinstance(value, bool):
         return json.dumps(value)
-    return "{…}" if isinstance(value, dict) else str(value)
+    return ("{…}" if value else "{}") if isinstance(value, dict) else str(value)

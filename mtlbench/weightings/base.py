@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Need(Flag):
-    """What a weighting must be shown at each step."""
+    """What a weighting must be shown at each step; ``Need(0)``, nothing, lets an engine ask for lambda before L."""
 
     LOSSES = auto()  # the T task losses, detached
     LOSSES_AFTER = auto()  # the losses of the same batch after the update as well

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from ..core.errors import UnavailableError, did_you_mean
 from ..core.tuning import MAX_CANDIDATES
-from .base import Shown, Weighting
+from .base import Need, Shown, Weighting
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -25,6 +25,7 @@ CROSS_VALIDATED = "cross_validated"
 class Equal(Weighting):
     """Every task alike: lambda_t = 1/T, the gradient of the mean loss."""
 
+    needs: ClassVar[Need] = Need(0)
     recordable: ClassVar[bool] = True
 
     def start(self, tasks: tuple[str, ...], device: device) -> Tensor:
@@ -41,6 +42,7 @@ class Equal(Weighting):
 class Sum(Weighting):
     """The plain sum: lambda_t = 1, T times the gradient of the mean loss."""
 
+    needs: ClassVar[Need] = Need(0)
     recordable: ClassVar[bool] = True
 
     def start(self, tasks: tuple[str, ...], device: device) -> Tensor:
@@ -63,6 +65,7 @@ class Fixed(Weighting):
     split. Every seed chooses for itself, so that no row of its test split has a say. Folds divide rows at random.
     """
 
+    needs: ClassVar[Need] = Need(0)
     recordable: ClassVar[bool] = True
 
     weights: dict[str, _Weight] | list[_Weight] | Literal["cross_validated"] = Field(

@@ -19,7 +19,7 @@ from mtlbench.optim import OPTIMIZERS
 from mtlbench.penalties import TABLE as PENALTIES
 from mtlbench.weightings import TABLE as WEIGHTINGS
 from mtlbench.weightings.base import GRADIENTS
-from tests.toy_data import NAMES, make
+from tests.toy_data import NAMES, POSITIONED, make
 from tests.toy_forms import fitted
 
 CPU = torch.device("cpu")
@@ -81,6 +81,13 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize(("architecture", "form"), CASES)
 def test_the_loss_curve_is_eagers(engine: str, form: str, architecture: str) -> None:
     assert_as_eager(engine, form=form, architecture=architecture)
+
+
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize("engine", WITHOUT_EAGER)
+@pytest.mark.parametrize("form", POSITIONED)
+def test_labels_at_positions_train_as_eager_does(engine: str, form: str) -> None:
+    assert_as_eager(engine, form=form)
 
 
 @pytest.mark.usefixtures("traced")

@@ -163,6 +163,7 @@ EXAMPLES: dict[str, Callable[[Path], Spec]] = {
     "multidigits from files": mnist_folder,
     "school": schools,
     "snips": slots,
+    "quadratics": lambda root: {"name": "quadratics", "tasks": 4, "steps": 30},
     "synthetic": lambda root: {"name": "synthetic", "rows": 100},
     "synthetic classes": lambda root: {"name": "synthetic", "rows": 100, "kind": "classification"},
     "tables": two_tables,
@@ -172,6 +173,7 @@ EXAMPLES: dict[str, Callable[[Path], Spec]] = {
     "tagging": conll,
     "text": corpora,
     "text of tables": tables_of_texts,
+    "toy": lambda root: {"name": "toy", "scale": 0.1, "steps": 30},
     **IMAGES,
 }
 

@@ -83,3 +83,10 @@ def test_trials_that_have_the_machine_to_themselves(tmp_path: Path) -> None:
 def test_problems_without_an_outline_are_left_out(tmp_path: Path) -> None:
     found = expand(_suite(tmp_path), {"noisy": OUTLINES["noisy"]}, DIGESTS)
     assert {trial.problem_name for trial in found} == {"noisy"}
+
+
+def test_a_problem_with_few_seeds_runs_no_others(tmp_path: Path) -> None:
+    few = {**OUTLINES, "noisy": Outline(TASKS[:2], (64,), 10, seeds=4)}
+    found = expand(_suite(tmp_path), few, DIGESTS)
+    assert {trial.seed for trial in found if trial.problem_name == "noisy"} == {3}
+    assert {trial.seed for trial in found if trial.problem_name == "digits"} == {7, 3}

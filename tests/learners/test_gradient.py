@@ -19,7 +19,7 @@ from mtlbench.learners.base import Diverged, Job
 from mtlbench.learners.gradient import Gradient
 from mtlbench.optim import OPTIMIZERS, SCHEDULES
 from mtlbench.weightings import TABLE as WEIGHTINGS
-from tests.toy_data import FORMS, NAMES, TASKS, make
+from tests.toy_data import FORMS, NAMES, POSITIONED, TASKS, make, tasks_of
 
 
 def train(form: str = "shared", **changes: Any) -> list[Record]:
@@ -49,6 +49,18 @@ def test_it_learns(form: str) -> None:
         losses = values(found, "train", name, "loss")
         assert losses[20] < 0.9 * losses[1]
         assert list(values(found, "validation", name, "loss")) == list(range(21))
+
+
+@pytest.mark.parametrize("form", POSITIONED)
+def test_it_learns_labels_at_positions(form: str) -> None:
+    trunk = {"trunk": "cnn", "pooling": 1} if form == "pixels" else {"trunk": "gru"}
+    architecture = ARCHITECTURES.build({"name": "shared", "hidden": [16], **trunk})
+    found = train(form, architecture=architecture, train=Train(epochs=15, batch_size=8))
+    for task in tasks_of(form):
+        losses = values(found, "train", task.name, "loss")
+        assert losses[15] < 0.9 * losses[1]
+        test = {record.metric for record in found if (record.split, record.task) == ("test", task.name)}
+        assert test == {"loss", *task.metrics}
 
 
 def test_records_of_an_epoch() -> None:
