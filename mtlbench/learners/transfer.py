@@ -6,6 +6,7 @@ from pydantic import Field
 
 from ..core.errors import did_you_mean
 from ..core.record import Record
+from ..core.task import Outline
 from .base import Job, Learner
 
 
@@ -26,8 +27,9 @@ class Transfer(Learner):
     epochs: int | None = Field(None, ge=1, description="of pre-training, at most; those of train unless given")
     freeze: bool = Field(False, description="whether fine-tuning leaves the trunk as it is")
 
-    def check(self, tasks: tuple[str, ...]) -> list[str]:
+    def check(self, outline: Outline) -> list[str]:
         """Tasks that do not exist or are on both sides, and nothing to pre-train on."""
+        tasks = outline.names
         if len(tasks) < 2:
             return ["expected a problem of two or more tasks, to pre-train on some and fine-tune on others, got "
                     f"{', '.join(tasks)} alone: use learner gradient"]  # fmt: skip

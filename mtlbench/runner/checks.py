@@ -86,7 +86,7 @@ class Survey:
 
     def machine(self, variant: Variant, local: bool) -> None:
         """Look at what a variant needs of the machine."""
-        for engine in variant.engines:
+        for engine in (engine for engine in variant.engines if engine.used):
             for sentence in engine.config.check(variant.device):
                 self.add(engine.node.place, f"engine '{engine.name}': {sentence}")
             optimizer = variant.optimizer
@@ -165,11 +165,9 @@ def _misfits(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, str]]:
     """What of a variant does not fit the tasks that are trained together, at any stage; each fault once."""
     stages: tuple[tuple[str, ...], ...] = (outline.names,)
     if variant.learner.config:
-        faults = variant.learner.config.check(outline.names)
-        if faults:
-            yield from ((variant.learner, fault) for fault in faults)
-            return
-        stages = variant.learner.config.stages(outline.names)
+        faults = list(variant.learner.config.check(outline))
+        yield from ((variant.learner, fault) for fault in faults)
+        stages = stages if faults else variant.learner.config.stages(outline.names)
     found = {
         (entry.key, sentence): (entry, sentence)
         for stage in stages

@@ -14,6 +14,7 @@ import torch
 from mtlbench.architectures import TABLE as ARCHITECTURES
 from mtlbench.core.record import Record
 from mtlbench.core.settings import EarlyStopping, Train
+from mtlbench.core.suite import MACHINERY
 from mtlbench.core.task import Data, Split, Stream
 from mtlbench.engine import TABLE as ENGINES
 from mtlbench.learners import TABLE
@@ -46,7 +47,7 @@ def judged(name: str, **changes: Any) -> tuple[Learner, Job, tuple[str, ...]]:
     """A learner of the table, a job as a suite makes it of the toy problem's tasks, and the tasks that it is for."""
     learner = TABLE.build({"name": name})
     assert isinstance(learner, Learner)
-    assert not learner.check(NAMES)
+    assert not list(learner.check(make().outline))
     tasks = learner.stages(NAMES)[-1]
     return learner, job(tasks=tasks, **changes), tasks
 
@@ -70,6 +71,13 @@ def test_records_are_those_of_the_vocabulary(name: str, form: str) -> None:
     assert all(record.higher_is_better is not None for record in found if record.main)
     whole = {record.metric for record in found if (record.split, record.task) == ("", "")}
     assert {"train_seconds", "parameters"} <= whole
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_what_a_learner_does_not_use_may_be_missing(name: str) -> None:
+    learner, given, _ = judged(name)
+    unused = {"engine" if key == "engines" else key: None for key in MACHINERY - learner.uses}
+    assert untimed(learner.run(replace(given, **unused))) == untimed(learner.run(given))
 
 
 @pytest.mark.parametrize("form", ["masked", "stream"])

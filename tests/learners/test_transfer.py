@@ -14,6 +14,7 @@ import torch
 from mtlbench.architectures import TABLE as ARCHITECTURES
 from mtlbench.core.errors import MtlbenchError, SuiteError
 from mtlbench.core.settings import Train
+from mtlbench.core.task import Outline, TaskSpec
 from mtlbench.engine.model import Model
 from mtlbench.learners.finetuning import FineTuning
 from mtlbench.learners.training import Training
@@ -30,6 +31,10 @@ TARGET = NAMES[-1:]
 
 def short(**changes: Any) -> Any:
     return job(**{"tasks": TARGET, "train": Train(epochs=2, batch_size=16), **changes})
+
+
+def outline(names: tuple[str, ...]) -> Outline:
+    return Outline(tuple(TaskSpec(name, 1, "mse") for name in names), (3,), 10)
 
 
 def state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -93,7 +98,7 @@ def test_stages_are_in_the_order_of_the_problem() -> None:
     assert Transfer().stages(names) == (("a", "b", "c"), ("d",))
     assert Transfer(target=("c", "a")).stages(names) == (("b", "d"), ("a", "c"))
     assert Transfer(target=("a",), pretrain=("d",)).stages(names) == (("d",), ("a",))
-    assert not Transfer(target=("c", "a")).check(names)
+    assert not Transfer(target=("c", "a")).check(outline(names))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +111,7 @@ def test_stages_are_in_the_order_of_the_problem() -> None:
     ],
 )
 def test_impossible_tasks_are_refused(keys: dict[str, Any], names: tuple[str, ...], message: str) -> None:
-    (fault,) = Transfer(**keys).check(names)
+    (fault,) = Transfer(**keys).check(outline(names))
     assert message in fault
 
 
