@@ -23,6 +23,7 @@ _CAPTION = (
 )
 _ENGINES = " × eager: samples/s over eager's of the same method, paired by seed."
 _TESTED = " * and p: exact sign-flip test over seeds, Holm-corrected over methods, p ≤ 0.05."
+_SOME = " A method with tasks in parentheses is for these alone: its Δm and its costs are of them, and it has no rank."
 _SHARED = " Times marked “shared” come from trials that had no machine to themselves: do not compare them."
 
 
@@ -36,6 +37,7 @@ def section(evidence: Evidence) -> Part | None:
     shared = any(timing.shared for timing in evidence.timings)
     several = len(evidence.data.engines) > 1
     caption = _CAPTION + (_ENGINES if several else "") + (_TESTED if tested else "") + (_SHARED if shared else "")
+    caption += _SOME if any(delta.tasks for delta in evidence.deltas) else ""
     table = Table("methods", "Methods", caption, _raw(evidence), panels)
     return Part("methods", "Methods", _flags(evidence), (table,))
 

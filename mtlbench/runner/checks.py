@@ -84,6 +84,13 @@ class Survey:
                     message = f"{entry.key} '{entry.name}' on problem '{problem.name}': {sentence}"
                     self.add(sentence_place(entry.node, sentence), message)
 
+    def together(self, variant: Variant) -> None:
+        """See to it that a variant trains all tasks of a problem together."""
+        learner = variant.learner
+        if learner.config and any(len(learner.config.stages(found.names)) > 1 for found in self.outlines.values()):
+            message = f"affinity: expected a method that trains all tasks together, got learner {learner.name}"
+            self.add(learner.node.place, f"{message}: name another method")
+
     def machine(self, variant: Variant, local: bool) -> None:
         """Look at what a variant needs of the machine."""
         for engine in (engine for engine in variant.engines if engine.used):
@@ -116,6 +123,7 @@ def survey(suite: Suite, local: bool) -> Survey:
         found.code |= {str(entry.spec["name"]): _sha256(_source(entry)) for entry in _own(variant)}
     if suite.affinity and all(map(found.kinds, suite.affinity)):
         found.pairs(suite.affinity[0], size=2)
+        found.together(suite.affinity[0])
     if suite.kernels:
         for place, message in kernel_faults(suite.kernels, bool(_gpus()) if local else True):
             found.add(place, message)

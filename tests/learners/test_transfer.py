@@ -15,11 +15,13 @@ from mtlbench.architectures import TABLE as ARCHITECTURES
 from mtlbench.core.errors import MtlbenchError, SuiteError
 from mtlbench.core.settings import Train
 from mtlbench.core.task import Outline, TaskSpec
+from mtlbench.engine import TABLE as ENGINES
 from mtlbench.engine.model import Model
 from mtlbench.learners.finetuning import FineTuning
 from mtlbench.learners.training import Training
 from mtlbench.learners.transfer import Transfer
 from mtlbench.runner.plan import make_plan
+from mtlbench.weightings import TABLE as WEIGHTINGS
 from tests.contracts.test_learners import job, untimed
 from tests.system.conftest import SUITE, Cli, cli
 from tests.toy_data import NAMES
@@ -46,11 +48,16 @@ def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return all(torch.equal(value, other[name]) for name, value in one.items())
 
 
-@pytest.mark.parametrize("engine", ["eager", "foreach"])
+@pytest.mark.parametrize("level", ["parameters", "representation"])
+def test_a_frozen_trunk_needs_no_gradients_of_its_own(level: str) -> None:
+    weighting = WEIGHTINGS.build({"name": "upgrad", "level": level})
+    found = Transfer(target=NAMES[1:], freeze=True).run(short(tasks=NAMES[1:], weighting=weighting))
+    assert {record.task for record in found if record.split == "test"} == set(NAMES[1:])
+
+
+@pytest.mark.parametrize("engine", ["eager", "foreach", "fused"])
 @pytest.mark.parametrize("freeze", [True, False])
 def test_the_trunk_is_carried_over_and_heads_are_those_of_training_from_scratch(freeze: bool, engine: str) -> None:
-    from mtlbench.engine import TABLE as ENGINES
-
     given = short(engine=ENGINES.build({"name": engine}))
     before = Training(replace(given, tasks=NAMES[:2]))
     before.fit()
@@ -128,6 +135,9 @@ def test_faults_are_told_by_the_plan(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     path.write_text(SUITE.replace("equal: {weighting: equal}", "moved: {learner: {name: transfer, target: [digits]}}"))
     with pytest.raises(SuiteError, match="learner 'transfer' on problem 'digits': target: unknown task 'digits'"):
+        make_plan(path)
+    path.write_text(SUITE.replace("{weighting: equal}", "{learner: transfer}") + "affinity: equal\n")
+    with pytest.raises(SuiteError, match="expected a method that trains all tasks together, got learner transfer"):
         make_plan(path)
     path.write_text(SUITE.replace("{weighting: equal}", "{learner: transfer}"))
     found = {trial.method: trial.tasks for trial in make_plan(path).trials if not trial.baseline}
