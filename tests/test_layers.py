@@ -38,6 +38,10 @@ FENCED = {
 HEAVY = {"torch", "ray", "pandas", "sklearn", "scipy", "matplotlib", "pyarrow"}
 LIGHT_ROOMS = (
     "learners/gradient.py",
+    "learners/kernel_svm.py",
+    "learners/relation",
+    "learners/ridge.py",
+    "learners/rows.py",
     "core",
     "problems",
     "architectures",

@@ -51,7 +51,7 @@ def note_repetitions(methods: Iterable[Variant], baseline: Variant, checker: Che
 
 def _signatures(variant: Variant) -> Iterator[tuple[str, ...]]:
     """What tells trials apart but for task and seed, once for each problem and engine; nothing for faulty variants."""
-    if any(entry.config is None for entry in variant.entries):
+    if any(entry.config is None for entry in variant.entries if entry.used):
         return
     machine = (variant.device, str(variant.resources.config.cpus), json.dumps(variant.tune, sort_keys=True))
     common = (*machine, *(entry.identity for entry in (*variant.parts, variant.train)))

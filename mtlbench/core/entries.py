@@ -24,7 +24,8 @@ Tables = Mapping[str, Registry]  # by the key of the suite file: problem, archit
 class Entry:
     """One checked entry. ``spec`` is complete: its name and every parameter, defaults filled in.
 
-    ``config`` is None where the entry is faulty; a suite that is read without issues has no such entry.
+    ``config`` is None where the entry is faulty (a suite that is read without issues has no such entry), and where the
+    learner does not use it.
     """
 
     key: str
@@ -32,6 +33,7 @@ class Entry:
     config: Any
     node: Node
     label: str = ""  # what tables call it, where its name alone would not do
+    used: bool = True  # by the learner beside it
 
     @property
     def name(self) -> str:

@@ -84,7 +84,7 @@ def _tried(suite: Suite, variant: Variant, *where: Any) -> Iterator[Trial]:
 
 def _options(trial: Trial, variant: Variant) -> Iterator[Trial]:
     """The trial with each weighting that its own one offers; ``fold`` says by how many folds to choose."""
-    folds, specs = variant.weighting.config.candidates(trial.tasks)
+    folds, specs = variant.weighting.config.candidates(trial.tasks) if variant.weighting.used else (0, ())
     if not specs:
         yield trial
     for spec in specs:
@@ -133,7 +133,7 @@ def _trial(
 
 def _own(variant: Variant) -> Iterator[str]:
     """Names of the entries whose code decides what a variant computes, the problem's apart."""
-    yield from (str(part.spec["name"]) for part in variant.parts)
+    yield from (str(part.spec["name"]) for part in variant.parts if part.used)
 
 
 def expand_kernels(suite: Suite, kernels: Kernels, extension: str, code: Mapping[str, str]) -> Iterator[Trial]:

@@ -31,6 +31,8 @@ class Metric:
     of_rows             whether ``compute(target, predicted, classes)`` sees class indices int64 [N, *positions] of
                         whole rows instead, target -1 where the label is unknown, and the names of the classes
     unit                '%' for fractions shown in percent, '' for the task's own unit, '1' for pure numbers; '°'
+    power               p where the scores s_i of parts of n_i rows give that of all rows, (Σ n_i s_i^p / Σ n_i)^(1/p):
+                        1 for means, 2 for root mean squares; 0 where they do not
     """
 
     name: str
@@ -39,9 +41,10 @@ class Metric:
     compute: Callable[..., float]
     counted: Callable[[Array], float] | None = None
     of_rows: bool = False
+    power: int = 0
 
 
-def of_counts(name: str, counted: Callable[[Array], float]) -> Metric:
+def of_counts(name: str, counted: Callable[[Array], float], power: int = 0) -> Metric:
     """A metric in percent, the higher the better, that a confusion matrix decides."""
 
     def compute(target: Array, score: Array) -> float:
@@ -52,7 +55,7 @@ def of_counts(name: str, counted: Callable[[Array], float]) -> Metric:
         pairs = target.astype("int64") * classes + predicted
         return counted(np.bincount(pairs, minlength=classes**2).reshape(classes, classes))
 
-    return Metric(name, True, "%", compute, counted)
+    return Metric(name, True, "%", compute, counted, power=power)
 
 
 def _accuracy(confusion: Array) -> float:
@@ -114,15 +117,15 @@ def _cosine_similarity(target: Array, score: Array) -> float:
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        of_counts("accuracy", _accuracy),
+        of_counts("accuracy", _accuracy, power=1),
         of_counts("balanced_accuracy", _balanced_accuracy),
         of_counts("macro_f1", _macro_f1),
         of_counts("mean_iou", _mean_iou),
         Metric("auc", True, "%", _auc),
-        Metric("rmse", False, "", _rmse),
-        Metric("mae", False, "", _mae),
+        Metric("rmse", False, "", _rmse, power=2),
+        Metric("mae", False, "", _mae, power=1),
         Metric("r2", True, "1", _r2),
-        Metric("cosine_similarity", True, "1", _cosine_similarity),
+        Metric("cosine_similarity", True, "1", _cosine_similarity, power=1),
         Metric("relative_error", False, "1", relative_error),
         Metric("box_iou", True, "%", box_iou),
         Metric("angle_mean", False, "°", angle_mean),

@@ -12,6 +12,11 @@ Vocabulary of records (``split, task, metric, step``; ``task`` is "" for facts o
 - train, "", "epoch_seconds"       training time of that epoch, synchronised, evaluation excluded
 - train, "", "samples_per_second"  once: median over the epochs after warm-up (rows seen by the model per second)
 - train, "", "step_seconds"        once: median over the epochs after warm-up
+- train, "" | t, "chosen_<parameter>"      once: what cross-validation on training rows chose (t: for some tasks alone,
+                                           of which t is the first)
+- train, "" | t, "cross_validation_error"  once: its error on held-out training rows, mean squared or share of errors
+- train, t, "correlation", j       once: the learned correlation of task t with the j-th task, j after t (from 0)
+- "", t, "test_rows"               labels that task t's test metrics stand on
 - "", "", "train_seconds" | "total_seconds" | "peak_memory" (bytes) | "parameters" | "epochs" | "steps"
 
 Records of a kernel trial have the state of the caches for a split and the contender for a task:

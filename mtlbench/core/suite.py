@@ -43,6 +43,7 @@ CHOICES = (
     "problem", "learner", "architecture", "weighting", "engines", "optimizer", "schedule", "penalty", "train",
     "tune", "resources",
 )  # fmt: skip
+MACHINERY = frozenset(CHOICES) - {"problem", "learner", "tune", "resources"}  # what a learner may use or not
 REQUIRED = ("problem", "architecture", "optimizer")
 DEFAULTS: dict[str, Any] = {
     "learner": {"name": "gradient"},
@@ -99,7 +100,10 @@ class Header(Config):
 
 @dataclass(frozen=True)
 class Variant:
-    """A method, or the single-task baseline, with everything that it does not change taken from the suite."""
+    """A method, or the single-task baseline, with everything that it does not change taken from the suite.
+
+    What its learner does not use is an entry that is not ``used``; there is one such engine, so that it runs once.
+    """
 
     label: str
     place: Place
@@ -138,12 +142,14 @@ class Variant:
         return "cuda" if self.resources.spec.get("gpus") else "cpu"
 
     def resolved(self) -> dict[str, Any]:
-        """Every choice as it would be written in full."""
+        """Every choice that its learner uses, as it would be written in full."""
         return {
             "problem": [{**entry.spec, **({"label": entry.label} if entry.label else {})} for entry in self.problems],
-            "engines": [entry.name for entry in self.engines],
+            **(
+                {"engines": [entry.name for entry in self.engines]} if all(entry.used for entry in self.engines) else {}
+            ),
             "tune": dict(self.tune),
-            **{entry.key: dict(entry.spec) for entry in (*self.parts, self.train, self.resources)},
+            **{entry.key: dict(entry.spec) for entry in (*self.parts, self.train, self.resources) if entry.used},
         }
 
 
@@ -215,7 +221,11 @@ class Suite:
     def _training(self) -> dict[str, Any]:
         methods = {method.label: method.resolved() for method in self.methods}
         first = next(iter(methods.values()))
-        common = {key: first[key] for key in CHOICES if all(choices[key] == first[key] for choices in methods.values())}
+        common = {
+            key: first[key]
+            for key in CHOICES
+            if key in first and all(choices.get(key) == first[key] for choices in methods.values())
+        }
         baseline = self.baseline.resolved()
         return {
             **common,
@@ -230,4 +240,6 @@ class Suite:
 
 
 def _beyond(choices: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: choices[key] for key in CHOICES if key not in common or choices[key] != common[key]}
+    return {
+        key: choices[key] for key in CHOICES if key in choices and (key not in common or choices[key] != common[key])
+    }

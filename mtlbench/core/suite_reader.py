@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +16,10 @@ from .explain import explain, shown
 from .kernel_reader import read_kernels
 from .registry import UnknownName
 from .settings import Resources, Train
-from .suite import BASELINE, CHOICES, DEFAULTS, KEYS, MAX_TRIALS, PROBE, REQUIRED, SLUG, Header, Suite, Variant
+from .suite import BASELINE, CHOICES, DEFAULTS, KEYS, MACHINERY, MAX_TRIALS, PROBE, SLUG, Header, Suite, Variant
 from .tree import Node, Place, merge, tree
 from .tuning import alternatives
+from .uses import refuse_unused, refuse_useless, require, require_of_baseline, used_of, uses
 from .yaml_reader import read_yaml
 
 _BASELINE_KEYS = ("label", *(key for key in CHOICES if key != "problem"))
@@ -116,14 +117,11 @@ class _Draft:
         header = self._header()
         self._variant("", self.root.place, self.defaults, partial=True)
         kernels = read_kernels(self.root["kernels"], self.checker) if "kernels" in self.root else None
-        overrides = self._overrides() if self._trains() else {}
-        if self._trains():
-            self._require(overrides)
-        methods = tuple(
-            self._variant(label, override.key, _over(self.defaults, override)) for label, override in overrides.items()
-        )
+        by_label = self._methods() if self._trains() else {}
+        methods = tuple(by_label.values())
         problems = distinct_problems(methods, self.checker)
-        baseline = replace(self._baseline(), problems=problems)
+        baseline = replace(self._baseline(by_label), problems=problems)
+        refuse_useless(self.root, (baseline, *methods), self.checker)
         note_repetitions(methods, baseline, self.checker)
         trials = len(header.seeds) * sum(
             len(method.problems) * len(method.engines) * len(method.alternatives) for method in methods
@@ -159,6 +157,8 @@ class _Draft:
             self.checker.add(node.place, f"affinity: expected a method's label, got {shown(label)}: {near}")
         elif method.candidates:
             self.checker.add(node.place, f"affinity: expected a method without tune, got '{label}'")
+        elif "optimizer" not in uses(method.learner):
+            self.checker.add(node.place, f"affinity: expected a method that trains by gradients, got '{label}'")
         else:
             return method, replace(method, learner=self.checker.entry("learner", tree(PROBE, node.place)))
         return None
@@ -189,6 +189,18 @@ class _Draft:
             if self.checker.mapping(override, f"method '{label}'")
         }
 
+    def _methods(self) -> dict[str, Variant]:
+        """Each method by its label."""
+        overrides = self._overrides()
+        methods = {
+            label: self._variant(label, override.key, _over(self.defaults, override))
+            for label, override in overrides.items()
+        }
+        require(self.defaults, overrides, methods, self.checker)
+        for label, method in methods.items():
+            refuse_unused(f"method '{label}'", overrides[label], method, self.checker)
+        return methods
+
     def _known(self, node: Node, keys: Sequence[str], owner: str) -> Node:
         fixed = [key for key, _ in node.items() if key in KEYS and key not in keys]
         for key in fixed:
@@ -196,23 +208,10 @@ class _Draft:
         self.checker.keys(node.without(*fixed), keys, owner)
         return replace(node, value={key: child for key, child in node.items() if key in keys})
 
-    def _require(self, overrides: dict[str, Node]) -> None:
-        """Note what neither the suite nor a method gives."""
-        for key in REQUIRED:
-            lacking = [label for label, override in overrides.items() if key not in override]
-            if key in self.defaults:
-                continue
-            if len(lacking) == len(overrides):  # also where there are no methods
-                self.checker.add(self.root.place, f"missing key '{key}' of the suite; expected {KEYS[key]}")
-                continue
-            for label in lacking:
-                message = f"method '{label}': missing key '{key}', given neither here nor for the whole suite"
-                self.checker.add(overrides[label].key, message)
-
     def _variant(self, label: str, place: Place, node: Node, partial: bool = False) -> Variant:
         """A method with its candidates, where it has any."""
         variant = self._single_variant(label, place, node, partial)
-        tune = node["tune"]
+        tune = used_of(node["tune"], variant.learner)
         candidates = tuple(
             replace(self._single_variant(label, place, merge(node, _longhand(override)), partial), choice=choice)
             for choice, override in alternatives(tune, self.checker)
@@ -220,7 +219,12 @@ class _Draft:
         return replace(variant, tune=tune.plain() if tune.is_mapping else {}, candidates=candidates)
 
     def _single_variant(self, label: str, place: Place, node: Node, partial: bool) -> Variant:
+        learner = self.checker.entry("learner", node["learner"], partial)
+        unused = {key: Entry(key, {}, None, node, used=False) for key in MACHINERY.difference(uses(learner))}
+
         def entry(key: str) -> Entry:
+            if key in unused:
+                return unused[key]
             return self.checker.entry(key, node[key], partial) if key in node else Entry(key, {}, None, node)
 
         problems: tuple[Entry, ...] = ()
@@ -233,14 +237,14 @@ class _Draft:
             label=label,
             place=place,
             problems=problems,
-            learner=entry("learner"),
+            learner=learner,
             architecture=entry("architecture"),
             weighting=entry("weighting"),
-            engines=self._engines(node["engines"]),
+            engines=(unused["engines"],) if "engines" in unused else self._engines(node["engines"]),
             optimizer=entry("optimizer"),
             schedule=entry("schedule"),
             penalty=entry("penalty"),
-            train=self.checker.section("train", node["train"], Train, partial),
+            train=unused.get("train") or self.checker.section("train", node["train"], Train, partial),
             resources=self.checker.section("resources", node["resources"], Resources, partial),
         )
 
@@ -258,7 +262,7 @@ class _Draft:
             engines[entry.name] = entry
         return tuple(engines.values())
 
-    def _baseline(self) -> Variant:
+    def _baseline(self, methods: Mapping[str, Variant]) -> Variant:
         """The single-task baseline: the suite's defaults on the first engine, one network a task."""
         override = Node({}, self.root.place, self.root.place)
         if "single_task" in self.root and self.checker.mapping(self.root["single_task"], "single_task"):
@@ -274,16 +278,9 @@ class _Draft:
         variant = self._variant(label, override.key, _over(node, override.without("label")).without("problem"))
         if len(variant.engines) > 1:
             self.checker.add(override["engines"].place, "single_task.engines: expected one engine, got several")
-        self._require_of_baseline(override)
+        require_of_baseline(self.defaults, override, variant, methods, self.checker)
+        refuse_unused("single_task", override, variant, self.checker)
         return variant
-
-    def _require_of_baseline(self, override: Node) -> None:
-        methods = self.root["methods"] if "methods" in self.root else Node({})
-        for key in ("architecture", "optimizer"):
-            given = key in self.defaults or key in override
-            if not given and methods.is_mapping and any(key in method for _, method in methods.items()):
-                message = f"the single-task baseline has no {key}: give one for the whole suite, or under single_task"
-                self.checker.add(override.key, message)
 
     def _single(self, architecture: Node) -> Node:
         """Architecture ``single`` with the parameters of the suite's architecture that it has too."""

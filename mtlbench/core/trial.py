@@ -19,7 +19,8 @@ class Trial:
     """Coordinates of one run. Two trials with equal coordinates are the same trial, whatever they are called.
 
     A trial of kind "train" trains tasks of a problem. One of kind "kernel" times the contenders of a kernel beside each
-    other in one process, and ``seed`` is the number of the process; what only training has is empty there.
+    other in one process, and ``seed`` is the number of the process; what only training has is empty there. What the
+    learner of a training does not use (``core.uses``) is empty, too.
 
     Labels (the last fields) name the trial in tables or say how it is scheduled; they do not enter the id, so a
     renamed method keeps its results.
@@ -100,4 +101,5 @@ class Trial:
         task = f"[{self.tasks[0]}]" if self.baseline else ""
         tried = f"[{self.choice}]" if self.role else ""
         fold = f"[{self.part}]" if self.part else ""
-        return f"{self.problem_name}/{self.method}{task}{tried}{fold}/{self.engine}/seed{self.seed}"
+        engine = f"/{self.engine}" if self.engine else ""
+        return f"{self.problem_name}/{self.method}{task}{tried}{fold}{engine}/seed{self.seed}"

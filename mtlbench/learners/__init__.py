@@ -7,5 +7,13 @@ TABLE = Registry(
     {
         "gradient": "mtlbench.learners.gradient:Gradient",
         "affinity": "mtlbench.learners.affinity:Affinity",
+        "ridge": "mtlbench.learners.ridge:Ridge",
+        "kernel_svm": "mtlbench.learners.kernel_svm:KernelSvm",
+        "shared_specific": "mtlbench.learners.relation.shared_specific:SharedSpecific",
+        "graph": "mtlbench.learners.relation.graph:Graph",
+        "l21": "mtlbench.learners.relation.l21:L21",
+        "trace": "mtlbench.learners.relation.trace:Trace",
+        "clustered": "mtlbench.learners.relation.clustered:Clustered",
+        "mtrl": "mtlbench.learners.relation.mtrl:Mtrl",
     },
 )

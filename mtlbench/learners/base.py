@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ..architectures.base import Architecture
 from ..core.config import Config
 from ..core.errors import MtlbenchError
 from ..core.record import Record
 from ..core.settings import Train
-from ..core.task import Data
+from ..core.suite import MACHINERY
+from ..core.task import Data, Outline
 from ..engine.table import Engine
 from ..optim import Optimizer, Schedule
 from ..penalties.base import Free, Penalty
@@ -32,7 +34,10 @@ class TimedOut(MtlbenchError):
 
 @dataclass(frozen=True)
 class Job:
-    """One trial, its names made into objects. ``deadline`` is on the clock of time.monotonic, in seconds."""
+    """One trial, its names made into objects. ``deadline`` is on the clock of time.monotonic, in seconds.
+
+    What the learner does not use (``Learner.uses``) is None, or its default.
+    """
 
     data: Data
     tasks: tuple[str, ...]
@@ -54,7 +59,17 @@ class Job:
 
 
 class Learner(Config):
-    """Trains on a job's training split and reports; the test split is read once, at the end."""
+    """Trains on a job's training split and reports; the test split is read once, at the end.
+
+    ``uses`` names the keys of a suite that it uses beside problem, learner and resources. The others are neither
+    required with it nor part of its trials, and writing them for it is an error.
+    """
+
+    uses: ClassVar[frozenset[str]] = MACHINERY
+
+    def check(self, outline: Outline) -> Iterable[str]:
+        """Why the learner does not suit a problem, in sentences; empty where it does."""
+        return ()
 
     @abstractmethod
     def run(self, job: Job) -> list[Record]:

@@ -7,14 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..core.metrics import METRICS
 from ..core.record import Record
 from ..core.task import Outline, Split, Stream, TaskSpec
 from ..engine.batches import Batch, stream_batch
 from ..engine.losses import reference
-from ..engine.model import Model
 
 if TYPE_CHECKING:
     from ..core.metrics import Metric
@@ -34,7 +33,7 @@ class Evaluator:
             self.batches = [stream_batch(part, outline.names, device) for part in _pieces(self.split, batch_size)]
 
     @torch.inference_mode()
-    def records(self, model: Model, name: str, step: int, main_only: bool = False) -> list[Record]:
+    def records(self, model: nn.Module, name: str, step: int, main_only: bool = False) -> list[Record]:
         """Loss and metrics, or loss and main metric, of every task that has a label in the split."""
         if not self.split.size:
             return []

@@ -148,7 +148,9 @@ class Data:
         """How a method is trained otherwise than the single-task baseline, as the suite tells: optimizer, schedule …"""
         ours = {**self.suite, **self.suite.get("methods", {}).get(method, {})}
         single = {**self.suite, **self.suite.get("single_task", {})}
-        return tuple(key for key in _TRAINING if ours.get(key) != single.get(key))
+        unlike = tuple(key for key in _TRAINING if ours.get(key) != single.get(key))
+        # Where neither has an optimizer, the learner is the method, not a way of training it.
+        return unlike if "optimizer" in ours or "optimizer" in single else ()
 
     def methods(self, problem: str) -> tuple[str, ...]:
         """The baseline first, then in the order of the plan."""

@@ -36,11 +36,12 @@ _COLUMNS = [
 _KEYS = ["problem", "task", "metric", "method", "engine"]
 Found = tuple[Any, pd.Series]  # a row of the raw table, and its values by seed
 Cells = dict[tuple[str, ...], Found]  # by problem, task, metric, method
+_READ = 40  # most tasks of a panel that is not folded away
 _WIDE = 8  # most columns of numbers in a panel that is not turned round
 
 
 def section(evidence: Evidence) -> Part | None:
-    """Main metrics in one panel a problem; the other metrics folded below, one panel a task."""
+    """Main metrics in one panel a problem; folded below, problems of many tasks, and the other metrics of each task."""
     series = _series(evidence.data)
     raw = _raw(evidence.data, series)
     if raw.empty:
@@ -50,7 +51,8 @@ def section(evidence: Evidence) -> Part | None:
         (r.problem, r.task, r.metric, r.method): (r, series[r.problem, r.task, r.metric, r.method, r.engine])
         for r in rows(shown)
     }
-    panels = tuple(_main(evidence, problem, cells) for problem in evidence.data.problems)
+    panels = {problem: _main(evidence, problem, cells) for problem in evidence.data.problems}
+    large = [problem for problem in panels if len(evidence.data.tasks(problem)) > _READ]
     others = [
         panel
         for problem in evidence.data.problems
@@ -64,9 +66,10 @@ def section(evidence: Evidence) -> Part | None:
         "interval. Arrows point to better; bold is best; ≈ marks what differs from the best, paired by seed, by an "
         "interval that holds zero. Engines differ in speed alone, so one is shown; all are in the CSV file."
     )
-    return Part(
-        "tasks", "Tasks", tables=(Table("tasks", "Tasks", caption, raw, panels, tuple(others), "Other metrics"),)
-    )
+    shown_at_once = tuple(panel for problem, panel in panels.items() if problem not in large)
+    folded = (*(panels[problem] for problem in large), *others)
+    more = f"Problems of more than {_READ} tasks, and other metrics" if large else "Other metrics"
+    return Part("tasks", "Tasks", tables=(Table("tasks", "Tasks", caption, raw, shown_at_once, folded, more),))
 
 
 def _facts(data: Data) -> pd.DataFrame:
@@ -84,7 +87,7 @@ def _raw(data: Data, series: Mapping[tuple[str, ...], pd.Series]) -> pd.DataFram
     for head in rows(heads):
         values = series[tuple(getattr(head, key) for key in _KEYS)]
         single = _single(data, head, series)
-        found.append({**_head(head), **_summary(values, single, head.method == data.baseline(head.problem))})
+        found.append({**_head(head), **summary(values, single, head.method == data.baseline(head.problem))})
     return pd.DataFrame(found, columns=_COLUMNS)
 
 
@@ -101,7 +104,8 @@ def _single(data: Data, head: Any, series: Mapping[tuple[str, ...], pd.Series]) 
     return next((series[key] for key in keys if key in series and len(series[key])), None)
 
 
-def _summary(values: pd.Series, single: pd.Series | None, baseline: bool) -> dict[str, object]:
+def summary(values: pd.Series, single: pd.Series | None, baseline: bool) -> dict[str, object]:
+    """Mean over seeds and paired difference to single-task values, with their intervals."""
     interval = mean_interval(values.to_numpy())
     paired = (values - single).dropna() if single is not None and not baseline else values.iloc[:0]
     gap = mean_interval(paired.to_numpy())
@@ -122,7 +126,7 @@ def _interval(low: float, high: float) -> Interval | None:
     return Interval(low, high) if math.isfinite(low) else None
 
 
-def _cells(found: list[Found | None]) -> list[Cell]:
+def cells_of(found: list[Found | None]) -> list[Cell]:
     """One metric of several methods, with decimals in common."""
     known = [each[0] for each in found if each is not None]
     halves = ((row.high - row.low) / 2 for row in known)
@@ -142,7 +146,7 @@ def _cell(row: Any, values: pd.Series, decimals: int) -> Cell:
 
 def _main(evidence: Evidence, problem: str, cells: Cells) -> Panel:
     methods, tasks = evidence.order(problem), evidence.data.tasks(problem)
-    columns = [_cells([cells.get((problem, t.name, t.metric, method)) for method in methods]) for t in tasks]
+    columns = [cells_of([cells.get((problem, t.name, t.metric, method)) for method in methods]) for t in tasks]
     if len(tasks) <= _WIDE or len(methods) > len(tasks):
         heads = (Column("method", number=False), *(Column(task.title, task.higher) for task in tasks))
         grid = [[Cell(method), *(column[i] for column in columns)] for i, method in enumerate(methods)]
@@ -166,6 +170,6 @@ def _others(evidence: Evidence, problem: str, task: Task, shown: pd.DataFrame, c
     columns = []
     for row in rows(metrics):
         heads.append(Column(titled(row.metric, row.unit), row.higher_is_better))
-        columns.append(_cells([cells.get((problem, task.name, row.metric, method)) for method in methods]))
+        columns.append(cells_of([cells.get((problem, task.name, row.metric, method)) for method in methods]))
     grid = [[Cell(method), *(column[i] for column in columns)] for i, method in enumerate(methods)]
     return panel_of(f"{problem}: {task.name}", heads, grid)

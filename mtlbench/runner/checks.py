@@ -87,7 +87,7 @@ class Survey:
 
     def machine(self, variant: Variant, local: bool) -> None:
         """Look at what a variant needs of the machine."""
-        for engine in variant.engines:
+        for engine in (engine for engine in variant.engines if engine.used):
             for sentence in engine.config.check(variant.device):
                 self.add(engine.node.place, f"engine '{engine.name}': {sentence}")
             optimizer = variant.optimizer
@@ -169,6 +169,8 @@ def _misfits(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, Iterab
             yield variant.architecture, ["the tasks are formulas of a point, not of data: use architecture point"]
     if variant.weighting.config:
         yield variant.weighting, variant.weighting.config.check(outline.names)
+    if variant.learner.config:
+        yield variant.learner, variant.learner.config.check(outline)
     if variant.optimizer.config and variant.weighting.config:
         weighting = variant.weighting.config
         moves = weighting.learned or bool(weighting.needs & GRADIENTS)

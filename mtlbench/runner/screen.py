@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .plan import Plan
     from .session import Run
 
-_TABLES_ON_SCREEN = ("methods", "tasks", "throughput", "kernels")
+_TABLES_ON_SCREEN = ("methods", "pooled", "tasks", "throughput", "kernels")
 _SPARE_COLUMNS = ("parameters", "peak memory", "training", "seeds", "mean rank", "timed trials", "accuracy", "p (")
 
 

@@ -15,9 +15,10 @@ import torch
 from ..architectures import TABLE as ARCHITECTURES
 from ..core.errors import MtlbenchError, UnavailableError
 from ..core.record import Record, Result
-from ..core.registry import look_beside
+from ..core.registry import Registry, look_beside
 from ..core.settings import Train
-from ..core.trial import Trial
+from ..core.task import Data, Split
+from ..core.trial import Spec, Trial
 from ..engine import TABLE as ENGINES
 from ..kernels import TABLE as KERNELS
 from ..kernels.bench import Bench
@@ -87,12 +88,12 @@ def _train(trial: Trial, root: Path, deadline: float) -> Facts:
     job = Job(
         data=data,
         tasks=trial.tasks,
-        architecture=ARCHITECTURES.build(trial.architecture),
-        weighting=WEIGHTINGS.build(trial.weighting),
-        engine=ENGINES.build({"name": trial.engine}),
-        optimizer=OPTIMIZERS.build(trial.optimizer),
-        schedule=SCHEDULES.build(trial.schedule),
-        penalty=PENALTIES.build(trial.penalty),
+        architecture=_built(ARCHITECTURES, trial.architecture),
+        weighting=_built(WEIGHTINGS, trial.weighting),
+        engine=_built(ENGINES, {"name": trial.engine} if trial.engine else {}),
+        optimizer=_built(OPTIMIZERS, trial.optimizer),
+        schedule=_built(SCHEDULES, trial.schedule),
+        penalty=_built(PENALTIES, trial.penalty),
         train=Train.from_plain(trial.train),
         seed=trial.seed,
         device=device,
@@ -100,7 +101,20 @@ def _train(trial: Trial, root: Path, deadline: float) -> Facts:
     )
     records = LEARNERS.build(trial.learner).run(job)
     peak = Record("peak_memory", memory.read(), unit="B", higher_is_better=False)
-    return (*records, peak), data.outline.notes
+    return (*records, *_test_rows(data, trial.tasks), peak), data.outline.notes
+
+
+def _built(table: Registry, spec: Spec) -> Any:
+    """The entry that a trial names; None where its learner uses none."""
+    return table.build(spec) if spec else None
+
+
+def _test_rows(data: Data, tasks: tuple[str, ...]) -> Iterator[Record]:
+    """On how many labels each task's test metrics stand; a stream is not counted."""
+    if isinstance(data.test, Split):
+        for task in tasks:
+            labels = data.test.masks[task].sum() if task in data.test.masks else len(data.test.targets[task])
+            yield Record("test_rows", float(labels), task=task)
 
 
 def _time(trial: Trial, root: Path, deadline: float) -> Facts:

@@ -182,7 +182,7 @@ class Smoothed(Leveled):
     NeurIPS 2022, Algorithm 1, with a constant alpha.
     """
 
-    of: dict[str, Any] = Field(description="the weighting that is smoothed, with its parameters: {name: …}")
+    of: dict[str, Any] = Field({"name": "mgda"}, description="the weighting that is smoothed, with its parameters")
     alpha: float = Field(0.9, ge=0, lt=1, description="share of the last weights")
 
     @model_validator(mode="after")

@@ -46,7 +46,7 @@ def drawn(parameters: list[nn.Parameter]) -> list[nn.Parameter]:
     return [p for p in parameters if p.unique().numel() > max(1, p.numel() / 2)]
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", [name for name in TABLE if not getattr(TABLE.load(name), "analytic", False)])
 def test_each_architecture_can_do_something(name: str) -> None:
     assert name in {architecture for architecture, _ in CASES}
 

@@ -14,6 +14,7 @@ import torch
 from mtlbench.architectures import TABLE as ARCHITECTURES
 from mtlbench.core.record import Record
 from mtlbench.core.settings import EarlyStopping, Train
+from mtlbench.core.suite import MACHINERY
 from mtlbench.core.task import Data, Split, Stream
 from mtlbench.engine import TABLE as ENGINES
 from mtlbench.learners import TABLE
@@ -59,6 +60,13 @@ def test_records_are_those_of_the_vocabulary(name: str, form: str) -> None:
     assert all(record.higher_is_better is not None for record in found if record.main)
     whole = {record.metric for record in found if (record.split, record.task) == ("", "")}
     assert {"train_seconds", "parameters"} <= whole
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_what_a_learner_does_not_use_may_be_missing(name: str) -> None:
+    learner = TABLE.build({"name": name})
+    unused = {"engine" if key == "engines" else key: None for key in MACHINERY - learner.uses}
+    assert untimed(learner.run(job(**unused))) == untimed(learner.run(job()))
 
 
 @pytest.mark.parametrize("form", ["masked", "stream"])

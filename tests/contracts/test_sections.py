@@ -114,6 +114,20 @@ def many_tasks():
     return sample(methods=2, tasks=tasks, seeds=3, epochs=1).frames()
 
 
+def related():
+    made = sample(**SMALL)
+    for row in list(made.trials):
+        for task in row["tasks"].split(","):
+            made.records.append(row | {"split": "", "task": task, "metric": "test_rows", "value": 9.0, "step": 0})
+        if row["method"] == "random":
+            made.records.append(
+                row | {"split": "train", "task": "digit", "metric": "correlation", "value": 0.5, "step": 1}
+            )
+    for row in made.records:
+        row["main"] = bool(row.get("main", False))
+    return made.frames()
+
+
 def failed_only():
     made = sample(**SMALL)
     for row in made.trials:
@@ -194,7 +208,8 @@ def hostile():
 
 CASES = [
     full, tuned, paired, kernels_beside_methods, kernels_alone, kernels_of_ours_alone, kernels_in_nonsense,
-    kernels_failed, empty, bare, one_seed, one_task, many_tasks, failed_only, missing_only, baseline_only, no_baseline,
+    kernels_failed, empty, bare, one_seed, one_task, many_tasks, related, failed_only, missing_only,
+    baseline_only, no_baseline,
     baseline_failed_on_one_task, nan, diverged, zeros, constant, negative, hostile,
 ]  # fmt: skip
 

@@ -21,7 +21,6 @@ TASKS = ("a", "b", "c")
 CPU = torch.device("cpu")
 REQUIRED: dict[str, dict[str, Any]] = {
     "fixed": {"weights": {"a": 0.5, "b": 0.3, "c": 0.2}},
-    "smoothed": {"of": {"name": "mgda"}},
 }
 RANDOM = {"random", "pcgrad", "gradvac", "graddrop"}  # rows that draw their weights, orders or signs
 SIGNED = {"pbi", "cosmos"}  # rows on losses whose weights may be negative

@@ -117,6 +117,13 @@ class Gradient(Config):
     """A learner."""
 
 
+class Closed(Config):
+    """A learner that uses nothing of the machinery of training."""
+
+    uses: ClassVar[frozenset[str]] = frozenset()
+    penalty: float = 1.0
+
+
 class Copy(Config):
     """A kernel."""
 
@@ -141,7 +148,7 @@ TABLES = {
     "problem": Registry("problems", _rows(digits="Digits", table="Table")),
     "architecture": Registry("architectures", _rows(single="Single", shared="Shared")),
     "weighting": Registry("weightings", _rows(equal="Equal", fixed="Fixed", uncertainty="Equal")),
-    "learner": Registry("learners", _rows(gradient="Gradient")),
+    "learner": Registry("learners", _rows(gradient="Gradient", closed="Closed")),
     "optimizer": Registry("optimizers", _rows(adam="Adam", sgd="Sgd")),
     "schedule": Registry("schedules", _rows(constant="Constant", step="Step")),
     "penalty": Registry("penalties", _rows(none="Free")),

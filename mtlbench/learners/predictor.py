@@ -1,0 +1,49 @@
+"""What a learner without gradients hands over: a predictor, and the records it owes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..core.record import Record
+from .base import Job
+from .evaluate import Evaluator
+
+if TYPE_CHECKING:
+    from ..core.task import Array
+
+_BATCH = 4096  # rows predicted at once
+Predict = Callable[[str, "Array"], "Array"]
+
+
+class Predictor(nn.Module):
+    """A function (task, inputs float64 [N, D]) -> outputs [N, K] in the clothes of a network, for the evaluator."""
+
+    def __init__(self, job: Job, predict: Predict) -> None:
+        super().__init__()
+        self.tasks, self.predict = job.data.outline.only(job.tasks).tasks, predict
+
+    def forward(self, inputs: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Outputs of every task, float32, in the shapes of ``core.task``."""
+        found = {}
+        for task in self.tasks:
+            given = inputs if isinstance(inputs, Tensor) else inputs[task.name]
+            rows = given.flatten(1).double().cpu().numpy()
+            output = self.predict(task.name, rows) if len(rows) else np.zeros((0, task.outputs))
+            column = output[:, 0] if task.loss == "bce_with_logits" else output
+            found[task.name] = torch.from_numpy(column).to(given.device, torch.float32)
+        return found
+
+
+def evaluated(job: Job, predict: Predict) -> list[Record]:
+    """Records of the validation split, where there is one, and of the test split, which is read last."""
+    model, outline = Predictor(job, predict), job.data.outline.only(job.tasks)
+    return [
+        record
+        for name, split in (("validation", job.data.validation), ("test", job.data.test))
+        for record in Evaluator(split, outline, _BATCH, job.device).records(model, name, 0)
+    ]

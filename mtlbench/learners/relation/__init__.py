@@ -1,0 +1,1 @@
+"""Linear models of all tasks together, which differ in how they relate the tasks' weights."""

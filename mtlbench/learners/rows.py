@@ -1,0 +1,95 @@
+"""A split as float64 rows of every task, dealt into folds: what learners without gradients start from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..core.errors import MtlbenchError
+from ..core.seeding import derive
+from ..core.task import Outline, Split, Stream, TaskSpec
+
+if TYPE_CHECKING:
+    from ..core.task import Array
+
+_BATCH = 4096  # rows read from a stream at once
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The labelled rows of one task: x float64 [N, D], y as the split has it [N] or [N, K], fold int [N] from 0."""
+
+    x: Array
+    y: Array
+    fold: Array
+
+    def take(self, kept: Array) -> Rows:
+        """Some of the rows."""
+        return Rows(self.x[kept], self.y[kept], self.fold[kept])
+
+
+def read_rows(split: Split | Stream, outline: Outline, folds: int, seed: int) -> dict[str, Rows]:
+    """The labelled rows of every task, all in memory.
+
+    Folds are dealt at random, equal in size up to one row: row by row where tasks share their inputs, so that no task's
+    label of a held-out row is seen in another task; within each task where it has inputs of its own.
+    """
+    whole = _whole(split.only(outline.names))
+    found = {}
+    for task in outline.names:
+        own = isinstance(whole.inputs, Mapping)
+        inputs = whole.inputs[task] if isinstance(whole.inputs, Mapping) else whole.inputs
+        fold = _deal(len(inputs), folds, derive(seed, "folds", *([task] if own else [])))
+        known = whole.masks.get(task, np.ones(len(inputs), dtype=bool))
+        x = inputs.reshape(len(inputs), prod(inputs.shape[1:]))[known].astype("float64")
+        found[task] = Rows(x, whole.targets[task][known], fold[known])
+    empty = [task for task, rows in found.items() if not len(rows.x)]
+    if empty:
+        raise MtlbenchError(f"tasks {', '.join(empty)}: expected labelled training rows, got none")
+    return found
+
+
+def as_numbers(task: TaskSpec, y: Array) -> Array:
+    """Labels as regression targets, float64 [N, K]: indicators of the classes, or the values themselves."""
+    if task.loss == "cross_entropy":
+        return np.eye(task.outputs)[y]
+    return y.reshape(len(y), -1).astype("float64")
+
+
+def _deal(size: int, folds: int, seed: int) -> Array:
+    chance = np.random.default_rng(seed)
+    return (chance.permutation(size) + chance.integers(folds)) % folds  # small tasks do not all fill fold 0
+
+
+def _whole(split: Split | Stream) -> Split:
+    """The split in memory."""
+    if isinstance(split, Split):
+        return split
+    parts = [part for part in split.batches(_BATCH, None) if part.size]
+    if not parts:
+        raise MtlbenchError("expected labelled training rows, got none")
+    tasks = list(parts[0].targets)
+    targets = {task: np.concatenate([part.targets[task] for part in parts]) for task in tasks}
+    if isinstance(parts[0].inputs, Mapping):
+        return Split({task: np.concatenate([part.inputs[task] for part in parts]) for task in tasks}, targets)
+    masks = {task: np.concatenate([_known(part, task) for part in parts]) for task in tasks}
+    return Split(np.concatenate([part.inputs for part in parts]), targets, masks)
+
+
+def _known(part: Split, task: str) -> Array:
+    return part.masks.get(task, np.ones(part.size, dtype=bool))
+
+
+def as_outputs(task: TaskSpec, values: Array) -> Array:
+    """Predicted targets [N, K] as outputs in the sense of ``core.task``: indicators become logits.
+
+    Least squares on indicators estimates probabilities, which are kept within [0.01, 0.99] for the logarithm.
+    """
+    if task.loss not in ("cross_entropy", "bce_with_logits"):
+        return values
+    chance = np.clip(values, 0.01, 0.99)
+    return np.log(chance) if task.loss == "cross_entropy" else np.log(chance / (1 - chance))
