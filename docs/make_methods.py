@@ -11,7 +11,7 @@ from mtlbench.runner.catalogue import Listed, catalogue
 
 ROOMS = {
     "problems": "",
-    "architectures": "Those with a trunk take `encoders: {task: …}` in front, where tasks differ in their kind of input.",
+    "architectures": "Those with a trunk take `encoders: {task: …}` in front, where inputs differ in kind.",
     "trunks": "Chosen within an architecture: `{name: shared, trunk: cnn}`.",
     "weightings": "Most of those on gradients take `level: representation`: gradients of features, not of weights.",
     "learners": "",
