@@ -21,7 +21,7 @@ class Adapters(Shared):
 
     z_t = z + U_t relu(D_t z + d_t) + u_t with z = trunk(x), output_t = W_t z_t + b_t; U_t and u_t start at 0, so that
     the network starts as hard sharing does. Source: Houlsby et al., Parameter-Efficient Transfer Learning for NLP,
-    2019, figure 2. Deviations: one adapter a task, behind the trunk instead of in each layer; relu; the trunk is
+    ICML 2019, figure 2. Deviations: one adapter a task, behind the trunk instead of in each layer; relu; the trunk is
     trained with the tasks unless ``freeze`` keeps its initial weights.
     """
 

@@ -24,7 +24,7 @@ class DSelectK(Mixture):
     1 - S(z_j) over the others; S is the smooth step of width ``gamma``, 0 below -gamma/2, 1 above gamma/2, and
     -2 (z/gamma)^3 + 3/2 z/gamma + 1/2 between. The objective has ``entropy`` * sum_(t,i) H(r(z_ti)) more. f_t = sum_e
     q_te expert_e(x), output_t = W_t f_t + b_t. Source: Hazimeh et al., DSelect-k: Differentiable Selection in the
-    Mixture of Experts with Applications to Multi-Task Learning, 2021. Deviations: the static gate
+    Mixture of Experts with Applications to Multi-Task Learning, NeurIPS 2021. Deviations: the static gate
     alone, not the one per example; a power of two of experts, so that every code is an expert.
     """
 

@@ -22,8 +22,8 @@ class Mtan(Shared):
     a_t^j = sigmoid(h_t^j(g_t^j([u^j; f_t^j(m_t^(j-1))]))), m_t^j = a_t^j * u^j, with u^j the shared features of block
     j, g and h 1x1 convolutions (relu after g) and f a 3x3 convolution with relu, pooled to the size of u^j. What
     follows the blocks in the trunk (fully connected layers) belongs to each task. Source: Liu, Johns and Davison,
-    End-to-End Multi-Task Learning with Attention, 2019, equations 1 and 2. Deviations: a block has one map u, where
-    the paper attends from the first of two to the second; f belongs to the task instead of being shared; no batch
+    End-to-End Multi-Task Learning with Attention, CVPR 2019, equations 1 and 2. Deviations: a block has one map u,
+    where the paper attends from the first of two to the second; f belongs to the task instead of being shared; no batch
     normalisation in the attention; the encoder alone, without a decoder.
     """
 

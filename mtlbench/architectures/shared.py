@@ -20,7 +20,7 @@ class Shared(OneForm):
     """Hard parameter sharing: one trunk for all tasks, one linear head per task.
 
     output_t = W_t trunk(x) + b_t. With one set of inputs per task, the trunk sees the rows of all tasks in one pass.
-    Source: Caruana, Multitask Learning, 1997.
+    Source: Caruana, Multitask Learning, Machine Learning 1997.
     """
 
     heads_alone: ClassVar[bool] = True

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 class Soft(Single, OneForm):
     """Soft parameter sharing: a network of its own for every task, their trunks' weights drawn to each other.
 
-    The objective has strength * R more, over the layers' weights W_t of the trunks: R = sum over layers of
-    sum_t |W_t - mean_s W_s|^2 for ``l2``; of the trace norm of the matrix whose row t is W_t for ``trace``, with
-    sqrt(s^2 + 1e-8) for its singular values s. Sources: Duong et al., Low Resource Dependency Parsing: Cross-lingual
-    Parameter Sharing in a Neural Network Parser, 2015 (l2, there between a pair of networks); Yang and Hospedales,
-    Trace Norm Regularised Deep Multi-Task Learning, 2017 (its "last axis flattening").
+    The objective has strength * R more, over the layers' weights W_t of the trunks: R = sum over layers of sum_t |W_t -
+    mean_s W_s|^2 for ``l2``; of the trace norm of the matrix whose row t is W_t for ``trace``, with sqrt(s^2 + 1e-8)
+    for its singular values s. Sources: Duong et al., Low Resource Dependency Parsing: Cross-lingual Parameter Sharing
+    in a Neural Network Parser, ACL 2015 (l2, there between a pair of networks); Yang and Hospedales, Trace Norm
+    Regularised Deep Multi-Task Learning, ICLR Workshops 2017 (its "last axis flattening").
     """
 
     tie: Literal["l2", "trace"] = Field("l2", description="squared distance to the mean, or trace norm across tasks")

@@ -27,7 +27,7 @@ class TwoTower(Shared):
     z = dense([tower_1(x_1), ..., tower_T(x_T)]), output_t = W_t z + b_t; the dense layers are those of the trunk,
     widths ``hidden``. Where tasks have rows of their own, row i of one batch meets row i of every other task's, a
     smaller set starting again from its first row; with one set of inputs, every tower sees it. Every tower reaches
-    every task, so heads alone belong to tasks. Source: none; the classical network for two paired inputs.
+    every task, so heads alone belong to tasks. No paper has it first: the classical network for two paired inputs.
     """
 
     trunk: TrunkName = Field("cnn", description="the towers' convolution blocks, and the dense layers behind them")

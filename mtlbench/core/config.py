@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
+
+_SOURCES = re.compile(r"\bSources?: (.+?)(?<!\b[A-Z])\.(?:\s|$)")  # to the end of the sentence; initials have dots too
+_CITATION = re.compile(r".+?(?<![-\d])(?:1[89]|20)\d\d\b")
 
 
 class Config(BaseModel):
@@ -27,6 +31,13 @@ class Config(BaseModel):
     def summary(cls) -> str:
         """The first line of the docstring, for ``mtlbench list``."""
         return (inspect.getdoc(cls) or "").split("\n", 1)[0]
+
+    @classmethod
+    def paper(cls) -> str:
+        """The works that the docstring's ``Source:`` names, each up to its year, for ``mtlbench list``."""
+        found = _SOURCES.search(" ".join((inspect.getdoc(cls) or "").split()))
+        works = map(_CITATION.match, found[1].split("; ")) if found else ()
+        return "; ".join(work[0] for work in works if work)
 
     @classmethod
     def listed(cls) -> tuple[str, ...]:

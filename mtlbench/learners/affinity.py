@@ -13,8 +13,9 @@ class Affinity(Learner):
     """Gradient training that also measures gradient cosines and lookahead affinities between tasks as it goes.
 
     After every epoch, on the first batches of the next one, with g_i the gradient of L_i by the shared parameters:
-    cosine(i, j) = g_i'g_j / (|g_i| |g_j|), and the affinity of i onto j is 1 - L_j(theta - lr g_i) / L_j(theta)
-    (Fifty et al., NeurIPS 2021, equation 1), above 0 where a step for i helps j.
+    cosine(i, j) = g_i'g_j / (|g_i| |g_j|), and the affinity of i onto j is 1 - L_j(theta - lr g_i) / L_j(theta),
+    above 0 where a step for i helps j. Source: Fifty et al., Efficiently Identifying Task Groupings for Multi-Task
+    Learning, NeurIPS 2021, equation 1.
 
     Deviations: the paper looks ahead by the optimizer's own update during the step and averages over all steps; here
     it is a plain gradient step of the current lr, on a few batches an epoch, and dropout is off. Training itself is

@@ -17,7 +17,8 @@ class Ridge(LinearLearner):
     """Ridge regression, one per task or one for all: min ‖y - X w - c‖² + λ ‖w‖², the offset c without penalty.
 
     ``scope: task`` fits every task apart, each with a penalty chosen on its own rows; ``scope: pooled`` forgets which
-    task a row is from. λ by cross-validation on training rows. Source: Hoerl and Kennard, Ridge regression, 1970.
+    task a row is from. λ by cross-validation on training rows. Source: Hoerl and Kennard, Ridge regression,
+    Technometrics 1970.
     """
 
     searched: ClassVar[tuple[str, ...]] = ("penalty",)

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 
 class Adam(Decayed):
-    """Adam (Kingma and Ba, ICLR 2015), with weight decay added to the gradient.
+    """Adam: moving averages of the gradient and of its square; weight decay is added to the gradient.
 
     m <- b1 m + (1 - b1) g, v <- b2 v + (1 - b2) g^2, theta <- theta - lr m' / (sqrt(v') + eps) with
     m' = m / (1 - b1^k), v' = v / (1 - b2^k) in step k; without bias correction, m' = m and v' = v.
+    Source: Kingma and Ba, Adam, ICLR 2015, Algorithm 1.
     """
 
     updates: ClassVar[tuple[Update, ...]] = ("loop", "foreach", "fused", "kernel")
@@ -53,7 +54,10 @@ class Adam(Decayed):
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay (Loshchilov and Hutter, ICLR 2019): theta <- (1 - lr decay) theta, then Adam."""
+    """Adam with decoupled weight decay: theta <- (1 - lr decay) theta, then Adam.
+
+    Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization, ICLR 2019, Algorithm 2.
+    """
 
     decoupled: ClassVar[bool] = True
 

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 
 class Adagrad(Decayed):
-    """Adagrad: s <- s + g^2, theta <- theta - lr g / (sqrt(s) + eps) (Duchi et al., JMLR 2011).
+    """Adagrad: s <- s + g^2, theta <- theta - lr g / (sqrt(s) + eps).
 
     torch's fused update of it exists on some devices alone, so engines with a fused update are refused.
+    Source: Duchi, Hazan and Singer, Adaptive Subgradient Methods, JMLR 2011.
     """
 
     updates: ClassVar[tuple[Update, ...]] = ("loop", "foreach")
@@ -34,7 +35,10 @@ class Adagrad(Decayed):
 
 
 class RMSprop(Decayed):
-    """RMSprop: s <- alpha s + (1 - alpha) g^2, theta <- theta - lr g / (sqrt(s) + eps) (Hinton, lecture 6e, 2012)."""
+    """RMSprop: s <- alpha s + (1 - alpha) g^2, theta <- theta - lr g / (sqrt(s) + eps).
+
+    Source: Hinton, Neural Networks for Machine Learning, lecture 6e, 2012.
+    """
 
     updates: ClassVar[tuple[Update, ...]] = ("loop", "foreach")
 

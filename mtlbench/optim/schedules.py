@@ -87,7 +87,7 @@ class Constant(Schedule):
 
 
 class Exponential(Schedule):
-    """lr * gamma^epoch."""
+    """Exponential decay: lr * gamma^epoch."""
 
     gamma: float = Field(0.95, gt=0, le=1, description="factor per epoch")
 
@@ -97,7 +97,10 @@ class Exponential(Schedule):
 
 
 class Cosine(Schedule):
-    """Half a cosine from lr to ``final`` * lr over the epochs of the run (Loshchilov and Hutter, ICLR 2017)."""
+    """Half a cosine from lr to ``final`` * lr over the epochs of the run.
+
+    Source: Loshchilov and Hutter, SGDR, ICLR 2017, equation 5 without restarts.
+    """
 
     final: float = Field(0.0, ge=0, le=1, description="last factor")
 
@@ -107,7 +110,7 @@ class Cosine(Schedule):
 
 
 class Step(Schedule):
-    """lr * gamma^floor(epoch / every)."""
+    """Steps: lr * gamma^floor(epoch / every)."""
 
     every: int = Field(ge=1, description="epochs between two drops")
     gamma: float = Field(0.1, gt=0, le=1, description="factor per drop")
@@ -118,7 +121,7 @@ class Step(Schedule):
 
 
 class Plateau(Schedule):
-    """lr * gamma each time the validation score has not improved for more than ``patience`` epochs.
+    """Plateaus: lr * gamma each time the validation score has not improved for more than ``patience`` epochs.
 
     The score is that of early stopping: the mean over tasks of L_t(epoch) / L_t(0) on the validation split. After a
     drop the count starts again. As torch's ReduceLROnPlateau without cool-down and with an absolute threshold.

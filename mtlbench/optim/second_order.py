@@ -35,11 +35,12 @@ class Curved(Optimizer):
 
 
 class LBFGS(Curved):
-    """L-BFGS: a quasi-Newton step from the last gradients, with a line search (Liu and Nocedal, 1989).
+    """L-BFGS: a quasi-Newton step from the last gradients, with a line search.
 
     An epoch is one step of ``iterations`` iterations on the whole training split; ``train.batch_size`` is not used.
-    With the strong Wolfe line search an iteration passes over the data as often as it takes, so that curves over
-    epochs do not compare passes; seconds do. Dropout draws the same mask throughout a step.
+    With the strong Wolfe line search an iteration passes over the data as often as it takes, so that curves over epochs
+    do not compare passes; seconds do. Dropout draws the same mask throughout a step. Source: Liu and Nocedal, On the
+    Limited Memory BFGS Method for Large Scale Optimization, Mathematical Programming 1989.
     """
 
     iterations: int = Field(1, ge=1, description="iterations per step")
@@ -61,12 +62,13 @@ class LBFGS(Curved):
 
 
 class Newton(Curved):
-    """Damped Newton: theta <- theta - t (H + mu I)^-1 g, t from backtracking (Nocedal and Wright, 2006, chapter 3).
+    """Damped Newton: theta <- theta - t (H + mu I)^-1 g, t from backtracking.
 
-    ``free`` solves by conjugate gradients on Hessian-vector products and stops at negative curvature (their
-    Algorithm 7.1); ``exact`` forms H, raises mu until H + mu I is positive definite (Algorithm 3.3), and is refused
-    above 2,000 parameters. An epoch is one step on the whole training split; ``train.batch_size`` is not used.
-    Dropout draws the same mask throughout a step. Every step reads a few values back from the device.
+    ``free`` solves by conjugate gradients on Hessian-vector products and stops at negative curvature (Algorithm 7.1);
+    ``exact`` forms H, raises mu until H + mu I is positive definite (Algorithm 3.3), and is refused above 2,000
+    parameters. An epoch is one step on the whole training split; ``train.batch_size`` is not used. Dropout draws the
+    same mask throughout a step. Every step reads a few values back from the device. Source: Nocedal and Wright,
+    Numerical Optimization, 2006, chapter 3.
     """
 
     hessian: Literal["free", "exact"] = Field("free", description="conjugate gradients, or the matrix (2,000 at most)")

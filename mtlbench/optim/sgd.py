@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class SGD(Decayed):
-    """Stochastic gradient descent: theta <- theta - lr g, g from one batch (Robbins and Monro, 1951)."""
+    """Stochastic gradient descent: theta <- theta - lr g, g from one batch.
+
+    Source: Robbins and Monro, A Stochastic Approximation Method, Annals of Mathematical Statistics 1951.
+    """
 
     lr: float = Field(0.01, gt=0, description="learning rate")
 
@@ -31,9 +34,10 @@ class SGD(Decayed):
 
 
 class GD(SGD):
-    """Gradient descent: theta <- theta - lr g, g from the whole training split (Cauchy, 1847).
+    """Gradient descent: theta <- theta - lr g, g from the whole training split.
 
     An epoch is one step on all rows at once; ``train.batch_size`` is not used, and memory has to hold the pass.
+    Source: Cauchy, Comptes Rendus 1847.
     """
 
     whole_split: ClassVar[bool] = True
@@ -42,7 +46,11 @@ class GD(SGD):
 
 
 class Momentum(SGD):
-    """Heavy ball: v <- momentum v + g, theta <- theta - lr v (Polyak, 1964), as torch has it: lr outside v."""
+    """Heavy ball: v <- momentum v + g, theta <- theta - lr v.
+
+    Source: Polyak, Some Methods of Speeding up the Convergence of Iteration Methods, 1964. As in torch, lr is outside
+    v.
+    """
 
     momentum_key: ClassVar[str] = "momentum"
 
@@ -54,7 +62,10 @@ class Momentum(SGD):
 
 
 class Nesterov(Momentum):
-    """Nesterov's momentum: v <- momentum v + g, theta <- theta - lr (g + momentum v) (Sutskever et al., ICML 2013)."""
+    """Nesterov's momentum: v <- momentum v + g, theta <- theta - lr (g + momentum v).
+
+    Source: Sutskever et al., On the Importance of Initialization and Momentum in Deep Learning, ICML 2013.
+    """
 
     momentum: float = Field(0.9, gt=0, lt=1, description="decay of the velocity v")
 

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 
 class L1(Norm):
-    """Lasso: R = sum_ij |W_ij| (Tibshirani, 1996); its gradient is sign(W_ij), 0 at 0.
+    """Lasso: R = sum_ij |W_ij|; its gradient is sign(W_ij), 0 at 0.
 
-    Gradient steps make weights small, not exactly zero: there is no proximal step.
+    Gradient steps make weights small, not exactly zero: there is no proximal step. Source: Tibshirani, Regression
+    Shrinkage and Selection via the Lasso, JRSS B 1996.
     """
 
     def norm(self, matrix: Tensor) -> Tensor:
@@ -24,7 +25,10 @@ class L1(Norm):
 
 
 class L2(Norm):
-    """Ridge: R = sum_ij W_ij^2 / 2, with gradient W, so that rho acts as an optimizer's (coupled) weight decay."""
+    """Ridge: R = sum_ij W_ij^2 / 2, with gradient W, so that rho acts as an optimizer's (coupled) weight decay.
+
+    Source: Hoerl and Kennard, Ridge Regression, Technometrics 1970.
+    """
 
     def norm(self, matrix: Tensor) -> Tensor:
         """sum W^2 / 2."""
@@ -32,7 +36,11 @@ class L2(Norm):
 
 
 class ElasticNet(Norm):
-    """Elastic net: R = a sum |W_ij| + (1 - a) sum W_ij^2 / 2 (Zou and Hastie, 2005, as scikit-learn scales it)."""
+    """Elastic net: R = a sum |W_ij| + (1 - a) sum W_ij^2 / 2.
+
+    Source: Zou and Hastie, Regularization and Variable Selection via the Elastic Net, JRSS B 2005, scaled as in
+    scikit-learn.
+    """
 
     l1_ratio: float = Field(0.5, ge=0, le=1, description="a, the share of the l1 norm")
 
@@ -42,10 +50,11 @@ class ElasticNet(Norm):
 
 
 class L21(Norm):
-    """Joint feature selection: R = sum_j |W_:j|_2, one norm per input j over all outputs (Argyriou et al., 2008).
+    """Joint feature selection: R = sum_j |W_:j|_2, one norm per input j over all outputs.
 
     On stacked heads an input is a feature of the shared representation, kept or dropped for all tasks together. The
-    gradient of column j is W_:j / |W_:j|_2, 0 for a column of zeros.
+    gradient of column j is W_:j / |W_:j|_2, 0 for a column of zeros. Source: Argyriou, Evgeniou and Pontil, Convex
+    Multi-Task Feature Learning, Machine Learning 2008.
     """
 
     def norm(self, matrix: Tensor) -> Tensor:
@@ -56,10 +65,11 @@ class L21(Norm):
 
 
 class Trace(Norm):
-    """Trace norm: R = sum of the singular values of W, which favours few directions (Argyriou et al., 2008).
+    """Trace norm: R = sum of the singular values of W, which favours few directions.
 
-    Gradient U V' over the singular vectors of values above max(W.shape) eps sigma_1; values below count as 0, and
-    with them the zero matrix has gradient 0. One singular value decomposition per matrix and step.
+    Gradient U V' over the singular vectors of values above max(W.shape) eps sigma_1; values below count as 0, and with
+    them the zero matrix has gradient 0. One singular value decomposition per matrix and step. Source: Argyriou,
+    Evgeniou and Pontil, Convex Multi-Task Feature Learning, Machine Learning 2008.
     """
 
     def norm(self, matrix: Tensor) -> Tensor:

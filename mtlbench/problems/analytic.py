@@ -66,8 +66,9 @@ class Analytic(Problem):
 class Toy(Analytic):
     """Two objectives of two numbers, where descending their plain mean can get stuck in a valley off the Pareto front.
 
-    Formulas and source: ``mtlbench.core.objectives.TwoValleys``. Seed s starts at the s-th of ``starts``; there are no
-    more seeds than starts.
+    Formulas: ``mtlbench.core.objectives.TwoValleys``. Seed s starts at the s-th of ``starts``; there are no more seeds
+    than starts. Source: Liu et al., Conflict-Averse Gradient Descent, NeurIPS 2021; with ``scale`` 0.1 Navon et al.,
+    Multi-Task Learning as a Bargaining Game, ICML 2022.
     """
 
     scale: float = Field(1.0, gt=0, description="factor of f1; 1 in the CAGrad paper, 0.1 in the Nash-MTL paper")

@@ -38,7 +38,8 @@ class Boxes(Problem):
     refused and counted in a note. Coordinates are taken as they stand, without VOC's offset of one pixel.
 
     Format: Annotations/*.xml beside JPEGImages/, in a folder or a tar archive. Source: Everingham et al., The Pascal
-    Visual Object Classes Challenge, 2010; the benchmark's data are BCCD, 364 photographs of blood cells (MIT licence).
+    Visual Object Classes Challenge, IJCV 2010; the benchmark's data are BCCD, 364 photographs of blood cells (MIT
+    licence).
     """
 
     path: str = Field(description="Pascal VOC folder, or a tar archive of one")

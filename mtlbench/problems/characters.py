@@ -44,8 +44,8 @@ class Characters(Problem):
     kept apart, since the files do not name them. EMNIST's own files are problem ``idx`` with ``tasks``.
 
     Format: a folder with ``labels.csv`` (columns image, label; labels CAP_A, SMALL_a, DIGIT_0) and the images, PNG, in
-    ``archive``, a tar or a folder. Source: 5,738 scans of 62 characters, public on GitHub under the MIT licence; MNIST
-    by LeCun, Cortes and Burges (CC BY-SA 3.0).
+    ``archive``, a tar or a folder. Source: 5,738 scans of 62 characters, public on GitHub under the MIT licence; LeCun,
+    Cortes and Burges, The MNIST Database of Handwritten Digits, 1998 (CC BY-SA 3.0).
     """
 
     path: str = Field(description="folder with labels.csv")

@@ -39,11 +39,11 @@ class Dense(Problem):
     ``tiles`` cuts every frame into tiles x tiles images; ``divide: tiles`` lets tiles of one frame come into different
     splits, which flatters every method and is for trials on a few frames alone.
 
-    Sources: Silberman et al., Indoor Segmentation and Support Inference from RGBD Images, 2012; the arrays as Liu,
-    Johns and Davison, End-to-end Multi-task Learning with Attention, 2019, prepared them (288x384, 13 classes); the
-    pictures as Nekrasov et al., Real-Time Joint Semantic Segmentation and Depth Estimation, 2019 (480x640, 40
-    classes). For academic use. Deviations from LibMTL: the best epoch is chosen on a validation split, not on the
-    test split; metrics are over all labelled pixels of the split, not a mean of its batches' means; no augmentation.
+    Sources: Silberman et al., Indoor Segmentation and Support Inference from RGBD Images, ECCV 2012; the arrays as Liu,
+    Johns and Davison, End-to-end Multi-task Learning with Attention, CVPR 2019, prepared them (288x384, 13 classes);
+    the pictures as Nekrasov et al., Real-Time Joint Semantic Segmentation and Depth Estimation, ICRA 2019 (480x640, 40
+    classes). For academic use. Deviations from LibMTL: the best epoch is chosen on a validation split, not on the test
+    split; metrics are over all labelled pixels of the split, not a mean of its batches' means; no augmentation.
     """
 
     path: str = Field(description="folder of train/ and val/ with .npy arrays, or folder of pictures")

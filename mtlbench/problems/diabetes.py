@@ -21,7 +21,8 @@ class Diabetes(Problem):
     are somewhat larger than those published with all ten inputs. Inputs float32 [N, 9], standardised on the training
     rows, as the targets are. Random split 265 / 89 / 88 per seed.
 
-    Source: Efron, Hastie, Johnstone and Tibshirani, Least Angle Regression, 2004, as packaged by scikit-learn.
+    Source: Efron, Hastie, Johnstone and Tibshirani, Least Angle Regression, Annals of Statistics 2004, as packaged by
+    scikit-learn.
     """
 
     def outline(self, root: Path) -> Outline:

@@ -49,8 +49,8 @@ class Digits(Problem):
     (grey levels 0 .. 16 each), standardised on the training rows. Rows are split anew for each seed, stratified by
     digit, 1,078 / 360 / 359 (0.6 / 0.2 / 0.2).
 
-    Source: the test part of UCI's Optical Recognition of Handwritten Digits (Alpaydin and Kaynak, 1998), as packaged
-    by scikit-learn.
+    Source: Alpaydin and Kaynak, Optical Recognition of Handwritten Digits (UCI), 1998: its test part, as packaged by
+    scikit-learn.
     """
 
     tasks: Annotated[tuple[Literal["digit", "parity", "ink"], ...], AfterValidator(unique)] = Field(

@@ -37,10 +37,10 @@ class MultiDigits(Problem):
     round(36 s / 28), the left digit starts at (0, 0), the right one at (o, o) with o = round(6 s / 28), and the
     larger value wins where they overlap. Inputs float32 [N, 1, H, W] in 0 .. 1: H = W = 10, or 36 for MNIST.
 
-    Sources: Sabour, Frosst and Hinton, Dynamic Routing Between Capsules, 2017; Sener and Koltun, Multi-Task Learning
-    as Multi-Objective Optimization, 2018, whose corners, offset and maximum these are. Deviations: the canvas is not
-    shrunk back to 28 pixels; right digits are a permutation instead of draws with replacement; unlike Sabour et al.
-    digits are not moved at random and a pair may be of one class; a validation split is held out.
+    Sources: Sabour, Frosst and Hinton, Dynamic Routing Between Capsules, NeurIPS 2017; Sener and Koltun, Multi-Task
+    Learning as Multi-Objective Optimization, NeurIPS 2018, whose corners, offset and maximum these are. Deviations: the
+    canvas is not shrunk back to 28 pixels; right digits are a permutation instead of draws with replacement; unlike
+    Sabour et al. digits are not moved at random and a pair may be of one class; a validation split is held out.
     """
 
     path: str | None = Field(None, description="folder of MNIST's four IDX files; none: scikit-learn's 8x8 digits")

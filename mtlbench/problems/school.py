@@ -34,9 +34,10 @@ class School(Problem):
     over all pupils is sqrt(sum_t n_t rmse_t² / sum_t n_t), or s times the root of the mean squared standardised error.
 
     Format: ``school.mat`` (MATLAB 5) with cell arrays X and Y, 139 each: X{t} [pupils, 28], Y{t} [pupils, 1], 1 .. 70.
-    Source: Inner London Education Authority 1985 to 1987; Goldstein, Multilevel modelling of survey data, 1991; as a
-    multi-task problem Bakker and Heskes, Task clustering and gating, 2003, and Argyriou, Evgeniou and Pontil, Convex
-    multi-task feature learning, 2008 (10 random splits, 75 % of each school's pupils). The data state no licence.
+    Data of the Inner London Education Authority, 1985 to 1987. Sources: Goldstein, Multilevel modelling of survey data,
+    The Statistician 1991; as a multi-task problem Bakker and Heskes, Task clustering and gating, JMLR 2003; Argyriou,
+    Evgeniou and Pontil, Convex multi-task feature learning, Machine Learning 2008 (10 random splits, 75 % of each
+    school's pupils). The data state no licence.
     """
 
     path: str = Field(description="school.mat")

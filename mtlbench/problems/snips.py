@@ -24,8 +24,8 @@ class Snips(Sequences):
     Format: folders train, dev and test, each with the files seq.in (words), seq.out (B-type, I-type or O for each
     word) and label (the intent), gzipped or not, one sentence a line. 13,084 / 700 / 700 sentences, 7 intents, 72 tags.
 
-    Source: Coucke et al., Snips Voice Platform, 2018; in this form Goo et al., Slot-gated modeling for joint slot
-    filling and intent prediction, 2018.
+    Source: Coucke et al., Snips Voice Platform, arXiv 2018; in this form Goo et al., Slot-gated modeling for joint slot
+    filling and intent prediction, NAACL 2018.
     """
 
     path: str = Field(description="the folder of the folders train, dev and test")

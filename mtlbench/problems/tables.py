@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Tables(Problem):
-    """Several tables of your own, each one task with rows and inputs of its own: red wine and white wine.
+    """Several tables of your own, each one task with rows and inputs of its own, such as red and white wine.
 
     ``tables: {red: {path: …, targets: [quality]}, white: {…}}``: an entry has the keys of ``tabular`` and exactly one
     target; its name is the task's. Each table is divided, and standardised on its own training rows, by itself, so a

@@ -22,7 +22,7 @@ class Tagging(Sequences):
     ``Confidence NN B-NP``. Every task is a column, int64 [N, length]; a column of B-type, I-type and O is ranked by
     chunk F1, others by accuracy. Splits without a file are drawn from train for each seed.
 
-    Source: Tjong Kim Sang and Buchholz, Introduction to the CoNLL-2000 shared task: chunking, 2000.
+    Source: Tjong Kim Sang and Buchholz, Introduction to the CoNLL-2000 shared task: chunking, CoNLL 2000.
     """
 
     train: str = Field(description="file of training sentences, or of all")

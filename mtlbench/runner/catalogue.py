@@ -1,4 +1,4 @@
-"""`mtlbench list`: every entry of every table, with its parameters, from the entries themselves."""
+"""`mtlbench list`: every entry of every table, with its parameters and its paper, from the entries themselves."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class Listed:
     name: str
     summary: str
     parameters: str
+    paper: str = ""
 
 
 def catalogue(room: str | None = None) -> Iterator[Listed]:
@@ -38,7 +39,7 @@ def catalogue(room: str | None = None) -> Iterator[Listed]:
             except MtlbenchError as error:
                 yield Listed(registry.room, name, f"cannot be loaded: {error}", "")
                 continue
-            yield Listed(registry.room, name, entry.summary(), _parameters(entry))
+            yield Listed(registry.room, name, entry.summary(), _parameters(entry), entry.paper())
 
 
 def _parameters(entry: type[Config]) -> str:

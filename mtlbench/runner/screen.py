@@ -107,14 +107,13 @@ def _time(plan: Plan) -> str:
 
 
 def show_catalogue(rows: Iterable[Listed], console: Console) -> None:
-    """One line an entry, room by room."""
+    """One line an entry and its paper, room by room."""
     rooms: dict[str, list[Listed]] = {}
     for row in rows:
         rooms.setdefault(row.room, []).append(row)
     for room, entries in rooms.items():
-        console.print(
-            grid(f"\n{room}", ["name", "what", "parameters"], [(e.name, e.summary, e.parameters) for e in entries])
-        )
+        cells = [(e.name, f"{e.summary}\n[{e.paper}]" if e.paper else e.summary, e.parameters) for e in entries]
+        console.print(grid(f"\n{room}", ["name", "what", "parameters"], cells))
 
 
 def show_checks(checks: Sequence[Check], console: Console) -> None:

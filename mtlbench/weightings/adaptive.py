@@ -69,9 +69,9 @@ class DBMTL(Weighting):
     """Dual balancing: gradients of the log losses, averaged over steps, all brought to the length of the longest.
 
     d = max_u ||y_u|| sum_t y_t / ||y_t||, y_t a moving average of grad log L_t; lambda_t = max_u ||y_u|| / ||y_t|| is
-    the factor of y_t. Source: Lin et al., Dual-Balancing for Multi-Task Learning, 2023, equations 1 to 3, with the
-    code's forgetting rate beta / steps^decay. Heads move by grad L_t, where the paper's move by grad log L_t. Expects
-    positive losses. Holds T gradients as state.
+    the factor of y_t. Source: Lin et al., Dual-Balancing for Multi-Task Learning, arXiv 2023, equations 1 to 3, with
+    the code's forgetting rate beta / steps^decay. Heads move by grad L_t, where the paper's move by grad log L_t.
+    Expects positive losses. Holds T gradients as state.
     """
 
     needs: ClassVar[Need] = Need.LOSSES | Need.JACOBIAN

@@ -87,7 +87,7 @@ class UPGrad(OnGramian):
     """Unconflicting projection: the mean of the task gradients, each projected onto the cone that hurts no task.
 
     lambda = (1/T) sum_t v_t, v_t = argmin v^T G v over v >= e_t (entrywise), so lambda sums to 1 without conflict, to
-    more with. Source: Quinton and Rey, Jacobian Descent for Multi-Objective Optimization, 2024, equation 5 and
+    more with. Source: Quinton and Rey, Jacobian Descent for Multi-Objective Optimization, arXiv 2024, equation 5 and
     proposition 1. As in torchjd, ``regularization`` is added to the diagonal of G / trace G.
     """
 

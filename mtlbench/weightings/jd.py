@@ -64,8 +64,9 @@ class Random(Scalarized):
 class Uncertainty(Scalarized):
     """Homoscedastic uncertainty: f = sum_t (exp(-s_t) L_t + s_t) / 2 with learned s_t = log sigma_t^2, from 0.
 
-    lambda_t = exp(-s_t) / 2, so they sum to T/2 at the start. Source: Kendall et al., CVPR 2018, equation 7. The paper
-    derives 1/sigma^2 without the half for classification; here, as in torchjd, all losses are treated alike.
+    lambda_t = exp(-s_t) / 2, so they sum to T/2 at the start. Source: Kendall, Gal and Cipolla, Multi-Task Learning
+    Using Uncertainty to Weigh Losses, CVPR 2018, equation 7. The paper derives 1/sigma^2 without the half for
+    classification; here, as in torchjd, all losses are treated alike.
     """
 
     learned: ClassVar[bool] = True
@@ -189,9 +190,9 @@ class FAMO(Scalarized):
     """Fast adaptive multi-task optimization: every loss is to fall at the same relative rate.
 
     lambda_t = c z_t / L_t with z = softmax(w) and c = 1 / sum_t (z_t / L_t), so they sum to 1. After the update, Adam
-    moves w along the change of the log losses on the same batch. Source: Liu et al., NeurIPS 2023, Algorithm 2.
-    Expects positive losses (their lower bound is taken as 0). ``weight_decay`` is the paper's gamma, 1e-3 as in
-    Algorithm 2; the authors' code uses 1e-5.
+    moves w along the change of the log losses on the same batch. Source: Liu et al., FAMO: Fast Adaptive Multitask
+    Optimization, NeurIPS 2023, Algorithm 2. Expects positive losses (their lower bound is taken as 0). ``weight_decay``
+    is the paper's gamma, 1e-3 as in Algorithm 2; the authors' code uses 1e-5.
     """
 
     needs: ClassVar[Need] = Need.LOSSES | Need.LOSSES_AFTER

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Bag(Trunk):
     """The mean of the tokens' embeddings, padding apart, then fully connected layers.
 
-    Source: Iyyer et al., Deep Unordered Composition Rivals Syntactic Methods for Text Classification, 2015, without
+    Source: Iyyer et al., Deep Unordered Composition Rivals Syntactic Methods for Text Classification, ACL 2015, without
     its word dropout.
     """
 

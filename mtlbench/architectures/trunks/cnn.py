@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 class Cnn(Trunk):
     """Convolution blocks (convolution, activation, max-pooling), then fully connected layers.
 
-    For tasks with a label at every pixel the fully connected layers are 1x1 convolutions and the result is enlarged
-    to the size of the image (bilinear). Sources: LeCun et al., Gradient-Based Learning Applied to Document
-    Recognition, 1998; Long, Shelhamer and Darrell, Fully Convolutional Networks for Semantic Segmentation, 2015,
-    without its skips.
+    For tasks with a label at every pixel the fully connected layers are 1x1 convolutions and the result is enlarged to
+    the size of the image (bilinear). Sources: LeCun et al., Gradient-Based Learning Applied to Document Recognition,
+    Proceedings of the IEEE 1998; Long, Shelhamer and Darrell, Fully Convolutional Networks for Semantic Segmentation,
+    CVPR 2015, without its skips.
     """
 
     takes = ("images",)

@@ -39,9 +39,9 @@ class Mlp(Trunk):
 class Linear(Trunk):
     """Linear layers without activation: z = W_L ... W_1 x + b, a network of low rank for all tasks.
 
-    One layer of 50 on 100 inputs with two heads is the classical smallest case of a shared representation.
-    Source: Ando and Zhang, A Framework for Learning Predictive Structures from Multiple Tasks, 2005, whose structure
-    Theta is the layer.
+    One layer of 50 on 100 inputs with two heads is the classical smallest case of a shared representation. Source: Ando
+    and Zhang, A Framework for Learning Predictive Structures from Multiple Tasks, JMLR 2005, whose structure Theta is
+    the layer.
     """
 
     takes = ("vectors", "images", "sequences", "arrays")

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 class Resnet(Trunk):
     """A residual network for small images: a convolution, then stages of residual blocks, then the mean over pixels.
 
-    z <- relu(shortcut(z) + norm(conv(relu(norm(conv z))))); stages after the first halve the image. Channels
-    (16, 32, 64) with depth n make the network of 6n + 2 layers for 32x32 images; for tasks with a label at every
-    pixel the last map is enlarged to the image instead (bilinear). Source: He et al., Deep Residual Learning for Image
-    Recognition, 2016, section 4.2. Deviation: where a stage changes the size, the shortcut is a 1x1 convolution.
+    z <- relu(shortcut(z) + norm(conv(relu(norm(conv z))))); stages after the first halve the image. Channels (16, 32,
+    64) with depth n make the network of 6n + 2 layers for 32x32 images; for tasks with a label at every pixel the last
+    map is enlarged to the image instead (bilinear). Source: He et al., Deep Residual Learning for Image Recognition,
+    CVPR 2016, section 4.2. Deviation: where a stage changes the size, the shortcut is a 1x1 convolution.
     """
 
     takes = ("images",)

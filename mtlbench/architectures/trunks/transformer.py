@@ -16,8 +16,8 @@ class Transformer(Trunk):
     """Self-attention layers: features at every token; a row is the mean of its tokens' features, padding apart.
 
     Per layer z <- z + Attention(norm z), z <- z + W_2 gelu(W_1 norm z), one layer for each width of W_1 in ``hidden``;
-    token ids pass an embedding, numbers a linear layer, and sines tell the positions. Source: Vaswani et al.,
-    Attention Is All You Need, 2017, sections 3.1 to 3.5. Deviations: norms stand before the layers and after the last
+    token ids pass an embedding, numbers a linear layer, and sines tell the positions. Source: Vaswani et al., Attention
+    Is All You Need, NeurIPS 2017, sections 3.1 to 3.5. Deviations: norms stand before the layers and after the last
     one; gelu for relu; no bias in the attention.
     """
 

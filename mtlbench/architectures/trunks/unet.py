@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 class Unet(Trunk):
     """A convolution encoder, halving the image, and a decoder that doubles it again and sees the encoder's maps.
 
-    A level is two 3x3 convolutions, each with batch normalisation and relu; the features are the first level's
-    channels at every pixel. Source: Ronneberger, Fischer and Brox, U-Net: Convolutional Networks for Biomedical Image
-    Segmentation, 2015. Deviations: padded convolutions, batch normalisation, bilinear enlarging instead of transposed
-    convolutions, so that images of any size keep it.
+    A level is two 3x3 convolutions, each with batch normalisation and relu; the features are the first level's channels
+    at every pixel. Source: Ronneberger, Fischer and Brox, U-Net: Convolutional Networks for Biomedical Image
+    Segmentation, MICCAI 2015. Deviations: padded convolutions, batch normalisation, bilinear enlarging instead of
+    transposed convolutions, so that images of any size keep it.
     """
 
     takes = ("images",)

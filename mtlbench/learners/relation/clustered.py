@@ -24,8 +24,9 @@ class Clustered(RelationLearner):
     M has the eigenvectors of WᵀW and eigenvalues min(max(s_i / ν - η, 0), 1), s_i the singular values of W and ν such
     that they sum to k.
 
-    Source: Zhou, Chen and Ye, Clustered multi-task learning via alternating structure optimization, 2011, Section 3;
-    Jacob, Bach and Vert, Clustered multi-task learning, 2008. Deviation: errors are summed over rows.
+    Source: Zhou, Chen and Ye, Clustered multi-task learning via alternating structure optimization, NeurIPS 2011,
+    Section 3; Jacob, Bach and Vert, Clustered multi-task learning, NeurIPS 2008. Deviation: errors are summed over
+    rows.
     """
 
     searched: ClassVar[tuple[str, ...]] = ("offset", "clusters", "eta", "penalty")

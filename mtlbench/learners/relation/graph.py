@@ -24,7 +24,7 @@ class Graph(RelationLearner):
 
     min Σ_t ‖y_t - X_t w_t‖² + λ_1 ‖W‖² + λ_2 Σ over edges (s, t) of ‖w_s - w_t‖². An edge joins output k of one task
     with output k of the other, so both have equally many. Source: Evgeniou, Micchelli and Pontil, Learning multiple
-    tasks with kernel methods, 2005.
+    tasks with kernel methods, JMLR 2005.
     """
 
     searched: ClassVar[tuple[str, ...]] = ("offset", "ridge", "likeness")

@@ -21,7 +21,8 @@ class L21(RelationLearner):
 
     min ½ Σ_t ‖y_t - X_t w_t‖² + λ Σ_d ‖W_d‖, W_d the weights of feature d in all tasks. Where tasks share their inputs
     it is scikit-learn's MultiTaskLasso with alpha = λ / N. Source: Obozinski, Taskar and Jordan, Multi-task feature
-    selection, 2006; Argyriou, Evgeniou and Pontil, 2008. Offsets are penalised as one more feature.
+    selection, technical report, 2006; Argyriou, Evgeniou and Pontil, Convex multi-task feature learning, Machine
+    Learning 2008. Offsets are penalised as one more feature.
     """
 
     searched: ClassVar[tuple[str, ...]] = ("offset", "share")

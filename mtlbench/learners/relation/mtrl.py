@@ -25,7 +25,7 @@ class Mtrl(RelationLearner):
     min over W and Ω of Σ_t ‖y_t - X_t w_t‖² + λ_1 ‖W‖² + λ_2 tr(W Ω⁻¹ Wᵀ), Ω positive semidefinite, tr Ω = 1. Convex;
     solved by turns: W as ridge with covariance (λ_1 I + λ_2 Ω⁻¹)⁻¹, then Ω = (WᵀW)^½ / tr (WᵀW)^½, from Ω = I / T.
 
-    Source: Zhang and Yeung, A convex formulation for learning task relationships in multi-task learning, 2010.
+    Source: Zhang and Yeung, A convex formulation for learning task relationships in multi-task learning, UAI 2010.
     Deviations: errors are summed over rows, not averaged within tasks; offsets are penalised like weights; and the root
     is of WᵀW + ε² I, with ε falling from turn to turn, since with fewer features than tasks the turns would never leave
     the span of the first weights (Argyriou, Evgeniou and Pontil, 2008, smooth alike).

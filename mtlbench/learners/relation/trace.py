@@ -20,8 +20,8 @@ class Trace(RelationLearner):
     """Weights in a common subspace of few dimensions: the trace norm, the sum of W's singular values.
 
     min ½ Σ_t ‖y_t - X_t w_t‖² + λ ‖W‖_*. Source: Argyriou, Evgeniou and Pontil, Convex multi-task feature learning,
-    2008; Ji and Ye, An accelerated gradient method for trace norm minimization, 2009. Offsets are penalised as one
-    more feature.
+    Machine Learning 2008; Ji and Ye, An accelerated gradient method for trace norm minimization, ICML 2009. Offsets are
+    penalised as one more feature.
     """
 
     searched: ClassVar[tuple[str, ...]] = ("offset", "share")

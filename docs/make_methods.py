@@ -1,0 +1,157 @@
+"""Writes docs/methods.md from the tables: python docs/make_methods.py > docs/methods.md.
+
+Rows, first lines and papers are the entries' own; what LibMTL and TorchJD have is known here alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from mtlbench.runner.catalogue import Listed, catalogue
+
+ROOMS = {
+    "problems": "",
+    "architectures": "Those with a trunk take `encoders: {task: …}` in front, where inputs differ in kind.",
+    "trunks": "Chosen within an architecture: `{name: shared, trunk: cnn}`.",
+    "weightings": "Most of those on gradients take `level: representation`: gradients of features, not of weights.",
+    "learners": "",
+    "optimizers": "",
+    "schedules": "Any of them takes `warmup` (epochs) and `beta_decay`.",
+    "penalties": "`on: all`, `trunk` or `heads`.",
+    "engines": "How a step runs, timed as [kernels.md](kernels.md) says. LibMTL and TorchJD run eagerly.",
+}
+PEERS = ("LibMTL", "TorchJD")
+# LibMTL 1.1.5, commit 4336804 of May 2025: README and code (its EW says mean and takes the sum).
+# TorchJD 0.18: its documentation and what torchjd.aggregation and torchjd.scalarization export.
+HAVE: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "problems": {"dense": ("nyu", "")},
+    "architectures": {
+        "shared": ("HPS", ""),
+        "cross_stitch": ("Cross_stitch", ""),
+        "mmoe": ("MMoE", ""),
+        "cgc": ("CGC", ""),
+        "ple": ("PLE", ""),
+        "dselect_k": ("DSelect_k", ""),
+        "mtan": ("MTAN", ""),
+    },
+    "trunks": {"resnet": ("resnet18", "")},
+    "weightings": {
+        "equal": ("EW", "Mean"),
+        "sum": ("EW", "Sum"),
+        "fixed": ("", "Constant"),
+        "random": ("RLW", "Random"),
+        "uncertainty": ("UW", "UW"),
+        "dwa": ("DWA", "DWA"),
+        "geometric": ("GLS", "GeometricMean"),
+        "imtl_l": ("IMTL", "IMTLL"),
+        "stch": ("STCH", "STCH"),
+        "pbi": ("", "PBI"),
+        "cosmos": ("", "COSMOS"),
+        "famo": ("FAMO", "FAMO"),
+        "mgda": ("MGDA", "MGDA"),
+        "pcgrad": ("PCGrad", "PCGrad"),
+        "cagrad": ("CAGrad", "CAGrad"),
+        "upgrad": ("UPGrad", "UPGrad"),
+        "dualproj": ("", "DualProj"),
+        "nash_mtl": ("Nash_MTL", "NashMTL"),
+        "fairgrad": ("FairGrad", "FairGrad"),
+        "imtl_g": ("IMTL", "IMTLG"),
+        "aligned_mtl": ("Aligned_MTL", "AlignedMTL"),
+        "config": ("", "ConFIG"),
+        "gradnorm": ("GradNorm", ""),
+        "db_mtl": ("DB_MTL", ""),
+        "moco": ("MoCo", ""),
+        "auto_lambda": ("AutoLambda", ""),
+        "smoothed": ("", "CRMOGMWeighting"),
+        "gradvac": ("GradVac", "GradVac"),
+        "krum": ("", "Krum"),
+        "pcd": ("", "PCD"),
+        "sdmgrad": ("SDMGrad", "SDMGradWeighting"),
+        "modo": ("MoDo", "MoDoWeighting"),
+        "excess_mtl": ("ExcessMTL", "ExcessMTL"),
+        "graddrop": ("GradDrop", "GradDrop"),
+        "trimmed_mean": ("", "TrimmedMean"),
+    },
+    "learners": {"gradient": ("Trainer", "")},
+    "optimizers": {
+        "sgd": ("sgd", ""),
+        "momentum": ("sgd", ""),
+        "adagrad": ("adagrad", ""),
+        "rmsprop": ("rmsprop", ""),
+        "adam": ("adam", ""),
+    },
+    "schedules": {
+        "exponential": ("exp", ""),
+        "cosine": ("cos", ""),
+        "step": ("step", ""),
+        "plateau": ("reduce", ""),
+    },
+}
+# What a peer has and mtlbench has not.
+MISSING: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
+    "problems": (["cityscapes", "office (Office-31, Office-Home)", "qm9", "xtreme (PAWS-X)"], []),
+    "architectures": (["LTB"], []),
+    "trunks": (
+        [
+            *("resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "resnext101_32x8d"),
+            *("wide_resnet50_2", "wide_resnet101_2", "resnet_dilated"),
+        ],
+        [],
+    ),
+    "weightings": (["MOML", "FORUM"], []),
+}
+INTRO = """\
+<!-- Written by docs/make_methods.py from the tables; do not edit. -->
+# Everything that runs, beside LibMTL and TorchJD
+
+`mtlbench list` shows the same entries with their parameters. Formulas, and deviations from the papers, stand in the
+docstrings (and so in [suite.schema.json](suite.schema.json), which editors show). The last columns are the names that
+[LibMTL](https://github.com/median-research-group/LibMTL) 1.1.5 (as of May 2025) and [TorchJD](https://torchjd.org) 0.18
+have for the same thing; – is none, and a peer that has nothing of the kind has no column. TorchJD is a library of
+weightings: networks, data and training are its user's. Many weightings here run its code; others are tested against it.
+"""
+
+
+def page(rows: Sequence[Listed]) -> str:
+    """The whole page."""
+    rooms = {room: [row for row in rows if row.room == room] for room in ROOMS}
+    parts = [INTRO, _counts(rooms)]
+    for room, entries in rooms.items():
+        parts += [f"## {room.capitalize()}\n", *([f"{ROOMS[room]}\n"] if ROOMS[room] else []), _table(room, entries)]
+        parts += [f"{sentence}\n" for sentence in _only_there(room)]
+    return "\n".join(parts).rstrip("\n") + "\n"
+
+
+def names(room: str, peer: int) -> set[str]:
+    """What one peer calls the entries of a room that it has too."""
+    return {have[peer] for have in HAVE.get(room, {}).values() if have[peer]}
+
+
+def _counts(rooms: Mapping[str, Sequence[Listed]]) -> str:
+    """How many entries each has in all; a peer's entry that is two here counts once."""
+    lines = [f"| | mtlbench | {' | '.join(PEERS)} |", "|---|---:|---:|---:|"]
+    for room, entries in rooms.items():
+        others = [len(names(room, peer)) + len(MISSING.get(room, ([], []))[peer]) for peer in range(len(PEERS))]
+        lines.append(f"| {room} | {len(entries)} | {' | '.join(str(n) if n else '–' for n in others)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _table(room: str, entries: Sequence[Listed]) -> str:
+    """One row an entry; columns that are empty throughout are left out."""
+    rows = [["name", "what", "paper", *PEERS]]
+    for entry in entries:
+        have = [f"`{name}`" if name else "" for name in HAVE.get(room, {}).get(entry.name, ("", ""))]
+        rows.append([f"`{entry.name}`", entry.summary.replace("|", "\\|"), entry.paper.replace("|", "\\|"), *have])
+    kept = [column for column in range(len(rows[0])) if any(row[column] for row in rows[1:])]
+    lines = ["| " + " | ".join(row[column] or "–" for column in kept) + " |" for row in rows]
+    return "\n".join([lines[0], "|---" * len(kept) + "|", *lines[1:]]) + "\n"
+
+
+def _only_there(room: str) -> Iterator[str]:
+    for peer, missing in zip(PEERS, MISSING.get(room, ([], [])), strict=True):
+        if missing:
+            yield f"In {peer} and not here: {', '.join(missing)}."
+
+
+if __name__ == "__main__":
+    print(page(list(catalogue())), end="")
