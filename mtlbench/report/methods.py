@@ -23,7 +23,7 @@ _CAPTION = (
 )
 _ENGINES = " × eager: samples/s over eager's of the same method, paired by seed."
 _TESTED = " * and p: exact sign-flip test over seeds, Holm-corrected over methods, p ≤ 0.05."
-_SOME = " A method with tasks in parentheses is for these alone: its Δm and its costs are of them, and it has no rank."
+_SOME = " A method with tasks in parentheses is for these alone: its Δm and its costs are of them, and none is ranked."
 _SHARED = " Times marked “shared” come from trials that had no machine to themselves: do not compare them."
 
 
@@ -107,10 +107,15 @@ def _panel(evidence: Evidence, problem: str, tested: bool, everywhere: bool) -> 
     hidden |= set() if tested else {"p (Holm)"}
     decimals = decimals_for((d.interval.half for d in found if d.interval), (d.mean for d in found), most=2)
     rows = [
-        [*_quality(delta, decimals), *_cost(timing, marked=not everywhere)]
+        _ranked(delta, [*_quality(delta, decimals), *_cost(timing, marked=not everywhere)])
         for delta, timing in zip(found, timed, strict=True)
     ]
     return panel_of(problem, columns, rows, hidden)
+
+
+def _ranked(delta: Delta, cells: list[Cell]) -> list[Cell]:
+    """What is of some tasks alone is neither best nor second among rows of all tasks."""
+    return [Cell(cell.text) for cell in cells] if delta.tasks else cells
 
 
 def _quality(delta: Delta, decimals: int) -> list[Cell]:
@@ -138,7 +143,5 @@ def _gain(delta: Delta, decimals: int) -> Cell:
         return Cell("0 (reference)", 0.0, Interval(0.0, 0.0), by_seed=dict.fromkeys(delta.seeds, 0.0))
     text = number(delta.mean, decimals, sign=True) + ("*" if delta.significant else "")
     text = f"{text} {limits(delta.interval, decimals)}".strip()
-    if delta.tasks:
-        return Cell(text)  # no rank among Δm of other tasks
     by_seed = dict(zip(delta.seeds, delta.found.influence.tolist(), strict=True)) if delta.found else {}
     return Cell(text, delta.mean, delta.interval, by_seed=by_seed)

@@ -128,6 +128,15 @@ def related():
     return made.frames()
 
 
+def of_one_task():
+    """A method that is for one task of two alone."""
+    made = sample(**SMALL)
+    for row in made.trials:
+        row |= {"tasks": "digit"} if row["method"] == "random" else {}
+    made.records = [row for row in made.records if (row["method"], row["task"]) != ("random", "ink")]
+    return made.frames()
+
+
 def failed_only():
     made = sample(**SMALL)
     for row in made.trials:
@@ -201,6 +210,7 @@ def hostile():
     made.trials[0] |= {"status": "failed", "error": INJECTION, "traceback": f"{INJECTION}\n{INJECTION}"}
     for row in made.trials:
         row["notes"] = f"{INJECTION}\nsecond"
+        row["tasks"] = ",".join(f"t,{name}{INJECTION}" for name in row["tasks"].split(","))
     made.environments = {INJECTION: {INJECTION: INJECTION, "a": {"b": [1, None]}}, "e1": {"a": {"b": 2}}}
     made.suite = {"suite": INJECTION, "description": INJECTION, "command": INJECTION, INJECTION: [INJECTION]}
     return made.frames()
@@ -208,7 +218,7 @@ def hostile():
 
 CASES = [
     full, tuned, paired, kernels_beside_methods, kernels_alone, kernels_of_ours_alone, kernels_in_nonsense,
-    kernels_failed, empty, bare, one_seed, one_task, many_tasks, related, failed_only, missing_only,
+    kernels_failed, empty, bare, one_seed, one_task, many_tasks, related, of_one_task, failed_only, missing_only,
     baseline_only, no_baseline,
     baseline_failed_on_one_task, nan, diverged, zeros, constant, negative, hostile,
 ]  # fmt: skip
