@@ -27,15 +27,15 @@ suite() {  # NAME SECONDS: a suite of bench/suites under its profile cuda
 }
 
 step environment 20 bash -c "nvidia-smi; nvcc --version; '$python' -m torch.utils.collect_env"
-step build 150 env MTLBENCH_EMULATOR=0 "$python" setup.py build_ext --inplace
+step build 120 env MTLBENCH_EMULATOR=0 "$python" setup.py build_ext --inplace
 step doctor 30 "$python" -m mtlbench doctor
 step registers 20 "$python" csrc/check_ptxas.py
-step tests 100 "$python" -m pytest -q -p no:cacheprovider -k cuda tests/ops tests/engine
+step tests 80 "$python" -m pytest -q -p no:cacheprovider -k cuda tests/ops tests/engine
 if command -v compute-sanitizer >/dev/null; then
-  step sanitizer 50 compute-sanitizer --error-exitcode 1 "$python" -m pytest -q -p no:cacheprovider -k cuda -x \
+  step sanitizer 40 compute-sanitizer --error-exitcode 1 "$python" -m pytest -q -p no:cacheprovider -k cuda -x \
     tests/ops/test_gramian.py tests/ops/test_task_losses_labels.py
 fi
-suite kernels 100
+suite kernels 160
 suite engines 70
 
 printf '\n== %s: ours against the best other contender\n' "$gpu"
