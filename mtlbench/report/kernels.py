@@ -18,8 +18,8 @@ _CAPTION = (
     "turns in random order within each process and were checked against a reference before and after. Warm: the same "
     "call ran just before; cold: the caches were emptied; work larger than the caches is always cold. Copy: the rate "
     "of the bytes that the operation must move at the least, in percent of a plain copy of as many bytes, timed in "
-    "turn with the rest (above 100 % where data stay in a cache that the copy's do not, or are updated in place: a copy "
-    "reads the lines that it writes, too). Machine: busy where other work used it."
+    "turn with the rest (above 100 % where data stay in a cache that the copy's do not, or are updated in place: a "
+    "copy reads the lines that it writes, too). Machine: busy where other work used it."
 )
 _COLUMNS = (
     Column("kernel", number=False),
