@@ -9,9 +9,9 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from report.samples import sample
 
 from mtlbench.report import build
+from tests.report.samples import sample
 
 CHROMIUM = Path("/usr/bin/chromium")
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs /usr/bin/chromium (apt-get install chromium)")

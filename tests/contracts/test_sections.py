@@ -8,7 +8,6 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
-from report.samples import TASKS, Sample, sample, with_kernels
 
 from mtlbench.report import SECTIONS, build
 from mtlbench.report.assemble import parts_of, section
@@ -17,6 +16,7 @@ from mtlbench.report.html import page
 from mtlbench.report.latex import latex_table
 from mtlbench.report.markdown import markdown_report, markdown_table
 from mtlbench.report.parts import Part
+from tests.report.samples import TASKS, Sample, sample, with_kernels
 
 INJECTION = '<script>alert("x")</script>&amp;"\'$x^2$ \\input{a} |_*`[a](b)` \u202eλ数字🎲\x00\x1b[31m\n# h'
 SIZE = {"epochs": 2, "seeds": 3, "tasks": {name: TASKS[name] for name in ("digit", "ink")}}

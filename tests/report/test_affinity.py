@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from contracts.test_sections import SMALL, paired
-
 from mtlbench.report import build
 from mtlbench.report.affinity import section
 from mtlbench.report.evidence import gather
+from tests.contracts.test_sections import SMALL, paired
 
 from .samples import sample
 

@@ -6,7 +6,7 @@ import pytest
 
 from mtlbench.report.deltas import Delta
 from mtlbench.report.evidence import gather
-from report.samples import sample
+from tests.report.samples import sample
 
 
 def made(**options):

@@ -6,7 +6,7 @@ import pytest
 
 from mtlbench.report.evidence import gather
 from mtlbench.report.front import section
-from report.samples import sample
+from tests.report.samples import sample
 
 METHODS = {"equal": 0.0, "mgda": 1.0}
 ENDS = {

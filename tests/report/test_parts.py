@@ -5,7 +5,7 @@ import pytest
 from mtlbench.report import SECTIONS
 from mtlbench.report.assemble import section
 from mtlbench.report.evidence import gather
-from report.samples import ENVIRONMENT, TASKS, sample
+from tests.report.samples import ENVIRONMENT, TASKS, sample
 
 
 def said(part):

@@ -8,7 +8,7 @@ import pytest
 
 from mtlbench.report import pooled, relations, tasks
 from mtlbench.report.evidence import gather
-from report.samples import Sample, _add, sample
+from tests.report.samples import Sample, _add, sample
 
 ROWS = {"a": 10, "b": 30, "c": 160}
 METHODS = {"one": 2.0, "two": -1.0}

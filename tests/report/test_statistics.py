@@ -15,7 +15,7 @@ from mtlbench.report.statistics import (
     relative,
     sign_flip,
 )
-from report.measure_coverage import coverage_relative, coverage_t
+from tests.report.measure_coverage import coverage_relative, coverage_t
 
 HIGHER = np.array([True, False])
 numbers = st.floats(-100, 100).map(lambda value: round(value, 3))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from contracts.test_sections import SMALL, tuned
-
 from mtlbench.report import build
 from mtlbench.report.evidence import gather
 from mtlbench.report.tuning import section
+from tests.contracts.test_sections import SMALL, tuned
 
 from .samples import sample
 

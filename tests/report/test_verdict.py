@@ -3,7 +3,7 @@ import pytest
 from mtlbench.report.evidence import gather
 from mtlbench.report.methods import section as methods_section
 from mtlbench.report.verdict import section
-from report.samples import sample
+from tests.report.samples import sample
 
 SPEC = ("rmse", "", False, 11.2, 0.35)
 QUICK = {"epochs": 1, "tasks": {"ink": SPEC, "slant": SPEC}}

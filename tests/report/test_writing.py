@@ -28,7 +28,7 @@ from mtlbench.report.format import (
 )
 from mtlbench.report.parts import Cell, Column, Panel, Table, clean, file_names, marked
 from mtlbench.report.statistics import Interval
-from report.samples import sample
+from tests.report.samples import sample
 
 NAN = float("nan")
 
