@@ -36,7 +36,8 @@ from mtlbench.learners.base import Job
 from mtlbench.learners.training import Training
 from mtlbench.measure.clock import interleave, speedup
 from mtlbench.measure.load import ForeignLoad
-from mtlbench.optim import Adam, Constant
+from mtlbench.optim.adam import Adam
+from mtlbench.optim.schedules import Constant
 from mtlbench.problems.digits import Digits
 from mtlbench.runner.trial import execute
 from mtlbench.weightings.losses import Equal
