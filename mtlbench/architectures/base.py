@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -58,6 +58,10 @@ class Architecture(Config):
     @abstractmethod
     def predict(self, representation: Any, tasks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """One output for each of these tasks from the shared representation."""
+
+    def trunk_and_heads(self, shared: nn.Module, tasks: Sequence[nn.Module]) -> tuple[nn.Module, Sequence[nn.Module]]:
+        """What a suite's penalty takes for the trunk and for the heads: the shared modules and the tasks' own."""
+        return shared, tasks
 
     def penalty(self, tasks: Mapping[str, nn.Module]) -> Tensor | None:
         """A differentiable scalar that training adds to the weighted losses; None for none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..core.task import Outline, TaskSpec
@@ -38,6 +38,13 @@ class Single(Trunked):
             trunk = self.body.build(form)
         with seeded("head", task.name):
             return nn.Sequential(trunk, head(self.body.width(form), task, form.rank))
+
+    def trunk_and_heads(self, shared: nn.Module, tasks: Sequence[nn.Module]) -> tuple[nn.Module, Sequence[nn.Module]]:
+        """The trunks of all networks, and their heads."""
+        from torch import nn
+
+        networks = [list(network.children()) for network in tasks]
+        return nn.ModuleList(trunk for trunk, _ in networks), [head for _, head in networks]
 
     def represent(self, shared: nn.Module, inputs: Inputs) -> Any:
         """The inputs as they are."""

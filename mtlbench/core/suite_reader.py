@@ -155,8 +155,8 @@ class _Draft:
         if method is None:
             near = did_you_mean(label, (method.label for method in methods))
             self.checker.add(node.place, f"affinity: expected a method's label, got {shown(label)}: {near}")
-        elif method.candidates:
-            self.checker.add(node.place, f"affinity: expected a method without tune, got '{label}'")
+        elif method.candidates or (method.weighting.config and method.weighting.config.candidates(("a", "b"))[1]):
+            self.checker.add(node.place, f"affinity: expected a method without tune or cross-validation, got '{label}'")
         elif "optimizer" not in uses(method.learner):
             self.checker.add(node.place, f"affinity: expected a method that trains by gradients, got '{label}'")
         else:

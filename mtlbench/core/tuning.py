@@ -22,6 +22,11 @@ def alternatives(tune: Node, checker: Checker) -> Iterator[tuple[str, Node]]:
     """
     if not checker.mapping(tune, "tune"):
         return
+    keys = [key for key, _ in tune.items()]
+    for key, node in tune.items():
+        if outer := [other for other in keys if key.startswith(f"{other}.")]:
+            checker.add(node.key, f"tune: '{outer[0]}' and '{key}' set the same: write whole values under '{outer[0]}'")
+            return
     axes = [[(key, value) for value in _values(key, node, checker)] for key, node in tune.items()]
     count = prod(map(len, axes))
     if count > MAX_CANDIDATES:

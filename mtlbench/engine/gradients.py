@@ -69,7 +69,7 @@ class TaskGradients:
         for parameter, piece in zip(self.parameters, pieces, strict=True):
             parameter.grad = piece if parameter.grad is None else parameter.grad + piece
 
-    def _cut(self, batch: Batch, share: float = 1.0) -> Cut:
+    def _cut(self, batch: Batch, share: Tensor | None = None) -> Cut:
         tensors, form = tree.tree_flatten(self.represent(batch.inputs))
         reached = [k for k, tensor in enumerate(tensors) if isinstance(tensor, Tensor) and tensor.requires_grad]
         copies = [list(tensors) for _ in batch.targets]
@@ -77,7 +77,7 @@ class TaskGradients:
             for k in reached:
                 copy[k] = tensors[k].detach().requires_grad_()
         losses = self.losses_from([tree.tree_unflatten(copy, form) for copy in copies], batch.targets, batch.masks)
-        losses.backward(torch.full_like(losses, share))
+        losses.backward(torch.ones_like(losses) if share is None else share.to(losses.dtype))
         cotangents = [[copy[k].grad for k in reached] for copy in copies]
         return Cut(losses.detach(), [tensors[k] for k in reached], cotangents)
 
@@ -94,18 +94,25 @@ class TaskGradients:
         return rows
 
     def _of_halves(self, batch: Batch) -> Found:
-        """The mean of the halves' gradients, which is the batch's where both have as many labels; so for the heads."""
-        cuts = [self._cut(_every_other(batch, first), share=0.5) for first in (0, 1)]
-        first, second = (as_matrix(self._through_the_trunk(found), self.parameters) for found in cuts)
-        mean = [as_tensors(row, self.parameters) for row in first + second]  # each was given half the weight
-        losses = (cuts[0].losses + cuts[1].losses) / 2
-        return Found(losses, [[*row] for row in mean], self.parameters, 4 * first @ second.T)
+        """The batch's own gradients, as those of its halves weighted by each half's share of a task's labels; so for
+        the heads. J_1 and J_2 are of the halves alone: a task without a label in a half has gradient 0 there.
+        """
+        halves = [_every_other(batch, first) for first in (0, 1)]
+        counts_2T = torch.stack([_labels(half) for half in halves])
+        shares_2T = counts_2T / counts_2T.sum(0).clamp(min=1)
+        cuts = [self._cut(half, share) for half, share in zip(halves, shares_2T, strict=True)]
+        device = batch.counts.device
+        first, second = (as_matrix(self._through_the_trunk(found), self.parameters, device) for found in cuts)
+        mean = [as_tensors(row, self.parameters) for row in first + second]
+        losses = sum(share * found.losses for share, found in zip(shares_2T, cuts, strict=True))
+        alone = [part / share.clamp(min=1e-12)[:, None] for part, share in zip((first, second), shares_2T, strict=True)]
+        return Found(losses, [[*row] for row in mean], self.parameters, alone[0] @ alone[1].T)
 
 
-def as_matrix(rows: Sequence[Row], like: Sequence[Tensor]) -> Tensor:
+def as_matrix(rows: Sequence[Row], like: Sequence[Tensor], device: torch.device) -> Tensor:
     """J [T, n]: each row's tensors one after another, zeros where a task does not reach."""
     if not like:
-        return torch.zeros(len(rows), 0)
+        return torch.zeros(len(rows), 0, device=device)
     full = [[torch.zeros_like(p) if g is None else g for g, p in zip(row, like, strict=True)] for row in rows]
     return torch.stack([torch.cat([g.reshape(-1) for g in row]) for row in full])
 
@@ -114,6 +121,17 @@ def as_tensors(vector: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
     """A vector [n] in the shapes that ``as_matrix`` laid one after another."""
     pieces = vector.split([p.numel() for p in like])
     return [piece.view(p.shape) for piece, p in zip(pieces, like, strict=True)]
+
+
+def _labels(batch: Batch) -> Tensor:
+    """How many labels each task has in a batch [T]; a row with labels at positions has as many as it has of them."""
+    masks = batch.masks or [None] * len(batch.targets)
+    return torch.stack(
+        [
+            batch.counts.new_tensor(len(target)) if mask is None else mask.sum(dtype=batch.counts.dtype)
+            for target, mask in zip(batch.targets, masks, strict=True)
+        ]
+    )
 
 
 def _every_other(batch: Batch, first: int) -> Batch:

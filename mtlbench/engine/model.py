@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -61,6 +61,10 @@ class Model(nn.Module):
     def task_parameters(self, name: str) -> list[nn.Parameter]:
         """Parameters that belong to one task."""
         return list(self.by_task[name].parameters())
+
+    def trunk_and_heads(self) -> tuple[nn.Module, Sequence[nn.Module]]:
+        """What a suite's penalty takes for the trunk and for the heads."""
+        return self.architecture.trunk_and_heads(self.shared, list(self.own))
 
     def penalty(self) -> Tensor | None:
         """The architecture's own term of the objective."""

@@ -41,7 +41,7 @@ class Step:
     ) -> None:
         self.engine, self.weighting, self.state, self.optimizer = engine, weighting, state, optimizer
         self.shared = [p for p in model.shared_parameters() if p.requires_grad]
-        self.terms = (partial((penalty or Free()).term, model.shared, list(model.own)), model.penalty)
+        self.terms = (partial((penalty or Free()).term, *model.trunk_and_heads()), model.penalty)
         self.searches = evaluates_again(optimizer)
         self.seen = torch.ones(len(outline.tasks), device=next(model.parameters()).device)
         self.losses = _wrap(engine, losses_of_inputs(engine, model, outline))
@@ -97,7 +97,7 @@ class Step:
     def _weigh_gradients(self, batch: Batch) -> tuple[Tensor, Tensor, Update]:
         """grad L_t of what the tasks share, lambda from them, then what the weighting makes of both."""
         found = self.gradients(batch)
-        matrix = None if self._combines_inside_update() else as_matrix(found.rows, found.shared)
+        matrix = None if self._combines_inside_update() else as_matrix(found.rows, found.shared, found.losses.device)
         weights, self.state = self.weighting.weigh(self._shown(found, matrix, batch), self.state)
         self._descend_penalty()
         if matrix is None:

@@ -187,6 +187,12 @@ class _Updates:
         """The same over lists, a task at a time."""
         import torch
 
+        # Numbers cost least on a CPU; on a GPU reading them would make every call wait for the device.
+        if weights.is_cuda:
+            weighted = [torch._foreach_mul(of_task, w) for of_task, w in zip(gradients, weights, strict=True)]
+            for other in weighted[1:]:
+                torch._foreach_add_(weighted[0], other)
+            return weighted[0]
         first, *rest = weights.tolist()
         combined = torch._foreach_mul(gradients[0], first)
         for weight, of_task in zip(rest, gradients[1:], strict=True):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .base import OURS, Contender, Kernel, Makers, Wrong, expect_close, need_kernels, need_package
 from .tensors import Shape, Tensors, elements, shapes
@@ -23,6 +23,13 @@ class TaskLosses(Kernel):
 
     outputs: Tensors = Field(description="one tensor a task, such as 4 x 256x10; classes are dimension 1")
     kind: Literal["cross_entropy", "bce_with_logits", "mse", "l1", "smooth_l1", "huber", "cosine"] = "cross_entropy"
+
+    @model_validator(mode="after")
+    def _has_classes(self) -> Self:
+        flat = [shape for shape in shapes(self.outputs) if len(shape) < 2]
+        if flat and self.kind in _SPANS:
+            raise ValueError(f"outputs: expected tensors of two dimensions or more for {self.kind}, got {flat[0]}")
+        return self
 
     contenders: ClassVar = {
         "eager": "a call of torch.nn.functional a task, their dot product with the weights, backward",

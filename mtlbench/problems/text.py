@@ -189,7 +189,7 @@ def _usable(found: dict[str, list[Row]], name: str) -> tuple[dict[str, list[Row]
     """The rows with a text, of those in train the first of each text, and notes on the others."""
     texts = {part: [row for row in rows if row.text.strip()] for part, rows in found.items()}
     empty = sum(map(len, found.values())) - sum(map(len, texts.values()))
-    first = list({row.text.strip(): row for row in reversed(texts["train"])}.values())[::-1]
+    first = list({" ".join(tokenize(row.text)): row for row in reversed(texts["train"])}.values())[::-1]
     again = len(texts["train"]) - len(first)
     notes = [f"{name}: {empty} rows without a text are left out"] if empty else []
     notes += [f"{name}: {again} texts that repeat are left out"] if again else []

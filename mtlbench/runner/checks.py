@@ -17,6 +17,7 @@ from ..core.explain import sentence_place
 from ..core.suite import Suite, Variant
 from ..core.task import Outline
 from ..core.tree import Place
+from ..core.uses import uses
 from ..engine.table import Engine
 from ..learners.base import Learner
 from ..optim import Optimizer, Schedule
@@ -35,6 +36,9 @@ _KINDS: dict[str, type[Config]] = {
     "penalty": Penalty,
     "engine": Engine,
 }
+
+
+_STAGED = "this learner trains other tasks before, which have weights of their own"
 
 
 @dataclass
@@ -176,6 +180,9 @@ def _misfits(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, str]]:
         faults = list(variant.learner.config.check(outline))
         yield from ((variant.learner, fault) for fault in faults)
         stages = stages if faults else variant.learner.config.stages(outline.names)
+    if len(stages) > 1 and variant.weighting.config and variant.weighting.config.candidates(outline.names)[1]:
+        yield variant.weighting, f"expected weights that are given, got cross_validated: {_STAGED}"
+        return
     found = {
         (entry.key, sentence): (entry, sentence)
         for stage in stages
@@ -186,6 +193,8 @@ def _misfits(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, str]]:
 
 
 def _misfits_together(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, Iterable[str]]]:
+    if outline.objectives and "architecture" not in uses(variant.learner):
+        yield variant.learner, ["the tasks are formulas of a point, not of data: use learner gradient"]
     if variant.architecture.config:
         yield variant.architecture, variant.architecture.config.check(outline)
         if outline.objectives and not variant.architecture.config.analytic:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from math import inf
 
+from ..core.errors import MtlbenchError
 from ..core.score import Tried, candidate_scores
 from ..core.trial import CANDIDATE, Trial
 from .history import Stored
@@ -54,6 +56,12 @@ def _chosen(group: Sequence[Trial], find: Find) -> Iterator[Trial]:
     scores = candidate_scores(
         Tried(trial.choice, trial.part, results[trial.id].records if results[trial.id].ok else ()) for trial in group
     )
+    folded = any(trial.fold[1] for trial in group)
+    if not folded and min(scores.values()) == inf and any(result.ok for result in results.values()):
+        raise MtlbenchError(
+            f"method '{group[0].method}': tune chooses by the validation split, and no candidate has a score there: "
+            "give the problem a validation split, or leave tune out"
+        )
     best = min(scores, key=lambda choice: scores[choice])
     first = next(trial for trial in group if trial.choice == best)
     yield replace(first, role="", fold=(0, 0))

@@ -120,3 +120,9 @@ def test_a_weighting_may_bring_candidates_of_its_own(tmp_path: Path, monkeypatch
     assert tuned[-1].choice == "optimizer.lr=0.01, w=2"
     assert Trial.from_json(tuned[-1].to_json()) == tuned[-1]
     assert all(t.fold == (0, 0) for t in found if t.baseline)
+
+
+@pytest.mark.parametrize("keys", ["weighting: [equal], weighting.mu: [1]", "weighting.mu: [1], weighting: [equal]"])
+def test_a_key_and_what_lies_in_it_cannot_both_vary(tmp_path: Path, keys: str) -> None:
+    with pytest.raises(SuiteError, match=r"'weighting' and 'weighting\.mu' set the same"):
+        read(tmp_path, TEXT.replace("tune: {optimizer.lr: [0.1, 0.01]}", f"tune: {{{keys}}}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import permutations
+from math import isfinite
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from mtlbench.learners import TABLE
 from mtlbench.learners.base import Job
 from mtlbench.learners.probing import Probing
 from tests.contracts.test_learners import job, untimed
-from tests.toy_data import NAMES
+from tests.toy_data import NAMES, make
 
 
 def measured(records: list[Record]) -> dict[tuple[str, str, int], float]:
@@ -65,3 +66,11 @@ def test_nothing_is_measured_where_nothing_is_shared() -> None:
     alone = replace(short(), architecture=ARCHITECTURES.build({"name": "single", "hidden": [8]}))
     assert not measured(TABLE.build({"name": "affinity"}).run(alone))
     assert not measured(TABLE.build({"name": "affinity"}).run(replace(short(), tasks=NAMES[:1])))
+
+
+def test_labels_at_positions_with_masks_are_compared_too() -> None:
+    data = make("pixels")
+    architecture = ARCHITECTURES.build({"name": "shared", "trunk": "cnn", "pooling": 1})
+    probing = Probing(short(data=data, tasks=data.outline.names, architecture=architecture), 1)
+    probing.epoch(1)
+    assert all(isfinite(value) for value in measured(probing.records).values())

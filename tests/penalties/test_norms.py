@@ -9,8 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from mtlbench.architectures import TABLE as ARCHITECTURES
+from mtlbench.engine.model import Model
 from mtlbench.penalties import TABLE
 from mtlbench.penalties.norms import L21, Trace
+from tests.toy_data import NAMES, make
 
 RHO = 0.3
 NORMS = sorted(set(TABLE) - {"none"})
@@ -106,3 +109,12 @@ def test_nothing_to_penalise() -> None:
 def test_settings_that_make_no_sense(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"greater than 0|'trunk', 'heads' or 'all'|less than or equal to 1"):
         TABLE.build({"name": "elastic_net", **settings})
+
+
+@pytest.mark.parametrize("on", ["trunk", "heads", "all"])
+def test_networks_that_share_nothing_have_a_trunk_each(on: str) -> None:
+    """So that the single-task baseline is penalised as the method is; it starts from the same weights."""
+    outline = make("shared").outline.only(NAMES[:1])
+    single, shared = (Model(ARCHITECTURES.build({"name": name}), outline, 0) for name in ("single", "shared"))
+    penalty = TABLE.build({"name": "l2", "on": on})
+    torch.testing.assert_close(penalty.term(*single.trunk_and_heads()), penalty.term(*shared.trunk_and_heads()))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from mtlbench.core.errors import MtlbenchError
 from mtlbench.core.record import Record, Result
 from mtlbench.core.trial import CANDIDATE, Trial
 from mtlbench.runner.choices import undecided, with_choices
@@ -93,3 +94,9 @@ def test_folds_are_averaged_and_the_final_trial_has_none() -> None:
 @pytest.mark.parametrize("exclusive", [True, False])
 def test_the_final_trial_is_timed_as_its_candidates(exclusive: bool) -> None:
     assert choose(ran(candidate(1, exclusive=exclusive), 0.5))[0].exclusive is exclusive
+
+
+def test_nothing_can_be_chosen_without_a_validation_split() -> None:
+    tried = [Stored(candidate(lr), Result("ok", records=(Record("loss", 1.0, "test", "digit"),))) for lr in (1, 2)]
+    with pytest.raises(MtlbenchError, match="tune chooses by the validation split, and no candidate has a score"):
+        choose(*tried)

@@ -174,3 +174,21 @@ def test_a_method_may_have_another_penalty(suite: Path) -> None:
     text = SUITE.replace("uncertainty}", "uncertainty, penalty: {name: l21, on: heads}}")
     assert len(set(plain) - set(_ids(suite, text))) == 2
     assert len(set(plain) & set(_ids(suite, SUITE + "penalty: l2\n"))) == 0
+
+
+def test_learners_without_a_network_cannot_learn_formulas(suite: Path) -> None:
+    text = "problem: toy\nmethods: {a: {learner: ridge}}\nsingle_task: {learner: ridge}\nseeds: 2\n"
+    assert any("the tasks are formulas of a point" in fault for fault in _faults(suite, text))
+
+
+def test_cross_validated_weights_need_one_stage_and_no_affinity(suite: Path) -> None:
+    chosen = "weighting: {name: fixed, weights: cross_validated}"
+    text = SUITE.replace("equal: {}", f"equal: {{learner: transfer, {chosen}}}")
+    assert any("expected weights that are given, got cross_validated" in fault for fault in _faults(suite, text))
+    text = SUITE.replace("equal: {}", f"equal: {{{chosen}}}") + "affinity: equal\n"
+    assert any("expected a method without tune or cross-validation" in fault for fault in _faults(suite, text))
+
+
+def test_rows_of_classes_have_two_dimensions(suite: Path) -> None:
+    (fault,) = _faults(suite, "kernels: {cases: [{name: task_losses, outputs: 1 x 4}]}\n")
+    assert "expected tensors of two dimensions or more for cross_entropy" in fault
