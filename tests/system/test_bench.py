@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 @pytest.mark.parametrize("script", sorted((ROOT / "bench").glob("*.py")), ids=lambda path: path.stem)
 def test_a_short_run_ends_well(script: Path) -> None:
-    command = [sys.executable, str(script), "--blocks", "1", "--trials", "1"]
+    command = [sys.executable, str(script), "--blocks", "2", "--trials", "1"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert ended.returncode == 0, ended.stderr
     assert "ours" in ended.stdout

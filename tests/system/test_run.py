@@ -117,6 +117,7 @@ def test_ctrl_c_keeps_what_is_finished(cli: Cli, suite: Path, executor: str) -> 
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell's `&` ignores Ctrl-C
     )
     trials = suite.parent / "results/small/trials"
     deadline = time.monotonic() + 120
