@@ -128,24 +128,21 @@ class _Pool:
         self.flying: dict[Any, Flight] = {}
 
     def run(self, trials: Sequence[Trial], alone: bool) -> Iterator[Event]:
-        """Run these trials; cancels what is in flight when the consumer stops listening."""
+        """Run these trials. What is in flight when the consumer stops listening ends with the shutdown that follows:
+        cancelling it here as well can meet a trial that just ends, and Ray does not survive that.
+        """
         waiting = deque((trial, self.attempts.get(trial.id, 0) + 1) for trial in trials)
-        try:
-            while waiting or self.flying:
-                while waiting and self._has_room(waiting[0][0], alone):
-                    trial, attempt = waiting.popleft()
-                    self._submit(trial, attempt, alone)
-                    yield Started(trial)
-                for flight, result, lost in self._landed():
-                    tries = flight.attempt - self.attempts.get(flight.trial.id, 0)
-                    retried = lost and tries <= RETRIES
-                    if retried:
-                        waiting.append((flight.trial, flight.attempt + 1))
-                    yield Finished(flight.trial, result, retried)
-        finally:
-            for reference in self.flying:
-                with contextlib.suppress(RayError):
-                    ray.cancel(reference, force=True)
+        while waiting or self.flying:
+            while waiting and self._has_room(waiting[0][0], alone):
+                trial, attempt = waiting.popleft()
+                self._submit(trial, attempt, alone)
+                yield Started(trial)
+            for flight, result, lost in self._landed():
+                tries = flight.attempt - self.attempts.get(flight.trial.id, 0)
+                retried = lost and tries <= RETRIES
+                if retried:
+                    waiting.append((flight.trial, flight.attempt + 1))
+                yield Finished(flight.trial, result, retried)
 
     def _free_node(self, trial: Trial) -> Node | None:
         taken = {flight.node for flight in self.flying.values()}

@@ -68,7 +68,7 @@ def test_the_resolved_suite_asks_for_the_same(tmp_path: Path) -> None:
     [
         ("equl", "5:11: affinity: expected a method's label, got 'equl': did you mean 'equal'?"),
         ("[equal]", "5:11: affinity: expected a method's label, got ['equal']"),
-        ("other", "5:11: affinity: expected a method without tune, got 'other'"),
+        ("other", "5:11: affinity: expected a method without tune or cross-validation, got 'other'"),
     ],
 )
 def test_faults_have_their_places(tmp_path: Path, label: str, fault: str) -> None:
