@@ -87,7 +87,7 @@ def test_the_resolved_suite_gives_the_same_trials(read: Any, text: str) -> None:
     assert [trial.to_json() for trial in trials(again)] == [trial.to_json() for trial in trials(suite)]
 
 
-@pytest.mark.parametrize("key", MACHINERY)
+@pytest.mark.parametrize("key", sorted(MACHINERY))
 def test_writing_what_a_methods_learner_does_not_use_is_refused(read: Any, key: str) -> None:
     values = {"architecture": "shared", "optimizer": "adam", "engines": "[fused]", "train": "{epochs: 3}"}
     value = values.get(key, "equal" if key == "weighting" else "constant" if key == "schedule" else "free")
