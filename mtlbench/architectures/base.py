@@ -30,6 +30,7 @@ class Architecture(Config):
 
     analytic: ClassVar[bool] = False  # whether it is for problems whose tasks are formulas, not data
     heads_alone: ClassVar[bool] = False  # whether ``predict`` is each task's own module on its features, and no more
+    transferable: ClassVar[bool] = True  # whether there are shared modules, and the same ones whatever the tasks
 
     def check(self, outline: Outline) -> list[str]:
         """What makes this architecture impossible for a problem, each in one sentence; empty if nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -27,6 +27,8 @@ class CrossStitch(Shared):
     start from the weights of the single-task networks' start, not from trained ones; sequences are mixed after the last
     layer alone.
     """
+
+    transferable: ClassVar[bool] = False
 
     own: float = Field(0.9, ge=0, le=1, description="start of alpha_tt, the share of a task's own features")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -31,6 +31,8 @@ class Ple(Cgc):
     Source: Tang et al., Progressive Layered Extraction (PLE): A Novel Multi-Task Learning Model for Personalized
     Recommendations, RecSys 2020, equations 5 and 6. Deviations as in ``cgc``; gates read the mean over positions.
     """
+
+    transferable: ClassVar[bool] = False
 
     levels: int = Field(2, ge=2, description="levels of experts")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -29,6 +29,8 @@ class TwoTower(Shared):
     smaller set starting again from its first row; with one set of inputs, every tower sees it. Every tower reaches
     every task, so heads alone belong to tasks. No paper has it first: the classical network for two paired inputs.
     """
+
+    transferable: ClassVar[bool] = False
 
     trunk: TrunkName = Field("cnn", description="the towers' convolution blocks, and the dense layers behind them")
 

@@ -180,6 +180,10 @@ def _misfits(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, str]]:
         faults = list(variant.learner.config.check(outline))
         yield from ((variant.learner, fault) for fault in faults)
         stages = stages if faults else variant.learner.config.stages(outline.names)
+    if len(stages) > 1 and variant.architecture.config and not variant.architecture.config.transferable:
+        expected = "expected shared parameters that do not depend on the tasks, as those of architecture shared"
+        yield variant.architecture, f"{expected}: this learner trains other tasks before"
+        return
     if len(stages) > 1 and variant.weighting.config and variant.weighting.config.candidates(outline.names)[1]:
         yield variant.weighting, f"expected weights that are given, got cross_validated: {_STAGED}"
         return
