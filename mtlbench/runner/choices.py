@@ -14,6 +14,16 @@ from .history import Stored
 Find = Callable[[str], Stored | None]  # by the trial's id
 
 
+def titles(trial: Trial) -> tuple[str, ...]:
+    """What a trial is called, and for a candidate what its method's trial will be called."""
+    return (trial.title, _final(trial).title) if trial.role == CANDIDATE else (trial.title,)
+
+
+def _final(candidate: Trial) -> Trial:
+    """A candidate as its method's trial, on the whole training split."""
+    return replace(candidate, role="", fold=(0, 0))
+
+
 def with_choices(trials: Iterable[Trial], find: Find) -> Iterator[Trial]:
     """The trials and, after each group of candidates that has run, the trial that it chose.
 
@@ -64,4 +74,4 @@ def _chosen(group: Sequence[Trial], find: Find) -> Iterator[Trial]:
         )
     best = min(scores, key=lambda choice: scores[choice])
     first = next(trial for trial in group if trial.choice == best)
-    yield replace(first, role="", fold=(0, 0))
+    yield _final(first)
