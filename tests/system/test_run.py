@@ -161,3 +161,15 @@ def test_candidates_run_first_and_what_they_chose_runs_then(cli: Cli, suite: Pat
     again = cli("run", suite, "--executor", "serial")
     assert "12 finished" in again.stdout  # two of them are one trial under two names
     assert "wait" not in again.stdout
+
+
+def test_where_all_candidates_failed_nothing_runs_twice(suite: Path) -> None:
+    worst = "{tune: {optimizer: [{name: sgd, lr: 1.0e+30}, {name: sgd, lr: 1.0e+31}]}}"
+    suite.write_text(suite.read_text().replace("{weighting: equal}", worst))
+    run = mtlbench.run(suite, executor="serial", seeds=1, only="equal", out=suite.parent / "out")
+    assert list(run.failed) == ["digits/equal/eager/seed0"]
+    (told,) = {failure.error for failure in run.failed.values()}
+    assert told.startswith("all 2 candidates failed, the first with: ")
+    trials = [json.loads(path.read_text()) for path in (suite.parent / "out/trials").glob("*.json")]
+    assert [(trial["result"]["attempt"], trial["failures"]) for trial in trials] == [(1, []), (1, [])]
+    assert told in (suite.parent / "out/report.md").read_text()
