@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -28,9 +28,12 @@ class CrossStitch(Shared):
     layer alone.
     """
 
-    transferable: ClassVar[bool] = False
-
     own: float = Field(0.9, ge=0, le=1, description="start of alpha_tt, the share of a task's own features")
+
+    @property
+    def transferable(self) -> bool:
+        """Every task has a trunk among the shared modules."""
+        return False
 
     def shared(self, outline: Outline, seeded: Seeded) -> nn.Module:
         """All trunks and the units between them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -32,9 +32,12 @@ class Ple(Cgc):
     Recommendations, RecSys 2020, equations 5 and 6. Deviations as in ``cgc``; gates read the mean over positions.
     """
 
-    transferable: ClassVar[bool] = False
-
     levels: int = Field(2, ge=2, description="levels of experts")
+
+    @property
+    def transferable(self) -> bool:
+        """Every task has experts among the shared modules."""
+        return False
 
     def shared(self, outline: Outline, seeded: Seeded) -> nn.Module:
         """All levels but the last one's task experts."""

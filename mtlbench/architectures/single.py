@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from ..core.task import Outline, TaskSpec
 from .base import Seeded
@@ -23,7 +23,10 @@ class Single(Trunked):
     head from those of the shared architecture's head, so that methods and baseline are paired.
     """
 
-    transferable: ClassVar[bool] = False
+    @property
+    def transferable(self) -> bool:
+        """Nothing is shared."""
+        return False
 
     def shared(self, outline: Outline, seeded: Seeded) -> nn.Module:
         """Nothing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -30,8 +30,6 @@ class TwoTower(Shared):
     every task, so heads alone belong to tasks. No paper has it first: the classical network for two paired inputs.
     """
 
-    transferable: ClassVar[bool] = False
-
     trunk: TrunkName = Field("cnn", description="the towers' convolution blocks, and the dense layers behind them")
 
     def check_behind(self, outline: Outline) -> list[str]:
@@ -43,6 +41,11 @@ class TwoTower(Shared):
         if self.hidden is None or not convolutions or form_of(outline).rank:
             return [f"trunk {self.trunk}: towers expect convolutions and dense layers, and labels of whole rows"]
         return []
+
+    @property
+    def transferable(self) -> bool:
+        """Every task has a tower among the shared modules."""
+        return False
 
     def shared(self, outline: Outline, seeded: Seeded) -> nn.Module:
         """Towers and dense layers."""

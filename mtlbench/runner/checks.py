@@ -194,7 +194,7 @@ def _misfits(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, str]]:
         yield from ((variant.learner, fault) for fault in faults)
         stages = stages if faults else variant.learner.config.stages(outline.names)
     if len(stages) > 1 and variant.architecture.config and not variant.architecture.config.transferable:
-        expected = "expected shared parameters that do not depend on the tasks, as those of architecture shared"
+        expected = "expected shared parameters that do not depend on the tasks, as shared has without encoders"
         yield variant.architecture, f"{expected}: this learner trains other tasks before"
         return
     if len(stages) > 1 and variant.weighting.config and variant.weighting.config.candidates(outline.names)[1]:

@@ -75,9 +75,9 @@ def test_rows_do_not_look_at_each_other_when_tested(case: Case) -> None:
 
 
 def test_what_is_transferable_is_shared_and_the_same_for_any_tasks(case: Case) -> None:
-    """Shared modules alone; encoders are of the tasks that they are given for."""
     models = [case.build(case.outline.only(tasks), 0) for tasks in (NAMES[:1], NAMES[1:])]
-    some, others = ({name: value.shape for name, value in m.shared.state_dict().items()} for m in models)
+    parts = [nn.ModuleList(part for part in (model.front, model.shared) if part is not None) for model in models]
+    some, others = ({name: value.shape for name, value in part.state_dict().items()} for part in parts)
     assert case.architecture.transferable is (some == others != {})
 
 
