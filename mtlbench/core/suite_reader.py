@@ -16,7 +16,7 @@ from .explain import explain, shown
 from .kernel_reader import read_kernels
 from .registry import UnknownName
 from .settings import Resources, Train
-from .suite import BASELINE, CHOICES, DEFAULTS, KEYS, MACHINERY, MAX_TRIALS, PROBE, SLUG, Header, Suite, Variant
+from .suite import BASELINE, CHOICES, DEFAULTS, KEYS, MACHINERY, PROBE, SLUG, Header, Suite, Variant
 from .tree import Node, Place, merge, tree
 from .tuning import alternatives
 from .uses import refuse_unused, refuse_useless, require, require_of_baseline, used_of, uses
@@ -123,13 +123,6 @@ class _Draft:
         baseline = replace(self._baseline(by_label), problems=problems)
         refuse_useless(self.root, (baseline, *methods), self.checker)
         note_repetitions(methods, baseline, self.checker)
-        trials = len(header.seeds) * sum(
-            len(method.problems) * len(method.engines) * len(method.alternatives) for method in methods
-        )
-        if trials > MAX_TRIALS:
-            self.checker.add(
-                self.root.place, f"expected at most {MAX_TRIALS:,} trials, got {trials:,}: split the suite"
-            )
         return Suite(
             self.path,
             header.suite,
