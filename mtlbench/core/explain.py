@@ -99,6 +99,13 @@ def sentence_place(node: Node, sentence: str) -> Place:
     return node[first].place if first in node else node.place
 
 
+def first_sentence(error: ValidationError) -> str:
+    """The first fault in short, for a message of which it is a part."""
+    first = error.errors(include_url=False)[0]
+    path = dotted(first["loc"])
+    return f"{path}: {first['msg']}" if path else str(first["ctx"]["error"])
+
+
 def dotted(path: Path) -> str:
     """``("trunk", "hidden", 1)`` as ``trunk.hidden[1]``."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")

@@ -12,8 +12,11 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from .config import Config
 from .errors import MtlbenchError, did_you_mean
+from .explain import first_sentence
 
 _beside: list[str] = []  # the folder that was looked in last
 
@@ -92,3 +95,18 @@ class Registry(Mapping[str, str]):
         """The object that ``{"name": …, **parameters}`` describes. Raises UnknownName or pydantic.ValidationError."""
         parameters = {key: value for key, value in spec.items() if key != "name"}
         return self.load(spec["name"]).from_plain(parameters)
+
+    def inner(self, spec: Mapping[str, Any] | str, where: str) -> Any:
+        """What a parameter of another entry describes by a name, or by a mapping with a name.
+
+        Raises ValueError, whose sentence begins with ``where``: validators pass it on as their own.
+        """
+        spec = {"name": spec} if isinstance(spec, str) else spec
+        if not isinstance(spec.get("name"), str):
+            raise ValueError(f"{where}: expected the name of a {self.noun}, or a mapping with its name")
+        try:
+            return self.build(spec)
+        except UnknownName as error:
+            raise ValueError(f"{where}: {error}") from error
+        except ValidationError as error:
+            raise ValueError(f"{where}: {first_sentence(error)}") from error

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from ..core.registry import UnknownName
 from .base import Need, Shown, Weighting
 from .on_gramian import Leveled, OnGramian
 from .solvers import onto_simplex
@@ -174,6 +173,10 @@ class AutoLambda(Weighting):
         return weights.detach().clone(), state
 
 
+def _mapping(spec: dict[str, Any] | str) -> dict[str, Any]:
+    return {"name": spec} if isinstance(spec, str) else spec
+
+
 class Smoothed(Leveled):
     """Smoothed weights: a moving average over steps of what another weighting on the Gramian says (CR-MOGM).
 
@@ -182,22 +185,21 @@ class Smoothed(Leveled):
     NeurIPS 2022, Algorithm 1, with a constant alpha.
     """
 
-    of: dict[str, Any] = Field({"name": "mgda"}, description="the weighting that is smoothed, with its parameters")
+    of: Annotated[dict[str, Any] | str, AfterValidator(_mapping)] = Field(
+        {"name": "mgda"}, description="the weighting that is smoothed: its name, or a mapping with its parameters"
+    )
     alpha: float = Field(0.9, ge=0, lt=1, description="share of the last weights")
 
     @model_validator(mode="after")
     def _pure(self) -> Self:
         if not isinstance(self._inner(), OnGramian):
-            raise ValueError(f"of: expected a weighting that is a function of the Gramian, got {self.of.get('name')}")
+            raise ValueError(f"of: expected a weighting that is a function of the Gramian, got {dict(self.of)['name']}")
         return self
 
     def _inner(self) -> Any:
         from . import TABLE
 
-        try:
-            return TABLE.build(self.of)
-        except (KeyError, UnknownName) as error:
-            raise ValueError(f"of: expected a mapping with the name of a weighting, {error}") from error
+        return TABLE.inner(self.of, "of")
 
     def start(self, tasks: tuple[str, ...], device: device) -> None:
         """No weights yet."""

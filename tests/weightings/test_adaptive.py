@@ -69,8 +69,22 @@ def test_smoothed_weights_move_by_a_share() -> None:
     torch.testing.assert_close(second, torch.tensor([0.575, 0.425]))
 
 
-@pytest.mark.parametrize(("of", "message"), [({"name": "mdga"}, "mgda"), ({"name": "famo"}, "function of the Gramian")])
-def test_what_cannot_be_smoothed_is_refused(of: dict[str, str], message: str) -> None:
+def test_a_bare_name_is_the_weighting_without_parameters() -> None:
+    bare, written = (TABLE.build({"name": "smoothed", "of": of}) for of in ("cagrad", {"name": "cagrad"}))
+    assert bare == written
+    assert bare.model_dump(mode="json") == written.model_dump(mode="json")  # and so the same trial
+
+
+@pytest.mark.parametrize(
+    ("of", "message"),
+    [
+        ("mdga", "of: unknown weighting 'mdga', did you mean 'mgda'?"),
+        ({"name": "famo"}, "function of the Gramian, got famo"),
+        ({"c": 1}, "of: expected the name of a weighting, or a mapping with its name"),
+        ({"name": "cagrad", "c": -1}, "of: c: Input should be greater"),
+    ],
+)
+def test_what_cannot_be_smoothed_is_refused(of: dict[str, object] | str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TABLE.build({"name": "smoothed", "of": of})
 
