@@ -11,6 +11,7 @@ from .base import Seeded
 from .shared import Shared
 from .trunked import TrunkName, form_of
 from .trunks import head
+from .trunks.base import Form, Trunk
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,12 +30,9 @@ class Mtan(Shared):
 
     trunk: TrunkName = Field("cnn", description="how inputs become features, by convolution blocks")
 
-    def check_behind(self, outline: Outline) -> list[str]:
-        """The trunk must have maps to attend to."""
-        found = super().check_behind(outline)
-        if found or self.body.maps(form_of(outline)):
-            return found
-        return [f"trunk {self.trunk} has no convolution blocks in a row to attend to: use trunk cnn or resnet"]
+    def check_trunk(self, trunk: Trunk, form: Form) -> str:
+        """There must be maps to attend to."""
+        return trunk.check(form) or ("" if trunk.maps(form) else "has no convolution blocks in a row to attend to")
 
     def shared(self, outline: Outline, seeded: Seeded) -> nn.Module:
         """The convolution blocks."""

@@ -18,7 +18,8 @@ from pydantic import (
 )
 
 from ..core.config import Config
-from ..core.errors import did_you_mean
+from ..core.errors import did_you_mean, either
+from ..core.explain import first_sentence
 from ..core.task import Outline
 from .base import Architecture, Seeded
 from .trunks import TRUNKS, affine
@@ -52,6 +53,10 @@ def _known(name: str) -> str:
 TrunkName = Annotated[str, AfterValidator(_known), WithJsonSchema({"enum": list(TRUNKS)})]
 
 
+_ENCODERS = "give each task an encoder (encoders)"
+_OTHER = "no trunk does it: use another architecture"
+
+
 class TrunkChoice(Config):
     """A trunk and its parameters (``mtlbench list trunks``) side by side; each has the trunk's own default."""
 
@@ -75,11 +80,11 @@ class TrunkChoice(Config):
         for name in given:
             if name not in model.model_fields:
                 having = [trunk for trunk in TRUNKS if name in TRUNKS.load(trunk).model_fields]
-                raise ValueError(f"{name}: only trunk {_or(having)} has it, got trunk {self.trunk}; remove it")
+                raise ValueError(f"{name}: only trunk {either(having)} has it, got trunk {self.trunk}; remove it")
         try:
             body = model(**given)
         except ValidationError as error:
-            raise ValueError(_sentence(error)) from error
+            raise ValueError(first_sentence(error)) from error
         for name in model.model_fields:
             object.__setattr__(self, name, getattr(body, name))  # the model is frozen, but not yet handed out
         return self
@@ -102,14 +107,19 @@ class TrunkChoice(Config):
         assert isinstance(found, Trunk)
         return found
 
-    def misfit(self, where: str, form: Form) -> str:
-        """What makes the trunk impossible for a form of inputs, with the trunks that would do."""
-        reason = self.body.check(form)
-        if not reason:
-            return ""
-        fitting = [name for name in TRUNKS if not _default(name).check(form)]
-        advice = f": use trunk {_or(fitting)}" if fitting and self.trunk not in fitting else ""
-        return f"trunk {self.trunk} {reason}, in {where}{advice}"
+    def check_trunk(self, trunk: Trunk, form: Form) -> str:
+        """What makes a trunk impossible here for a form of inputs, to be read after "trunk x "; empty if nothing."""
+        return trunk.check(form)
+
+    def misfits(self, forms: Mapping[str, Form], instead: str = _OTHER) -> list[str]:
+        """What makes the trunk impossible for forms of inputs, by the words that name them, with the trunks that would
+        do for all of them, or what to do instead.
+        """
+        reasons = {where: self.check_trunk(self.body, form) for where, form in forms.items()}
+        fitting = [name for name in TRUNKS if not any(self.check_trunk(_default(name), f) for f in forms.values())]
+        advice = f"use trunk {either(fitting)}" if fitting else instead
+        ending = "" if self.trunk in fitting else f": {advice}"
+        return [f"trunk {self.trunk} {reason}, in {where}{ending}" for where, reason in reasons.items() if reason]
 
 
 PARAMETERS = tuple(name for name in TrunkChoice.model_fields if name != "trunk")
@@ -119,16 +129,6 @@ def _default(name: str) -> Trunk:
     found = TRUNKS.build({"name": name})
     assert isinstance(found, Trunk)
     return found
-
-
-def _or(words: list[str]) -> str:
-    return " or ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
-
-
-def _sentence(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    path = ".".join(map(str, first["loc"]))
-    return f"{path}: {first['msg']}" if path else str(first["ctx"]["error"])
 
 
 class Trunked(TrunkChoice, Architecture):
@@ -151,9 +151,12 @@ class Trunked(TrunkChoice, Architecture):
         """What makes encoders or trunk impossible for the inputs."""
         if missing := [name for name in outline.names if name not in self.encoders] if self.encoders else []:
             return [f"encoders: expected one for task '{name}', got {self._nearest(name)}" for name in missing]
+        if at := [task for task in outline.tasks if task.positions] if self.encoders else []:
+            return [f"encoders: expected labels of whole rows, got task '{at[0].name}' at {list(at[0].positions)}"]
         alone = {name: outline.only((name,)) for name in outline.names if self.encoders}
-        found = [self.encoders[name].misfit(f"the inputs of task '{name}'", form_of(alone[name])) for name in alone]
-        return list(dict.fromkeys(filter(None, found))) or self.check_behind(self.behind(outline))
+        own = {name: {f"the inputs of task '{name}'": form_of(alone[name])} for name in alone}
+        found = [sentence for name in own for sentence in self.encoders[name].misfits(own[name])]
+        return found or self.check_behind(self.behind(outline))
 
     def _nearest(self, task: str) -> str:
         """The encoder that may be meant for a task, or all that are given."""
@@ -162,8 +165,14 @@ class Trunked(TrunkChoice, Architecture):
 
     def check_behind(self, outline: Outline) -> list[str]:
         """What makes the architecture impossible for inputs as the encoders give them."""
-        found = (self.misfit(where, form) for where, form in forms(outline).items())
-        return list(dict.fromkeys(filter(None, found)))
+        found = forms(outline)
+        return self.misfits(found, self.instead if len(found) > 1 else _OTHER)
+
+    @property
+    def instead(self) -> str:
+        """What to do where no trunk takes the inputs of all tasks."""
+        vectors = Form((self.encoder_width,))
+        return _OTHER if all(self.check_trunk(_default(name), vectors) for name in TRUNKS) else _ENCODERS
 
     def behind(self, outline: Outline) -> Outline:
         """Vectors of the encoders' width, where there are encoders."""
@@ -190,11 +199,13 @@ class OneForm(Trunked):
 
     def check_behind(self, outline: Outline) -> list[str]:
         """The inputs of all tasks must have one shape."""
-        found = {where: (form.shape, form.vocabulary) for where, form in forms(outline).items()}
-        if len(set(found.values())) <= 1:
-            return positions_differ(outline) or super().check_behind(outline)
-        listed = "; ".join(f"{where} have shape {list(shape)}" for where, (shape, _) in found.items())
-        return [f"a trunk of all tasks expects inputs of one shape, but {listed}: give each task an encoder (encoders)"]
+        found = {where: form.shape for where, form in forms(outline).items()}
+        if len(set(found.values())) > 1:
+            listed = "; ".join(f"{where} have shape {list(shape)}" for where, shape in found.items())
+            return [f"a trunk of all tasks expects inputs of one shape, but {listed}: {self.instead}"]
+        if isinstance(outline.vocabulary, Mapping) and len(outline.names) > 1:
+            return [f"a trunk of all tasks expects one vocabulary, but each task's words are its own: {self.instead}"]
+        return positions_differ(outline) or super().check_behind(outline)
 
 
 def positions_differ(outline: Outline) -> list[str]:

@@ -10,9 +10,9 @@ from pydantic import Field
 from ..core.task import Outline, TaskSpec
 from .base import Seeded
 from .shared import Shared
-from .trunked import Trunked, TrunkName, form_of, forms
+from .trunked import Trunked, TrunkName, form_of
 from .trunks import head
-from .trunks.base import Form
+from .trunks.base import Form, Trunk
 from .trunks.mlp import Mlp
 
 if TYPE_CHECKING:
@@ -33,19 +33,16 @@ class TwoTower(Shared):
     trunk: TrunkName = Field("cnn", description="the towers' convolution blocks, and the dense layers behind them")
 
     def check_behind(self, outline: Outline) -> list[str]:
-        """Towers must be convolutions; inputs may differ in shape."""
-        found = Trunked.check_behind(self, outline)
-        if found:
-            return found
-        convolutions = all(self.body.maps(form) for form in forms(outline).values())
-        if self.hidden is None or not convolutions or form_of(outline).rank:
-            return [f"trunk {self.trunk}: towers expect convolutions and dense layers, and labels of whole rows"]
-        return []
+        """Inputs may differ in shape."""
+        return Trunked.check_behind(self, outline)
 
-    @property
-    def transferable(self) -> bool:
-        """Every task has a tower among the shared modules."""
-        return False
+    def check_trunk(self, trunk: Trunk, form: Form) -> str:
+        """Towers must be convolutions, with dense layers behind them."""
+        if (found := trunk.check(form)) or (
+            "hidden" in type(trunk).model_fields and trunk.maps(form) and not form.rank
+        ):
+            return found
+        return "does not do: towers expect convolutions and dense layers, and labels of whole rows"
 
     def shared(self, outline: Outline, seeded: Seeded) -> nn.Module:
         """Towers and dense layers."""

@@ -48,3 +48,9 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     if near:
         return f"did you mean '{near[0]}'?"
     return f"expected one of {', '.join(names)}" if names else "none is known"
+
+
+def either(words: Iterable[str]) -> str:
+    """The words as a choice: "a, b or c"."""
+    listed = list(words)
+    return " or ".join(filter(None, [", ".join(listed[:-1]), *listed[-1:]]))

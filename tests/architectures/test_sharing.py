@@ -127,9 +127,20 @@ def test_masks_of_one_leave_the_shared_features() -> None:
 
 
 def test_attention_needs_maps() -> None:
-    refused = TABLE.build({"name": "mtan", "trunk": "mlp"}).check(VECTORS)
-    assert "no convolution blocks" in refused[0]
+    (refused,) = TABLE.build({"name": "mtan", "trunk": "mlp"}).check(IMAGES)
+    assert refused.endswith("no convolution blocks in a row to attend to, in the inputs: use trunk cnn or resnet")
     assert TABLE.build({"name": "mtan", "trunk": "resnet", "channels": [4]}).check(IMAGES) == []
+
+
+@pytest.mark.parametrize("name", ["mtan", "two_tower"])
+def test_no_trunk_makes_maps_of_vectors(name: str) -> None:
+    (refused,) = TABLE.build({"name": name}).check(VECTORS)
+    assert refused.endswith("got vectors of shape [6], in the inputs: no trunk does it: use another architecture")
+
+
+def test_towers_are_convolutions_with_dense_layers() -> None:
+    (refused,) = TABLE.build({"name": "two_tower", "trunk": "resnet"}).check(IMAGES)
+    assert refused.endswith("labels of whole rows, in the inputs: use trunk cnn")
 
 
 def test_towers_pair_rows_and_start_again() -> None:

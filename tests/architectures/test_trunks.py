@@ -112,6 +112,9 @@ def test_problems_that_do_not_fit() -> None:
     sets = Outline(TASKS, {"a": (3,), "b": (4,)}, 10)
     (sentence,) = Shared().check(sets)
     assert "'a' have shape [3]; the inputs of task 'b' have shape [4]: give each task an encoder" in sentence
+    words = Outline(TASKS, {"a": (5,), "b": (5,)}, 10, vocabulary={"a": 9, "b": 9})
+    assert "one vocabulary, but each task's words are its own" in Shared(trunk="bag").check(words)[0]
+    assert Shared(trunk="bag").check(words.only(("a",))) == []
     assert Single().check(sets) == []
     assert len(Single(trunk="cnn").check(sets)) == 2
     tagged = Outline((TaskSpec("a", 3, "cross_entropy", positions=(4,)),), (5,), 10, vocabulary=9)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from mtlbench.architectures import TABLE
 from mtlbench.architectures.base import Architecture
+from mtlbench.architectures.trunks import TRUNKS
 from mtlbench.engine.model import Model
 from tests.toy_data import NAMES
 from tests.toy_forms import FORMS, fitted, inputs_of
@@ -49,6 +50,17 @@ def drawn(parameters: list[nn.Parameter]) -> list[nn.Parameter]:
 @pytest.mark.parametrize("name", [name for name in TABLE if not getattr(TABLE.load(name), "analytic", False)])
 def test_each_architecture_can_do_something(name: str) -> None:
     assert name in {architecture for architecture, _ in CASES}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", [name for name in TABLE if "trunk" in TABLE.load(name).model_fields])
+def test_a_trunk_that_a_refusal_advises_is_accepted(name: str, form: str) -> None:
+    for refused in TRUNKS:
+        for sentence in TABLE.build({"name": name, "trunk": refused}).check(FORMS[form]):
+            advised = sentence.partition(": use trunk ")[2]
+            for trunk in filter(None, advised.replace(" or ", ", ").split(", ")):
+                assert trunk != refused
+                assert TABLE.build({"name": name, "trunk": trunk}).check(FORMS[form]) == []
 
 
 def test_the_complete_parameters_are_accepted_again(case: Case) -> None:
