@@ -72,7 +72,7 @@ class Outline:
 
     ``input_shape`` is one shape where all tasks share the inputs, or ``{task: shape}`` where each has its own.
     ``vocabulary`` is above 0 where inputs are token ids, int64 [N, length] from 0 (padding) to vocabulary - 1, or
-    ``{task: vocabulary}`` where only some tasks' inputs are.
+    ``{task: vocabulary}`` where each task has its own: 0 where its inputs are none.
     ``objectives`` are there where the tasks are formulas of a point and not of data; then inputs say nothing. ``seeds``
     is how many seeds differ, from 0 on (later ones are not run), None where each is another one.
     ``notes`` are choices made for the user (inferred task types, imputed columns) that the report must show.
@@ -99,6 +99,7 @@ class Outline:
         vocabulary = self.vocabulary
         if isinstance(vocabulary, Mapping):
             vocabulary = {name: vocabulary[name] for name in names}
+            vocabulary = vocabulary if any(vocabulary.values()) else 0
         tasks = tuple(task for task in self.tasks if task.name in names)
         return replace(self, tasks=tasks, input_shape=shape, vocabulary=vocabulary)
 

@@ -22,5 +22,6 @@ TABLE = Registry(
         "tagging": "mtlbench.problems.tagging:Tagging",
         "text": "mtlbench.problems.text:Text",
         "toy": "mtlbench.problems.analytic:Toy",
+        "union": "mtlbench.problems.union:Union",
     },
 )

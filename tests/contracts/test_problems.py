@@ -151,6 +151,16 @@ def slots(root: Path) -> Spec:
     return {"name": "snips", "path": ".", "limit": 40, **HASHED}
 
 
+def kinds(root: Path) -> Spec:
+    """Images, sentences, a table with missing labels, vectors and schools; the vectors are the most rows."""
+    images = {"name": "digits", "tasks": ["ink"], "flat": False}
+    vectors = {"name": "synthetic", "rows": 2000}
+    return {
+        "name": "union",
+        "problems": {"a": images, "b": corpora(root), "c": table(root), "d": vectors, "e": schools(root)},
+    }
+
+
 EXAMPLES: dict[str, Callable[[Path], Spec]] = {
     "diabetes": lambda root: {"name": "diabetes"},
     "digits": lambda root: {"name": "digits"},
@@ -174,6 +184,7 @@ EXAMPLES: dict[str, Callable[[Path], Spec]] = {
     "text": corpora,
     "text of tables": tables_of_texts,
     "toy": lambda root: {"name": "toy", "scale": 0.1, "steps": 30},
+    "union": kinds,
     **IMAGES,
 }
 
@@ -255,8 +266,8 @@ def test_arrays_are_as_declared(problem: Problem, tmp_path: Path) -> None:
         for task in data.outline.tasks:
             inputs, target = inputs_of(split, task.name), split.targets[task.name]
             assert inputs.shape == (len(target), *shape_of(data.outline, task.name))
-            if data.outline.vocabulary:
-                check_tokens(inputs, data.outline.vocabulary)
+            if vocabulary := data.outline.only((task.name,)).vocabulary:
+                check_tokens(inputs, vocabulary if isinstance(vocabulary, int) else vocabulary[task.name])
             else:
                 assert inputs.dtype == np.float32
                 assert np.isfinite(inputs).all()

@@ -1,0 +1,128 @@
+"""Several problems as one, so that tasks on images, texts and tables can be trained together."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from ..core.config import Config
+from ..core.errors import DataError
+from ..core.task import Data, Outline, Split
+from .base import Problem
+from .splits import PARTS
+
+if TYPE_CHECKING:
+    from ..core.task import Array, Shape
+
+
+Specs = dict[str, dict[str, Any] | str]
+
+
+def _complete(problems: Specs) -> Specs:
+    """The same problems with every parameter written out, as they stand in a trial's identity."""
+    from . import TABLE
+
+    found: Specs = {}
+    for name, spec in problems.items():
+        part: Config = TABLE.inner(spec, f"problems: '{name}'")
+        if not isinstance(part, Problem):
+            raise ValueError(f"problems: '{name}': expected a problem, got {type(part).__name__}")
+        given = spec if isinstance(spec, str) else spec["name"]
+        found[name] = {"name": given, **part.model_dump(mode="json", by_alias=True)}
+    return found
+
+
+class Union(Problem):
+    """Several problems side by side, of any kinds of input: the tasks of all of them, each with inputs of its own.
+
+    ``problems: {images: {name: digits, tasks: [digit]}, wine: {name: tables, ...}}``: a task is named after its
+    part and itself, images_digit, wine_red and wine_white. Every part is divided, and standardised on its training
+    rows, as it is alone with the same seed. A task has the rows of its part that carry its label; tasks of one part
+    no longer meet on the same rows of a batch. Token ids of two parts are of two vocabularies. Rows that occur in
+    two parts are not looked for. ``rows`` are those of the largest part.
+
+    Inputs of different kinds go with an encoder for each task (``encoders`` of the architecture). Problems of formulas,
+    and streams, cannot be parts.
+    """
+
+    problems: Annotated[Specs, AfterValidator(_complete)] = Field(
+        min_length=2, description="{part: a problem, or its name}"
+    )
+
+    @property
+    def parts(self) -> dict[str, Problem]:
+        """The problems by the names of the parts."""
+        from . import TABLE
+
+        return {name: TABLE.inner(spec, name) for name, spec in self.problems.items()}
+
+    def files(self, root: Path) -> tuple[Path, ...]:
+        """The files of all parts, and the source of those that are the user's own. Raises DataError."""
+        found = [path for part in self.parts.values() for path in part.files(root)]
+        own = [type(part) for name, part in self.parts.items() if ":" in dict(self.problems[name])["name"]]
+        return tuple(dict.fromkeys([*found, *(Path(inspect.getfile(kind)) for kind in own)]))
+
+    def outline(self, root: Path) -> Outline:
+        """The tasks of all parts. Raises DataError."""
+        return _joined({name: part.outline(root) for name, part in self.parts.items()})
+
+    def load(self, seed: int, root: Path) -> Data:
+        """The splits of one seed. Raises DataError."""
+        found = {name: part.load(seed, root) for name, part in self.parts.items()}
+        outline = _joined({name: data.outline for name, data in found.items()})
+        splits = {}
+        for number in PARTS:
+            inputs: dict[str, Array] = {}
+            targets: dict[str, Array] = {}
+            masks: dict[str, Array] = {}
+            for name, data in found.items():
+                for task in data.outline.names:
+                    own, split = _name(name, task), _in_memory(name, getattr(data, number)).only((task,))
+                    inputs[own] = split.inputs[task] if isinstance(split.inputs, Mapping) else split.inputs
+                    targets[own] = split.targets[task]
+                    masks |= {_name(name, masked): mask for masked, mask in split.masks.items()}
+            splits[number] = Split(inputs, targets, masks)
+        return Data(outline, **splits)
+
+
+def _name(part: str, task: str) -> str:
+    return f"{part}_{task}"
+
+
+def _in_memory(part: str, split: Any) -> Split:
+    if not isinstance(split, Split):
+        raise DataError(f"problems: '{part}': expected rows in memory, got a stream: leave stream out")
+    return split
+
+
+def _joined(outlines: Mapping[str, Outline]) -> Outline:
+    """The outlines side by side. Raises DataError for formulas, and for two tasks of one name."""
+    for name, outline in outlines.items():
+        if outline.objectives:
+            raise DataError(f"problems: '{name}': expected tasks of data, got formulas of a point: leave it out")
+    places = [(name, outline, task) for name, outline in outlines.items() for task in outline.tasks]
+    names = [_name(name, task.name) for name, _, task in places]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise DataError(f"problems: expected tasks of different names, got '{twice[0]}' twice: rename a part")
+    shapes: dict[str, Shape] = {}
+    vocabulary: dict[str, int] = {}
+    for own, (_, outline, task) in zip(names, places, strict=True):
+        alone = outline.only((task.name,))
+        shapes[own], vocabulary[own] = _own(alone.input_shape), _own(alone.vocabulary)
+    return Outline(
+        tuple(replace(task, name=own) for own, (_, _, task) in zip(names, places, strict=True)),
+        shapes,
+        max(outline.rows for outline in outlines.values()),
+        tuple(f"{name}: {note}" for name, outline in outlines.items() for note in outline.notes),
+        vocabulary if any(vocabulary.values()) else 0,
+    )
+
+
+def _own(value: Any) -> Any:
+    """The only task's part of a value."""
+    return next(iter(value.values())) if isinstance(value, Mapping) else value
