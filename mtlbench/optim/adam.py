@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from .base import FLAGS, Beta, Decayed, Update
+from .base import BY, FLAGS, Beta, Decayed, Update
 
 if TYPE_CHECKING:
     from torch.nn import Parameter
@@ -34,7 +34,7 @@ class Adam(Decayed):
         """torch's fused update always corrects."""
         if self.bias_correction or update != "fused":
             return super().check(update)
-        return ["bias_correction: torch's fused update always corrects; set it to true, or choose another engine"]
+        return [f"with bias_correction: false has no update by {BY[update]}, which always correct"]
 
     def build(self, model: Iterable[Parameter], weighting: Iterable[Parameter], update: Update) -> TorchOptimizer:
         """torch.optim.Adam or AdamW, mtlbench.FusedAdam, or UncorrectedAdam."""

@@ -21,8 +21,12 @@ FLAGS: dict[Update, dict[str, bool]] = {  # what torch's optimizers call the upd
     "foreach": {"foreach": True, "fused": False},
     "fused": {"foreach": False, "fused": True},
 }
-
-
+BY: dict[Update, str] = {
+    "loop": "a loop over the parameters",
+    "foreach": "torch's foreach operations",
+    "fused": "torch's fused kernels",
+    "kernel": "mtlbench's kernels",
+}
 FIXED_WEIGHTS = (
     "expected a weighting without parameters of its own that looks at losses alone, got another: a line search keeps "
     "the task weights fixed; choose such a weighting, or a first-order optimizer"
@@ -40,11 +44,8 @@ class Optimizer(Config):
     lr: float = Field(1e-3, gt=0, description="learning rate")
 
     def check(self, update: Update) -> list[str]:
-        """What makes an engine's update impossible for this optimizer, each in one sentence; empty if nothing."""
-        if update in self.updates:
-            return []
-        known = " or ".join(self.updates)
-        return [f"expected an engine that updates by {known}, got {update}: choose another optimizer, or engine eager"]
+        """What makes an engine's update impossible, each to be read after "optimizer x "; empty if nothing."""
+        return [] if update in self.updates else [f"has no update by {BY[update]}"]
 
     def check_weighting(self, moves: bool) -> list[str]:
         """What makes a weighting impossible for this optimizer, given whether it has parameters of its own or looks at

@@ -12,12 +12,13 @@ from pathlib import Path
 from ..architectures.base import Architecture
 from ..core.config import Config
 from ..core.entries import Entry
-from ..core.errors import Issue, MtlbenchError
+from ..core.errors import Issue, MtlbenchError, either
 from ..core.explain import sentence_place
 from ..core.suite import Suite, Variant
 from ..core.task import Outline
 from ..core.tree import Place
 from ..core.uses import uses
+from ..engine.table import TABLE as ENGINES
 from ..engine.table import Engine
 from ..learners.base import Learner
 from ..optim import Optimizer, Schedule
@@ -122,11 +123,10 @@ class Survey:
         for engine in (engine for engine in variant.engines if engine.used):
             for sentence in engine.config.check(variant.device):
                 self.add(engine.node.place, f"engine '{engine.name}': {sentence}")
-            optimizer = variant.optimizer
             for entry, sentence in _unrecordable(variant) if engine.config.choices.wrapper == "graph" else ():
                 self.add(entry.node.place, f"engine '{engine.name}': {sentence}: choose engine fused")
-            for sentence in optimizer.config.check(engine.config.choices.update) if optimizer.config else ():
-                self.add(optimizer.node.place, f"engine '{engine.name}': {sentence}")
+            for sentence in _unable(variant, engine):
+                self.add(variant.optimizer.node.place, sentence)
         if local and variant.device == "cuda" and not _gpus():
             node = variant.resources.node
             message = (
@@ -165,6 +165,16 @@ def _unrecordable(variant: Variant) -> Iterator[tuple[Entry, str]]:
         yield variant.weighting, f"expected a weighting that a CUDA graph can record, got {variant.weighting.name}"
     if variant.schedule.config and variant.schedule.config.beta_decay != 1:
         yield variant.schedule, "expected a beta that stays, which a CUDA graph records once, got beta_decay"
+
+
+def _unable(variant: Variant, engine: Entry) -> Iterator[str]:
+    """Why a variant's optimizer cannot update as an engine does, and which engines here would do."""
+    optimizer = variant.optimizer.config
+    for reason in optimizer.check(engine.config.choices.update) if optimizer else ():
+        others = ((name, ENGINES.build({"name": name})) for name in ENGINES)
+        able = [name for name, e in others if not (e.check(variant.device) or optimizer.check(e.choices.update))]
+        message = f"optimizer '{variant.optimizer.name}' {reason}, as engine '{engine.name}' updates"
+        yield f"{message}: use engine {either(able)}, or another optimizer"
 
 
 def digest(entry: Entry, root: Path) -> str:
