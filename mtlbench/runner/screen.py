@@ -107,12 +107,13 @@ def _time(plan: Plan) -> str:
 
 
 def show_catalogue(rows: Iterable[Listed], console: Console) -> None:
-    """One line an entry and its paper, room by room."""
+    """One line an entry, its paper and its parameters, room by room; – is none."""
     rooms: dict[str, list[Listed]] = {}
     for row in rows:
         rooms.setdefault(row.room, []).append(row)
     for room, entries in rooms.items():
-        cells = [(e.name, f"{e.summary}\n[{e.paper}]" if e.paper else e.summary, e.parameters) for e in entries]
+        papers = [f"[{entry.paper}]" if entry.paper else "–" for entry in entries]
+        cells = [(e.name, f"{e.summary}\n{p}", e.parameters or "–") for e, p in zip(entries, papers, strict=True)]
         console.print(grid(f"\n{room}", ["name", "what", "parameters"], cells))
 
 
