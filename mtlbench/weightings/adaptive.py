@@ -26,9 +26,9 @@ class GradNorm(Leveled):
 
     lambda descends sum_t |lambda_t ||g_t|| - m r_t^alpha|, where m is the mean of lambda_t ||g_t|| and r_t the task's
     L_t / L_t(0) over the mean of those; then it is scaled to sum to T. Source: Chen et al., GradNorm, ICML 2018,
-    equations 1 and 2, Algorithm 1. Deviations: plain gradient steps on lambda, kept at 0.01 or above; L_t(0) is the
-    loss of the first batch; gradients are of all shared parameters, in the paper
-    of the last shared layer.
+    equations 1 and 2, Algorithm 1. Deviations: plain gradient steps on lambda, kept at 0.01 or above, whose slope is
+    divided by the mean of ||g_t||, so that ``lr`` means the same whatever the scale of the gradients; L_t(0) is the
+    loss of the first batch; gradients are of all shared parameters, in the paper of the last shared layer.
     """
 
     needs: ClassVar[Need] = Need.LOSSES | Need.GRAMIAN

@@ -33,6 +33,13 @@ def test_gradnorm_lengthens_the_gradient_of_the_task_that_learns_slower() -> Non
     torch.testing.assert_close(second, 2 * moved / moved.sum())
 
 
+def test_a_step_of_gradnorm_is_free_of_the_scale_of_the_gradients() -> None:
+    weighting, state = start("gradnorm")
+    (_, one), (_, other) = (weighting.weigh(Shown(torch.tensor([1.0, 2.0]), scale * G), state) for scale in (1, 1e4))
+    torch.testing.assert_close(one.weights, other.weights)
+    assert not torch.equal(one.weights, torch.ones(2))
+
+
 def test_db_mtl_makes_all_log_gradients_as_long_as_the_longest() -> None:
     weighting, state = start("db_mtl", beta=0.5, decay=1.0)
     losses = torch.tensor([2.0, 4.0])
