@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from mtlbench.runner.catalogue import Listed, catalogue
+from mtlbench.weightings import TABLE as WEIGHTINGS
+from mtlbench.weightings.base import GRADIENTS, Need
 
 ROOMS = {
     "problems": "",
-    "architectures": "Those with a trunk take `encoders: {task: …}` in front, where inputs differ in kind.",
-    "trunks": "Chosen within an architecture: `{name: shared, trunk: cnn}`.",
-    "weightings": "Most of those on gradients take `level: representation`: gradients of features, not of weights.",
+    "architectures": "Those with a trunk take `encoders: {{task: …}}` in front, where inputs differ in kind.",
+    "trunks": "Chosen within an architecture: `{{name: shared, trunk: cnn}}`.",
+    "weightings": "Those on gradients take `level: representation`, gradients of features and not of weights, but for "
+    "{}: they compare gradients of different rows, whose features have no coordinates in common.",
     "learners": "",
     "optimizers": "",
     "schedules": "Any of them takes `warmup` (epochs) and `beta_decay`.",
@@ -117,7 +120,8 @@ def page(rows: Sequence[Listed]) -> str:
     rooms = {room: [row for row in rows if row.room == room] for room in ROOMS}
     parts = [INTRO, _counts(rooms)]
     for room, entries in rooms.items():
-        parts += [f"## {room.capitalize()}\n", *([f"{ROOMS[room]}\n"] if ROOMS[room] else []), _table(room, entries)]
+        about = ROOMS[room].format(", ".join(f"`{name}`" for name in without_level()))
+        parts += [f"## {room.capitalize()}\n", *([f"{about}\n"] if about else []), _table(room, entries)]
         parts += [f"{sentence}\n" for sentence in _only_there(room)]
     return "\n".join(parts).rstrip("\n") + "\n"
 
@@ -125,6 +129,13 @@ def page(rows: Sequence[Listed]) -> str:
 def names(room: str, peer: int) -> set[str]:
     """What one peer calls the entries of a room that it has too."""
     return {have[peer] for have in HAVE.get(room, {}).values() if have[peer]}
+
+
+def without_level() -> list[str]:
+    """The weightings on gradients that take no ``level``."""
+    kinds = {name: WEIGHTINGS.load(name) for name in WEIGHTINGS}
+    on_gradients = {name: kind for name, kind in kinds.items() if getattr(kind, "needs", Need(0)) & GRADIENTS}
+    return [name for name, kind in on_gradients.items() if "level" not in kind.model_fields]
 
 
 def _counts(rooms: Mapping[str, Sequence[Listed]]) -> str:

@@ -70,7 +70,8 @@ class DBMTL(Weighting):
     d = max_u ||y_u|| sum_t y_t / ||y_t||, y_t a moving average of grad log L_t; lambda_t = max_u ||y_u|| / ||y_t|| is
     the factor of y_t. Source: Lin et al., Dual-Balancing for Multi-Task Learning, arXiv 2023, equations 1 to 3, with
     the code's forgetting rate beta / steps^decay. Heads move by grad L_t, where the paper's move by grad log L_t.
-    Expects positive losses. Holds T gradients as state.
+    Expects positive losses. Holds T gradients as state. No ``level``: averages over steps need the same coordinates at
+    every step, and those of the representation are of each batch's rows.
     """
 
     needs: ClassVar[Need] = Need.LOSSES | Need.JACOBIAN
@@ -111,7 +112,8 @@ class MoCo(Weighting):
     Y <- Y - beta (Y - J);  lambda <- projection onto the simplex of lambda - gamma (Y Y^T + rho I) lambda;  the step
     descends Y^T lambda. lambda starts at 1/T and sums to 1. Source: Fernando et al., Mitigating Gradient Bias in
     Multi-objective Learning, ICLR 2023, equations 7 to 9, with constant step sizes and Y starting at the first J
-    instead of 0. Holds T gradients as state.
+    instead of 0. Holds T gradients as state. No ``level``: what is tracked needs the same coordinates at every step,
+    and those of the representation are of each batch's rows.
     """
 
     needs: ClassVar[Need] = Need.JACOBIAN
@@ -148,7 +150,8 @@ class AutoLambda(Weighting):
     grad sum_u L_u^validation; Adam moves lambda from ``initial``. Source: Liu et al., Auto-Lambda, TMLR 2022, equations
     3 to 5, all tasks being primary. Deviations: the two parts are the halves of the training batch, and the step then
     descends on both, where the paper draws a validation batch; the slope is taken at theta instead of after a
-    look-ahead step, so that no second pass is needed; lambda stays at 0 or above.
+    look-ahead step, so that no second pass is needed; lambda stays at 0 or above. No ``level``: the halves' gradients
+    need the same coordinates, and the representation of each half is of other rows.
     """
 
     needs: ClassVar[Need] = Need.CROSSED

@@ -96,7 +96,8 @@ class SDMGrad(Adapted):
 
     w descends (w + pull/T) A on the simplex, A = J_1 J_2^T; lambda = (w + pull/T) / (1 + pull), which sums to 1.
     Source: Xiao, Ban and Ji, Direction-oriented Multi-objective Learning, NeurIPS 2023, Algorithm 1. The paper draws
-    three independent batches a step; here J_1 and J_2 are of the two halves of the batch, and the step uses both.
+    three independent batches a step; here J_1 and J_2 are of the two halves of the batch, and the step uses both. No
+    ``level``: J_1 and J_2 need the same coordinates, and the representation of each half is of other rows.
     """
 
     needs: ClassVar[Need] = Need.CROSSED
@@ -118,7 +119,8 @@ class MoDo(Adapted):
 
     lambda <- projection onto the simplex of lambda - gamma (J_1 J_2^T + rho I) lambda; it sums to 1. Source: Chen et
     al., Three-Way Trade-Off in Multi-Objective Learning, JMLR 2024, equation 2.9. J_1 and J_2 are of the two halves of
-    the batch, where the paper draws two batches.
+    the batch, where the paper draws two batches. No ``level``: J_1 and J_2 need the same coordinates, and the
+    representation of each half is of other rows.
     """
 
     needs: ClassVar[Need] = Need.CROSSED
@@ -138,7 +140,8 @@ class ExcessMTL(Adapted):
 
     lambda_t <- lambda_t exp(step E_t), normalised to sum 1; E_t = g_t^T H_t^-1 g_t with H_t the root of the summed
     squared gradients, divided by its first value. Source: He et al., Robust Multi-Task Learning with Excess Risks, ICML
-    2024, equations 6, 7 and 9. Holds T gradients as state.
+    2024, equations 6, 7 and 9. Holds T gradients as state. No ``level``: H_t needs the same coordinates at every step,
+    and those of the representation are of each batch's rows.
     """
 
     needs: ClassVar[Need] = Need.JACOBIAN

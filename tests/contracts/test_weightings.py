@@ -195,3 +195,9 @@ def test_one_task_alone_descends(name: str) -> None:
     jacobian = matrices(3)["usual"][:1]
     ((_, direction),) = descend(weighting, [jacobian], ("a",))
     assert torch.cosine_similarity(direction, jacobian[0], dim=0) > 0.999
+
+
+@pytest.mark.parametrize("name", [name for name in TABLE if TABLE.load(name).needs & GRADIENTS])
+def test_a_weighting_on_gradients_takes_a_level_or_says_why_not(name: str) -> None:
+    kind = TABLE.load(name)
+    assert ("level" in kind.model_fields) != ("No ``level``: " in " ".join((kind.__doc__ or "").split()))
