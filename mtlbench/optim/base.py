@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -52,6 +52,10 @@ class Optimizer(Config):
         gradients.
         """
         return [FIXED_WEIGHTS] if moves and not self.trains_weightings else []
+
+    def check_size(self, parameters: Callable[[], int]) -> list[str]:
+        """What makes a number of parameters impossible; only an optimizer with a limit asks for the number."""
+        return []
 
     def batch_size(self, chosen: int, rows: int) -> int:
         """Rows of one step: ``train.batch_size``, or the whole training split where the method is defined on it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
@@ -75,15 +75,20 @@ class Newton(Curved):
     damping: float = Field(1e-3, ge=0, description="mu, added to the diagonal of the Hessian")
     iterations: int = Field(50, ge=1, description="conjugate gradient iterations per step, at most")
 
+    def check_size(self, parameters: Callable[[], int]) -> list[str]:
+        """The exact Hessian has a limit."""
+        if self.hessian == "free" or (count := parameters()) <= EXACT_LIMIT:
+            return []
+        return [
+            f"hessian: exact expects at most {EXACT_LIMIT:,} parameters, got {count:,}: set hessian: free, or choose a "
+            "smaller architecture"
+        ]
+
     def build(self, model: Iterable[Parameter], weighting: Iterable[Parameter], update: Update) -> TorchOptimizer:
         """mtlbench.optim.newton.DampedNewton. Raises UnavailableError above the limit of the exact Hessian."""
         from .newton import DampedNewton
 
         parameters = self._parameters(model, weighting)
-        count = sum(parameter.numel() for parameter in parameters)
-        if self.hessian == "exact" and count > EXACT_LIMIT:
-            raise UnavailableError(
-                f"hessian: exact expects at most {EXACT_LIMIT:,} parameters, got {count:,}: set hessian: free, or "
-                "choose a smaller architecture"
-            )
+        for sentence in self.check_size(lambda: sum(parameter.numel() for parameter in parameters)):
+            raise UnavailableError(sentence)
         return DampedNewton(parameters, self.lr, self.damping, self.hessian == "exact", self.iterations)

@@ -226,7 +226,32 @@ def _misfits(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, str]]:
         for entry, sentences in _misfits_together(variant, outline.only(stage))
         for sentence in sentences
     }
-    yield from found.values()
+    yield from found.values() or _oversized(variant, outline.only(stages[0]))
+
+
+def _oversized(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, str]]:
+    """What makes an optimizer impossible for as many parameters as there are."""
+    if variant.optimizer.config and variant.architecture.config:
+        for sentence in variant.optimizer.config.check_size(lambda: _parameters(variant, outline)):
+            yield variant.optimizer, sentence
+
+
+def _parameters(variant: Variant, outline: Outline) -> int:
+    """How many parameters a variant trains, without memory for them; 0 where only the trial can tell: the tokens in
+    use, and a trunk that is frozen, make them fewer, and not every user's module can be built of shapes alone.
+    """
+    import torch
+
+    from ..engine.model import Model
+
+    if outline.vocabulary or variant.start.freeze:
+        return 0
+    try:
+        with torch.device("meta"):
+            model = Model(variant.architecture.config, outline, seed=0)
+    except Exception:  # the module may be the user's own: building it may raise anything
+        return 0
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
 def _misfits_together(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, Iterable[str]]]:

@@ -212,3 +212,38 @@ def test_a_method_that_does_not_fit_pairs_of_tasks_cannot_be_compared_for_affini
 def test_rows_of_classes_have_two_dimensions(suite: Path) -> None:
     (fault,) = _faults(suite, "kernels: {cases: [{name: task_losses, outputs: 1 x 4}]}\n")
     assert "expected tensors of two dimensions or more for cross_entropy" in fault
+
+
+NEWTON = """\
+problem: digits
+architecture: {name: shared, hidden: [40]}
+methods:
+  exact: {optimizer: {name: newton, hessian: exact}}
+  free: {}
+optimizer: newton
+"""
+MODULE = '''
+from mtlbench.architectures.shared import Shared
+import torch
+
+class Measured(Shared):
+    """Reads a value back while it builds, which shapes alone do not have."""
+
+    def shared(self, outline, seeded):
+        assert float(torch.ones(2).sum()) == 2
+        return super().shared(outline, seeded)
+'''
+
+
+def test_more_parameters_than_an_optimizer_takes_are_told_before_anything_runs(suite: Path) -> None:
+    (fault,) = _faults(suite, NEWTON)
+    assert fault == (  # 65 x 40 of the trunk, and 41 for each of 12 outputs
+        "4:46: optimizer 'newton' on problem 'digits': hessian: exact expects at most 2,000 parameters, got 3,092: set "
+        "hessian: free, or choose a smaller architecture"
+    )
+    assert _ids(suite, NEWTON.replace("[40]", "[10]"))
+
+
+def test_an_architecture_that_shapes_alone_cannot_build_is_left_to_the_trial(suite: Path) -> None:
+    (suite.parent / "own_problem.py").write_text(MODULE)
+    assert _ids(suite, NEWTON.replace("name: shared", "name: own_problem:Measured"))
