@@ -75,6 +75,7 @@ class Outline:
     ``{task: vocabulary}`` where each task has its own: 0 where its inputs are none.
     ``objectives`` are there where the tasks are formulas of a point and not of data; then inputs say nothing. ``seeds``
     is how many seeds differ, from 0 on (later ones are not run), None where each is another one.
+    ``labelled`` are the labelled training rows of those tasks that have as many for every seed, where that is known.
     ``notes`` are choices made for the user (inferred task types, imputed columns) that the report must show.
     """
 
@@ -85,6 +86,7 @@ class Outline:
     vocabulary: int | Mapping[str, int] = 0
     objectives: Objectives | None = None
     seeds: int | None = None
+    labelled: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -101,7 +103,8 @@ class Outline:
             vocabulary = {name: vocabulary[name] for name in names}
             vocabulary = vocabulary if any(vocabulary.values()) else 0
         tasks = tuple(task for task in self.tasks if task.name in names)
-        return replace(self, tasks=tasks, input_shape=shape, vocabulary=vocabulary)
+        labelled = {name: rows for name, rows in self.labelled.items() if name in names}
+        return replace(self, tasks=tasks, input_shape=shape, vocabulary=vocabulary, labelled=labelled)
 
 
 @dataclass(frozen=True)

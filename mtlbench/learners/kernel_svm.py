@@ -37,7 +37,7 @@ class KernelSvm(Learner):
     scikit-learn's on the kernel matrix. Inputs are standardised on training rows; μ, C and γ by cross-validation on
     them. Outputs of classifications are margins, so their losses are no likelihoods.
 
-    Rows of all tasks together are limited by ``most_rows``. Source: Evgeniou and Pontil, Regularized multi-task
+    The rows of one machine are limited by ``most_rows``. Source: Evgeniou and Pontil, Regularized multi-task
     learning, KDD 2004.
     """
 
@@ -48,16 +48,27 @@ class KernelSvm(Learner):
     gamma: Candidates = Field((0.1, 1.0), description="values to try for γ")
     epsilon: float = Field(0.1, ge=0, description="half width of the tube that costs nothing, in target deviations")
     folds: int = Field(3, ge=2, le=100, description="folds of the cross-validation")
-    most_rows: Annotated[int, Field(ge=1, le=20_000)] = Field(5000, description="training rows of all tasks, at most")
+    most_rows: Annotated[int, Field(ge=1, le=20_000)] = Field(5000, description="training rows of one machine, at most")
 
     def check(self, outline: Outline) -> Iterator[str]:
-        """Rows of as many numbers in every task, with one label each."""
+        """Rows of as many numbers in every task, with one label each, and not too many where that is known."""
         shape = outline.input_shape
         widths = {prod(one) for one in (shape.values() if isinstance(shape, Mapping) else (shape,))}
         if outline.vocabulary or any(task.positions for task in outline.tasks):
             yield "expected rows of numbers with one label each, got tokens or labels at every position"
         elif len(widths) > 1:
             yield f"expected as many features in every task, got {min(widths)} to {max(widths)}"
+        for group in _alike(outline.tasks):
+            yield from self._check_rows(sum(outline.labelled.get(task.name, 0) for task in group))
+
+    def _check_rows(self, rows: int) -> list[str]:
+        """A sentence where one machine would have more rows than are allowed."""
+        if rows <= self.most_rows:
+            return []
+        return [
+            f"most_rows: expected at most {self.most_rows:,} training rows of tasks with equal labels, got {rows:,}: a "
+            "kernel matrix has rows² entries; train on fewer, raise most_rows, or use a linear relation learner"
+        ]
 
     def run(self, job: Job) -> list[Record]:
         """Choose, fit, evaluate, report. Raises MtlbenchError for too many rows, TimedOut."""
@@ -67,11 +78,8 @@ class KernelSvm(Learner):
         rows = read_rows(job.data.train, outline, self.folds, job.seed)
         groups = [_Group.of(tasks, rows) for tasks in _alike(outline.tasks)]
         for group in groups:
-            if len(group.x) > self.most_rows:
-                raise MtlbenchError(
-                    f"expected at most {self.most_rows:,} training rows of all tasks together, got {len(group.x):,}: a "
-                    "kernel matrix has rows² entries; train on fewer, raise most_rows, or use a linear relation learner"
-                )
+            for sentence in self._check_rows(len(group.x)):
+                raise MtlbenchError(sentence)
         found = [self._learn(job, group) for group in groups]
         seconds = now(job.device) - start
         by_task = {task.name: machine for machine in found for task in machine.group.tasks}

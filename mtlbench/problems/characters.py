@@ -19,7 +19,7 @@ from .idx import Pair
 from .idx_files import array
 from .images import Members, resized, sources
 from .multidigits import mnist_file
-from .splits import Fractions, assign, generator, keep_classes
+from .splits import TRAIN, Fractions, assign, generator, keep_classes
 
 if TYPE_CHECKING:
     from ..core.task import Array
@@ -68,7 +68,8 @@ class Characters(Problem):
         tasks = tuple(TaskSpec(task, len(found), "cross_entropy", classes=found) for task, found in names.items())
         sizes = [self.split.counts(rows) for rows in self._rows(root, scans)]
         rows = sum(max(part) for part in zip(*sizes, strict=True))
-        return Outline(tasks, dict.fromkeys(names, (1, SIDE, SIDE)), rows, scans.notes)
+        labelled = {name: size[TRAIN] for name, size in zip(names, sizes, strict=True)}
+        return Outline(tasks, dict.fromkeys(names, (1, SIDE, SIDE)), rows, scans.notes, labelled=labelled)
 
     def load(self, seed: int, root: Path) -> Data:
         """The splits of one seed. Raises DataError."""

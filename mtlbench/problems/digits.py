@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from ..core.task import Data, Outline, TaskSpec
 from .assemble import assemble
 from .base import Problem
-from .splits import Fractions, assign, generator
+from .splits import TRAIN, Fractions, assign, generator
 
 if TYPE_CHECKING:
     from ..core.task import Array
@@ -61,7 +61,8 @@ class Digits(Problem):
     def outline(self, root: Path) -> Outline:
         """The chosen tasks; all that is needed is known beforehand."""
         shape = (SIDE * SIDE,) if self.flat else (1, SIDE, SIDE)
-        return Outline(tuple(TASKS[name] for name in self.tasks), shape, ROWS)
+        labelled = dict.fromkeys(self.tasks, Fractions().counts(ROWS)[TRAIN])
+        return Outline(tuple(TASKS[name] for name in self.tasks), shape, ROWS, labelled=labelled)
 
     def load(self, seed: int, root: Path) -> Data:
         """The splits of one seed."""

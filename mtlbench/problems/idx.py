@@ -133,7 +133,7 @@ class Idx(FixedTest, Problem):
 
     def outline(self, root: Path) -> Outline:
         """Tasks from the labels; every file is read through once, so that damage shows now. Raises DataError."""
-        tasks, shapes = [], {}
+        tasks, shapes, labelled = [], {}, {}
         totals = [0, 0, 0]
         for name, files in self._pairs().items():
             train, test = _open(root, files)
@@ -141,10 +141,10 @@ class Idx(FixedTest, Problem):
             sizes = self._sizes(len(train.labels), len(test.labels) if test else None)
             _check(find(root, files.labels), classes, sizes)
             tasks.append(TaskSpec(name, len(classes), "cross_entropy", classes=tuple(map(str, classes))))
-            shapes[name] = self.shape(train)
+            shapes[name], labelled[name] = self.shape(train), sizes[TRAIN]
             totals = [max(pair) for pair in zip(totals, sizes, strict=True)]
         shared = shapes[self.task] if self.tasks is None else shapes
-        return Outline(tuple(tasks), shared, sum(totals))
+        return Outline(tuple(tasks), shared, sum(totals), labelled=labelled)
 
     def _sizes(self, rows: int, test_rows: int | None) -> tuple[int, int, int]:
         train, validation, test = self.split.counts(rows)

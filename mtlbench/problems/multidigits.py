@@ -15,7 +15,7 @@ from .digits import ROWS, SIDE, WHITE, scans
 from .files import find
 from .idx import Pair
 from .idx_files import array
-from .splits import TEST, Fractions, apportion, assign, generator
+from .splits import TEST, TRAIN, Fractions, apportion, assign, generator
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,7 +65,8 @@ class MultiDigits(Problem):
         else:
             train, test = self._mnist(root)
             side, sizes = train.shape[0], _mnist_sizes(train, test)
-        return Outline(TASKS, self._shape(side), sum(self._images(size) for size in sizes))
+        images = [self._images(size) for size in sizes]
+        return Outline(TASKS, self._shape(side), sum(images), labelled={task.name: images[TRAIN] for task in TASKS})
 
     def _shape(self, side: int) -> Shape:
         canvas = _canvas(side)

@@ -58,7 +58,11 @@ class School(Problem):
         rows = sum(max(part) for part in zip(*sizes, strict=True))
         kept = _varying(inputs)
         notes = (f"{int((~kept).sum())} of {len(kept)} features never vary and are left out",)
-        return Outline(tasks, {name: (int(kept.sum()),) for name in names}, rows, notes if not kept.all() else ())
+        shapes, labelled = (
+            dict.fromkeys(names, (int(kept.sum()),)),
+            {n: s[TRAIN] for n, s in zip(names, sizes, strict=True)},
+        )
+        return Outline(tasks, shapes, rows, notes if not kept.all() else (), labelled=labelled)
 
     def load(self, seed: int, root: Path) -> Data:
         """The splits of one seed. Raises DataError."""

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from ..core.task import Data, Outline, TaskSpec
 from .assemble import assemble
 from .base import Problem
-from .splits import Fractions, assign, generator
+from .splits import TRAIN, Fractions, assign, generator
 
 if TYPE_CHECKING:
     from ..core.task import Array
@@ -47,7 +47,8 @@ class Synthetic(Problem):
         """T tasks named t1 .. tT on d inputs."""
         loss, classes = ("mse", ()) if self.kind == "regression" else ("bce_with_logits", ("negative", "positive"))
         tasks = tuple(TaskSpec(f"t{i + 1}", 1, loss, classes=classes) for i in range(self.tasks))
-        return Outline(tasks, (self.features,), self.rows)
+        labelled = {task.name: Fractions().counts(self.rows)[TRAIN] for task in tasks}
+        return Outline(tasks, (self.features,), self.rows, labelled=labelled)
 
     def vectors(self, seed: int) -> Array:
         """The true task vectors of a seed, float64 [T, d]."""

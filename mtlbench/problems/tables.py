@@ -66,7 +66,9 @@ def _joined(outlines: Mapping[str, Outline], rows: int) -> Outline:
     """The tables' only tasks side by side, named as the tables are."""
     tasks = tuple(replace(outline.tasks[0], name=name) for name, outline in outlines.items())
     notes = tuple(f"{name}: {note}" for name, outline in outlines.items() for note in outline.notes)
-    return Outline(tasks, {name: _shape(outline) for name, outline in outlines.items()}, rows, notes)
+    labelled = {name: rows for name, outline in outlines.items() for rows in outline.labelled.values()}
+    shapes = {name: _shape(outline) for name, outline in outlines.items()}
+    return Outline(tasks, shapes, rows, notes, labelled=labelled)
 
 
 def _shape(outline: Outline) -> Shape:

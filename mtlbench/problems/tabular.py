@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -54,10 +54,13 @@ class _Table:
     features: Sequence[Feature]
     notes: tuple[str, ...]
 
-    @property
+    @cached_property
     def outline(self) -> Outline:
         width = sum(feature.width for feature in self.features)
-        return Outline(tuple(t.spec for t in self.tasks), (width,), len(self.tasks[0].known), self.notes)
+        train = int((self.divide(seed=0) == TRAIN).sum())
+        labelled = {task.spec.name: train for task in self.tasks if task.known.all()}
+        specs, rows = tuple(t.spec for t in self.tasks), len(self.tasks[0].known)
+        return Outline(specs, (width,), rows, self.notes, labelled=labelled)
 
     def divide(self, seed: int) -> Any:
         return divide(self.path, self.rule, self.split_column, self.labels, self.tasks, seed)

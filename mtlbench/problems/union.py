@@ -120,6 +120,7 @@ def _joined(outlines: Mapping[str, Outline]) -> Outline:
         max(outline.rows for outline in outlines.values()),
         tuple(f"{name}: {note}" for name, outline in outlines.items() for note in outline.notes),
         vocabulary if any(vocabulary.values()) else 0,
+        labelled={_name(name, task): rows for name, o in outlines.items() for task, rows in o.labelled.items()},
     )
 
 

@@ -255,6 +255,14 @@ def test_outline_agrees_with_load(problem: Problem, tmp_path: Path) -> None:
     assert len(set(before.names)) == len(before.names)
 
 
+def test_labelled_training_rows_are_as_many_as_the_outline_says(problem: Problem, tmp_path: Path) -> None:
+    outline = problem.outline(tmp_path)
+    for seed in (0, 1):
+        for _, split in list(splits(problem.load(seed, tmp_path)))[:1]:
+            for task, rows in outline.labelled.items():
+                assert split.masks.get(task, np.ones(len(split.targets[task]), dtype=bool)).sum() == rows
+
+
 def unscaled(task: TaskSpec) -> TaskSpec:
     return TaskSpec(**{**vars(task), "scale": 1.0, "offset": 0.0})
 

@@ -97,10 +97,18 @@ def test_tasks_with_the_same_labels_share_a_machine() -> None:
 
 
 def test_too_many_rows_are_refused() -> None:
-    with pytest.raises(
-        MtlbenchError, match=r"at most 50 training rows of all tasks together, got 170: .* raise most_rows"
-    ):
+    with pytest.raises(MtlbenchError, match=r"at most 50 training rows of tasks with equal labels, got 170: .* raise"):
         run(KernelSvm(most_rows=50), alike())
+
+
+def test_too_many_rows_are_refused_before_where_they_are_known() -> None:
+    tasks = (*(TaskSpec(name, 1, "mse") for name in "ab"), TaskSpec("c", 1, "bce_with_logits"))
+    known = Outline(tasks, dict.fromkeys("abc", (5,)), 60, labelled={"a": 26, "b": 25, "c": 40})
+    machine = KernelSvm(most_rows=50)
+    (sentence,) = machine.check(known)  # of a and b, which share a machine; c has another
+    assert "most_rows: expected at most 50 training rows of tasks with equal labels, got 51" in sentence
+    assert not list(machine.check(known.only(("a", "c"))))
+    assert not list(machine.check(replace(known, labelled={"a": 26})))
 
 
 def test_what_does_not_suit_is_said() -> None:
