@@ -139,7 +139,7 @@ def test_no_graph_break(name: str, form: str) -> None:
         pytest.skip(f"{name} does not take {form}")
     case = Case(name, form)
     model = case.model()
-    with torch._dynamo.config.patch(allow_rnn=True):  # as engines have it
+    with torch._dynamo.config.patch(allow_rnn=True):  # else recurrent layers, and they alone, break it
         compiled = torch.compile(lambda inputs: model(inputs), fullgraph=True, backend="eager")
         torch.testing.assert_close(compiled(case.inputs), model(case.inputs))
     torch.compiler.reset()
