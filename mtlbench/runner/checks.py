@@ -181,7 +181,7 @@ def _misfits(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, str]]:
         yield from ((variant.learner, fault) for fault in faults)
         stages = stages if faults else variant.learner.config.stages(outline.names)
     if len(stages) > 1 and variant.weighting.config and variant.weighting.config.candidates(outline.names)[1]:
-        yield variant.weighting, f"expected weights that are given, got cross_validated: {_STAGED}"
+        yield variant.weighting, f"expected weights that are given, got a choice by cross-validation: {_STAGED}"
         return
     found = {
         (entry.key, sentence): (entry, sentence)

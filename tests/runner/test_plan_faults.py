@@ -184,7 +184,9 @@ def test_learners_without_a_network_cannot_learn_formulas(suite: Path) -> None:
 def test_cross_validated_weights_need_one_stage_and_no_affinity(suite: Path) -> None:
     chosen = "weighting: {name: fixed, weights: cross_validated}"
     text = SUITE.replace("equal: {}", f"equal: {{learner: transfer, {chosen}}}")
-    assert any("expected weights that are given, got cross_validated" in fault for fault in _faults(suite, text))
+    assert any(
+        "expected weights that are given, got a choice by cross-validation" in fault for fault in _faults(suite, text)
+    )
     text = SUITE.replace("equal: {}", f"equal: {{{chosen}}}") + "affinity: equal\n"
     assert any("expected a method without tune or cross-validation" in fault for fault in _faults(suite, text))
 
