@@ -31,6 +31,11 @@ class Architecture(Config):
     analytic: ClassVar[bool] = False  # whether it is for problems whose tasks are formulas, not data
     heads_alone: ClassVar[bool] = False  # whether ``predict`` is each task's own module on its features, and no more
 
+    @property
+    def transferable(self) -> bool:
+        """Whether there are shared modules, and the same ones whatever the tasks."""
+        return True
+
     def check(self, outline: Outline) -> list[str]:
         """What makes this architecture impossible for a problem, each in one sentence; empty if nothing."""
         return []

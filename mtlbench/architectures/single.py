@@ -23,6 +23,11 @@ class Single(Trunked):
     head from those of the shared architecture's head, so that methods and baseline are paired.
     """
 
+    @property
+    def transferable(self) -> bool:
+        """Nothing is shared."""
+        return False
+
     def shared(self, outline: Outline, seeded: Seeded) -> nn.Module:
         """Nothing."""
         from torch import nn
