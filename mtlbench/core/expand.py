@@ -13,6 +13,7 @@ from .entries import Entry
 from .errors import Issue, SuiteError
 from .explain import shown
 from .settings import Resources, Timing
+from .starts import with_starts
 from .suite import MAX_TRIALS, Kernels, Suite, Variant
 from .task import Outline
 from .trial import AFFINITY, CANDIDATE, Trial
@@ -25,10 +26,11 @@ def expand(
 
     outlines  what is known of each problem, by its name in the suite; problems without one are left out
     digests   SHA-256 of each problem's files, by the same name; "" where it has none
-    code      SHA-256 of the source behind each ``module:attribute`` of the suite
+    code      SHA-256 of the source behind each ``module:attribute`` of the suite, and of each trunk's file
 
     Trials that differ in method alone share problem, seed and data: they are paired. Raises SuiteError, without making
-    them all, where there are more than MAX_TRIALS.
+    them all, where there are more than MAX_TRIALS, and MtlbenchError where ``init_from`` asks for the trunk of a seed
+    that does not exist.
     """
     every = (
         trial
@@ -42,7 +44,7 @@ def expand(
         message = f"expected at most {MAX_TRIALS:,} trials, got more, of methods, engines, candidates, folds, pairs of "
         message += f"tasks and the baseline's tasks, for {len(suite.seeds)} seeds: split the suite"
         raise SuiteError([Issue(str(suite.path), 0, 0, message)])
-    return found
+    return with_starts(suite, found, code or {})
 
 
 def _seeds(suite: Suite, outline: Outline) -> Iterator[int]:
