@@ -71,7 +71,7 @@ def _display(plan: Plan) -> Iterator[Any]:
 
     console = _console()
     show_todo(plan, console)
-    with make_progress(Tally(len(plan.todo), len(plan.trials) - len(plan.todo)), console) as progress:
+    with make_progress(Tally(len(plan.wave), len(plan.trials) - len(plan.todo)), console) as progress:
         yield progress.show
 
 

@@ -38,11 +38,12 @@ _COLUMNS_OF_RECORD = ("split", "task", "metric", "value", "unit", "higher_is_bet
 
 @dataclass(frozen=True)
 class Stored:
-    """A trial as it is on disk: its last result, and the failed attempts before it."""
+    """A trial as it is on disk: its last result, the failed attempts before it, and whether its trunk was kept."""
 
     trial: Trial
     result: Result
     failures: tuple[Result, ...] = ()
+    trunk: bool = False
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -79,8 +80,24 @@ class Store:
         """The file of one trial."""
         return self.folder / "trials" / f"{trial_id}.json"
 
-    def write(self, trial: Trial, result: Result) -> None:
-        """Keep a result durably; a failed attempt is remembered when a later one replaces it."""
+    def trunk_path(self, trial_id: str) -> Path:
+        """The file of the trunk that one trial trained."""
+        return self.folder / "checkpoints" / f"{trial_id}.pt"
+
+    def trunk(self, trial_id: str) -> bytes:
+        """The content of that file; b"" where there is none."""
+        try:
+            return self.trunk_path(trial_id).read_bytes()
+        except FileNotFoundError:
+            return b""
+
+    def write(self, trial: Trial, result: Result, trunk: bytes = b"") -> None:
+        """Keep a result durably; a failed attempt is remembered when a later one replaces it. ``trunk`` is written
+        first, so that a finished trial has it.
+        """
+        if trunk:
+            self.trunk_path(trial.id).parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(self.trunk_path(trial.id), trunk)
         path = self.path(trial.id)
         path.parent.mkdir(parents=True, exist_ok=True)
         before = self.find(trial.id)
@@ -112,7 +129,8 @@ class Store:
             content = json.loads(path.read_text())
             result = content["result"] if with_records else {**content["result"], "records": ()}
             failures = tuple(Result.from_json(failure) for failure in content["failures"])
-            return Stored(Trial.from_json(content["trial"]), Result.from_json(result), failures)
+            trial = Trial.from_json(content["trial"])
+            return Stored(trial, Result.from_json(result), failures, self.trunk_path(trial.id).exists())
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError):

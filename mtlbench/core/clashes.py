@@ -54,7 +54,7 @@ def _signatures(variant: Variant) -> Iterator[tuple[str, ...]]:
     if any(entry.config is None for entry in variant.entries if entry.used):
         return
     machine = (variant.device, str(variant.resources.config.cpus), json.dumps(variant.tune, sort_keys=True))
-    common = (*machine, *(entry.identity for entry in (*variant.parts, variant.train)))
+    common = (*machine, *(entry.identity for entry in (*variant.parts, variant.train, variant.init_from)))
     for problem in variant.problems:
         for engine in variant.engines:
             yield (problem.identity, engine.name, *common)

@@ -12,6 +12,7 @@ from typing import Any
 from .entries import Entry
 from .explain import shown
 from .settings import Resources, Timing
+from .starts import with_starts
 from .suite import Kernels, Suite, Variant
 from .task import Outline
 from .trial import AFFINITY, CANDIDATE, Trial
@@ -24,17 +25,19 @@ def expand(
 
     outlines  what is known of each problem, by its name in the suite; problems without one are left out
     digests   SHA-256 of each problem's files, by the same name; "" where it has none
-    code      SHA-256 of the source behind each ``module:attribute`` of the suite
+    code      SHA-256 of the source behind each ``module:attribute`` of the suite, and of each trunk's file
 
-    Trials that differ in method alone share problem, seed and data: they are paired.
+    Trials that differ in method alone share problem, seed and data: they are paired. Raises MtlbenchError where
+    ``init_from`` asks for the trunk of a seed that does not exist.
     """
-    return tuple(
+    trials = tuple(
         trial
         for problem in suite.problems
         if problem.name in outlines
         for seed in _seeds(suite, outlines[problem.name])
         for trial in _of_seed(suite, problem, outlines[problem.name].names, digests[problem.name], seed, code or {})
     )
+    return with_starts(suite, trials, code or {})
 
 
 def _seeds(suite: Suite, outline: Outline) -> Iterator[int]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from .config import Config
 
@@ -50,6 +50,32 @@ class Train(Config):
     evaluation_batch_size: int = Field(4096, ge=1, description="rows per forward pass when evaluating")
     early_stopping: EarlyStopping | None = Field(None, description="stop on the validation split; best epoch is kept")
     warmup_epochs: int = Field(1, ge=0, description="first epochs left out of step times and throughput")
+
+
+class InitFrom(Config):
+    """The trained trunk that a model starts from: all its shared parameters. Heads start afresh.
+
+    It is that of another method of the suite, trained with the same seed, or a file of ``checkpoints/`` in any results
+    folder. What training it cost is on its own record, and no part of the times of what starts from it.
+    """
+
+    method: str | None = Field(None, description="label of the method that trained it; on the same engine if it can")
+    problem: str | None = Field(None, description="the problem that this method trained on; the same unless given")
+    file: str | None = Field(None, description="a trunk's file, instead of a method")
+    freeze: bool = Field(False, description="whether training leaves the trunk as it is")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.file is not None and (self.method is not None or self.problem is not None):
+            raise ValueError("expected a method or a file, got both; remove one")
+        if self.method is None and self.file is None and (self.problem is not None or self.freeze):
+            raise ValueError("expected a method or a file to take the trunk of, got neither")
+        return self
+
+    @property
+    def given(self) -> bool:
+        """Whether there is anything to start from."""
+        return self.method is not None or self.file is not None
 
 
 class Resources(Config):

@@ -14,6 +14,7 @@ from .config import Config
 from .entries import Entry, Tables
 from .errors import SuiteError
 from .explain import shown
+from .settings import InitFrom
 from .tree import Place
 
 # Every key of a suite file, and what an editor or an error says about it.
@@ -31,6 +32,7 @@ KEYS: dict[str, str] = {
     "learner": "a learner: a name, or a mapping with a name and its parameters",
     "tune": "lists of values by key, as optimizer.lr; each seed takes the combination that validates best",
     "train": "how long to train, and in what batches",
+    "init_from": "a method's label, or a mapping with method or file: whose trained trunk to start from",
     "resources": "what one trial needs",
     "affinity": "a method's label: its tasks are also trained in pairs, and their gradients are compared",
     "seeds": "a number n of seeds (0 to n-1), or a list of seeds",
@@ -41,7 +43,7 @@ KEYS: dict[str, str] = {
 # What a method may change, in the order in which resolved suites show it.
 CHOICES = (
     "problem", "learner", "architecture", "weighting", "engines", "optimizer", "schedule", "penalty", "train",
-    "tune", "resources",
+    "init_from", "tune", "resources",
 )  # fmt: skip
 MACHINERY = frozenset(CHOICES) - {"problem", "learner", "tune", "resources"}  # what a learner may use or not
 REQUIRED = ("problem", "architecture", "optimizer")
@@ -52,6 +54,7 @@ DEFAULTS: dict[str, Any] = {
     "schedule": {"name": "constant"},
     "penalty": {"name": "none"},
     "train": {},
+    "init_from": {},
     "tune": {},
     "resources": {},
 }
@@ -116,6 +119,7 @@ class Variant:
     schedule: Entry
     penalty: Entry
     train: Entry
+    init_from: Entry
     resources: Entry
     tune: Mapping[str, Any] = field(default_factory=dict)  # lists of values by dotted key
     choice: str = ""  # of a candidate: what it takes
@@ -134,7 +138,13 @@ class Variant:
     @property
     def entries(self) -> tuple[Entry, ...]:
         """All that it is made of."""
-        return (*self.problems, *self.engines, *self.parts, self.train, self.resources)
+        return (*self.problems, *self.engines, *self.parts, self.train, self.init_from, self.resources)
+
+    @property
+    def start(self) -> InitFrom:
+        """The trunk that its models start from; nothing ``given`` where they start from scratch."""
+        found = self.init_from.config
+        return found if isinstance(found, InitFrom) else InitFrom.from_plain({})
 
     @property
     def device(self) -> str:
@@ -150,6 +160,7 @@ class Variant:
             ),
             "tune": dict(self.tune),
             **{entry.key: dict(entry.spec) for entry in (*self.parts, self.train, self.resources) if entry.used},
+            **({"init_from": self.start.model_dump(exclude_none=True)} if self.start.given else {}),
         }
 
 

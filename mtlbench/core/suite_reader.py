@@ -14,8 +14,10 @@ from .entries import Checker, Entry, Tables
 from .errors import Issue, SuiteError, did_you_mean
 from .explain import explain, shown
 from .kernel_reader import read_kernels
+from .longhand import longhand, named
 from .registry import UnknownName
-from .settings import Resources, Train
+from .settings import InitFrom, Resources, Train
+from .starts import check_starts
 from .suite import BASELINE, CHOICES, DEFAULTS, KEYS, MACHINERY, MAX_TRIALS, PROBE, SLUG, Header, Suite, Variant
 from .tree import Node, Place, merge, tree
 from .tuning import alternatives
@@ -23,7 +25,6 @@ from .uses import refuse_unused, refuse_useless, require, require_of_baseline, u
 from .yaml_reader import read_yaml
 
 _BASELINE_KEYS = ("label", *(key for key in CHOICES if key != "problem"))
-_ENTRIES = ("learner", "architecture", "weighting", "optimizer", "schedule", "penalty")
 
 
 def read_suite(
@@ -38,7 +39,7 @@ def read_suite(
     if not root.is_mapping:
         checker.add(root.place, f"expected keys such as problem, methods and seeds, got {shown(root.plain())}")
         raise SuiteError(issues)
-    root = _longhand(root)
+    root = longhand(root)
     base = root.without("profiles")
     overrides = dict(_profiles(root, checker))
     layers = {name: replace(merge(base, override), place=base.place) for name, override in overrides.items()}
@@ -57,36 +58,9 @@ def read_suite(
     return suite, issues
 
 
-def _longhand(node: Node) -> Node:
-    """The same suite, profile or method with every entry written as a mapping, and engines as a list."""
-    if not node.is_mapping:
-        return node
-    changed: dict[str, Node] = {}
-    for key, child in node.items():
-        if key in _ENTRIES:
-            changed[key] = _named(child)
-        elif key == "problem":
-            changed[key] = replace(child, value=tuple(map(_named, child.value))) if child.is_list else _named(child)
-        elif key == "engines" and isinstance(child.value, str):
-            changed[key] = replace(child, value=(child,))
-        elif key == "single_task":
-            changed[key] = _longhand(child)
-        elif key == "kernels" and "cases" in child and child["cases"].is_list:
-            cases = child["cases"]
-            changed[key] = child.plus(cases=replace(cases, value=tuple(map(_named, cases.value))))
-        elif key in ("methods", "profiles") and child.is_mapping:
-            changed[key] = replace(child, value={label: _longhand(inner) for label, inner in child.items()})
-    return node.plus(**changed)
-
-
 def _over(base: Node, override: Node) -> Node:
-    """``override`` laid over the suite's defaults; its own ``tune`` replaces the suite's, as lists do."""
-    merged = merge(base, override)
-    return merged.plus(tune=override["tune"]) if "tune" in override else merged
-
-
-def _named(node: Node) -> Node:
-    return replace(node, value={"name": node}) if isinstance(node.value, str) else node
+    """``override`` laid over the suite's defaults; its own tune and init_from replace the suite's, as lists do."""
+    return merge(base, override).plus(**{key: override[key] for key in ("tune", "init_from") if key in override})
 
 
 def _profiles(root: Node, checker: Checker) -> Iterator[tuple[str, Node]]:
@@ -122,6 +96,7 @@ class _Draft:
         problems = distinct_problems(methods, self.checker)
         baseline = replace(self._baseline(by_label), problems=problems)
         refuse_useless(self.root, (baseline, *methods), self.checker)
+        check_starts((baseline, *methods), by_label, self.checker)
         note_repetitions(methods, baseline, self.checker)
         trials = len(header.seeds) * sum(
             len(method.problems) * len(method.engines) * len(method.alternatives) for method in methods
@@ -213,7 +188,7 @@ class _Draft:
         variant = self._single_variant(label, place, node, partial)
         tune = used_of(node["tune"], variant.learner)
         candidates = tuple(
-            replace(self._single_variant(label, place, merge(node, _longhand(override)), partial), choice=choice)
+            replace(self._single_variant(label, place, merge(node, longhand(override)), partial), choice=choice)
             for choice, override in alternatives(tune, self.checker)
         )
         return replace(variant, tune=tune.plain() if tune.is_mapping else {}, candidates=candidates)
@@ -245,6 +220,8 @@ class _Draft:
             schedule=entry("schedule"),
             penalty=entry("penalty"),
             train=unused.get("train") or self.checker.section("train", node["train"], Train, partial),
+            init_from=unused.get("init_from")
+            or self.checker.section("init_from", node["init_from"], InitFrom, partial),
             resources=self.checker.section("resources", node["resources"], Resources, partial),
         )
 
@@ -254,7 +231,7 @@ class _Draft:
             return ()
         engines: dict[str, Entry] = {}
         for item in node.value:
-            entry = self.checker.entry("engine", _named(item))
+            entry = self.checker.entry("engine", named(item))
             if entry.config is None:
                 continue
             if entry.name in engines:
@@ -270,7 +247,7 @@ class _Draft:
         label = BASELINE
         if "label" in override:
             label = self.checker.label(override["label"].plain(), override["label"].place, "single_task.label")
-        node = self.defaults.plus(weighting=tree(DEFAULTS["weighting"]))
+        node = self.defaults.plus(**{key: tree(DEFAULTS[key]) for key in ("weighting", "init_from")})
         if self.defaults["engines"].is_list:
             node = node.plus(engines=replace(self.defaults["engines"], value=self.defaults["engines"].value[:1]))
         if "architecture" in self.defaults:

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 Spec = Mapping[str, Any]  # {"name": …, **parameters}: one entry of a table with its parameters
-LABELS = ("suite", "problem_label", "method", "baseline", "resources", "exclusive", "role", "choice")
+LABELS = ("suite", "problem_label", "method", "baseline", "resources", "exclusive", "role", "choice", "keeps_trunk")
 CANDIDATE, AFFINITY = "candidate", "affinity"  # roles
 
 
@@ -43,6 +43,8 @@ class Trial:
     kind: str = "train"
     fold: tuple[int, int] = (0, 0)  # (k, K): trains without part k of K of the training split; (0, 0): on all of it
     penalty: Spec = field(default_factory=lambda: {"name": "none"})
+    # Whose trunk it starts from: {"trial": id} or {"file": path, "sha256": digest}, with "freeze"; {}: from scratch
+    start: Spec = field(default_factory=dict)
     kernel: Spec = field(default_factory=dict)  # case, contenders, rounds and seconds of a kernel trial
     suite: str = ""
     problem_label: str = ""  # the user's own name for the problem, which two tables read by one entry need
@@ -55,6 +57,7 @@ class Trial:
     )
     choice: str = ""  # what was chosen, or may be: "optimizer.lr=0.01"
     exclusive: bool = False  # has its CPUs or GPU to itself, so that its throughput counts
+    keeps_trunk: bool = False  # another trial starts from what it learned
 
     @cached_property
     def id(self) -> str:

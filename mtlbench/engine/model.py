@@ -10,8 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures.base import Architecture
+from ..core.errors import MtlbenchError
 from ..core.seeding import derive
 from ..core.task import Outline
+
+_TRUNK = ("front.", "shared.")
 
 
 class Model(nn.Module):
@@ -26,7 +29,7 @@ class Model(nn.Module):
                 torch.manual_seed(derive(seed, "model", *names))
                 yield
 
-        self.architecture = architecture
+        self.architecture, self.frozen = architecture, False
         self.front = architecture.front(outline, seeded)
         outline = architecture.behind(outline)
         self.shared = architecture.shared(outline, seeded)
@@ -62,6 +65,44 @@ class Model(nn.Module):
         """Parameters that belong to one task."""
         return list(self.by_task[name].parameters())
 
+    def trunk(self) -> dict[str, Tensor]:
+        """A copy of all shared parameters and buffers, by name, on the CPU."""
+        kept = {name: value for name, value in self.state_dict().items() if name.startswith(_TRUNK)}
+        return {name: value.detach().cpu().clone() for name, value in kept.items()}
+
+    def start_from(self, trunk: Mapping[str, Tensor], freeze: bool) -> None:
+        """Take over a trained trunk, and leave it as it is where ``freeze`` says so.
+
+        Raises MtlbenchError where it is not one of this model's.
+        """
+        have, want = _shapes(trunk), _shapes(self.trunk())
+        if not want:
+            raise MtlbenchError(
+                "a trunk to start from expects an architecture that shares parameters between tasks, got one without: "
+                "use architecture shared"
+            )
+        if have != want:
+            name = next(name for name in (*want, *have) if have.get(name) != want.get(name))
+            raise MtlbenchError(
+                "expected a trunk with this model's shared parameters, which do not depend on the tasks, got others: "
+                f"{name} is {have.get(name, 'missing')} instead of {want.get(name, 'none')}; give both one trunk and "
+                "the same kind of inputs, as architecture shared does"
+            )
+        self.load_state_dict(trunk, strict=False)
+        self.frozen = freeze
+        for part in self._shared_parts() if freeze else ():
+            part.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Model:
+        """A frozen trunk is a fixed function: without dropout, and with the statistics that it has."""
+        super().train(mode)
+        for part in self._shared_parts() if self.frozen else ():
+            part.eval()
+        return self
+
+    def _shared_parts(self) -> list[nn.Module]:
+        return [part for part in (self.front, self.shared) if part is not None]
+
     def trunk_and_heads(self) -> tuple[nn.Module, Sequence[nn.Module]]:
         """What a suite's penalty takes for the trunk and for the heads."""
         return self.architecture.trunk_and_heads(self.shared, list(self.own))
@@ -69,3 +110,7 @@ class Model(nn.Module):
     def penalty(self) -> Tensor | None:
         """The architecture's own term of the objective."""
         return self.architecture.penalty(self.by_task)
+
+
+def _shapes(state: Mapping[str, Tensor]) -> dict[str, list[int]]:
+    return {name: list(value.shape) for name, value in state.items()}

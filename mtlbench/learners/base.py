@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -22,6 +22,7 @@ from ..weightings.base import Weighting
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
 
 class Diverged(MtlbenchError):
@@ -30,6 +31,14 @@ class Diverged(MtlbenchError):
 
 class TimedOut(MtlbenchError):
     """A trial ran past its deadline."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """A trained trunk, as ``Model.trunk`` gives it, and whether it is left as it is."""
+
+    trunk: Mapping[str, Tensor]
+    freeze: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,8 @@ class Job:
     device: torch.device
     deadline: float = float("inf")
     penalty: Penalty = Free()  # noqa: RUF009 (frozen)
+    init_from: Start | None = None  # None: initial weights
+    keep: Callable[[Mapping[str, Tensor]], None] | None = None  # is given the trained trunk, where one is asked for
 
     def check_deadline(self, where: str) -> None:
         """Raises TimedOut past the deadline; learners call it at every step."""

@@ -28,7 +28,10 @@ class Training:
     def __init__(self, job: Job) -> None:
         self.job, self.outline = job, job.data.outline.only(job.tasks)
         names, device = self.outline.names, job.device
-        self.model = self.build()
+        self.model = Model(job.architecture, self.outline, job.seed)
+        if job.init_from:
+            self.model.start_from(job.init_from.trunk, job.init_from.freeze)
+        self.model.to(device)
         state = job.weighting.start(names, device)
         self.optimizer = job.optimizer.build(
             self.model.parameters(), job.weighting.parameters(state), job.engine.choices.update
@@ -42,13 +45,11 @@ class Training:
         self.records: list[Record] = []
         self.epochs: list[tuple[float, int, int]] = []  # seconds, steps, rows of every epoch
 
-    def build(self) -> Model:
-        """The model that training starts from."""
-        return Model(self.job.architecture, self.outline, self.job.seed).to(self.job.device)
-
     def run(self) -> list[Record]:
-        """Train, then test the best epoch."""
+        """Train, then test the best epoch, of which the trunk is handed out."""
         step, job = self.fit(), self.job
+        if job.keep:
+            job.keep(self.model.trunk())
         test = Evaluator(job.data.test, self.outline, job.train.evaluation_batch_size, job.device)
         return [*self.records, *test.records(self.model, "test", step), *self._totals()]
 
@@ -69,7 +70,7 @@ class Training:
 
     def epoch(self, epoch: int) -> None:
         """One pass over the training split; losses and weights are read from the device once, at its end."""
-        self.train_mode()
+        self.model.train()
         loss_sums, label_counts, weight_sums = self._zeros(), self._zeros(), self._zeros()
         steps = rows = 0
         start = now(self.job.device)
@@ -86,10 +87,6 @@ class Training:
         means, lambdas = torch.stack([loss_sums / label_counts.clamp(min=1), weight_sums / steps]).tolist()
         self.epochs.append((now(self.job.device) - start, steps, rows))
         self._record_epoch(epoch, means, lambdas)
-
-    def train_mode(self) -> None:
-        """What is random in the model while it trains, is so from here on."""
-        self.model.train()
 
     @property
     def seconds(self) -> float:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from ..core.errors import did_you_mean
 from ..core.record import Record
+from ..core.suite import MACHINERY
 from ..core.task import Outline
 from .base import Job, Learner
 
@@ -21,6 +24,8 @@ class Transfer(Learner):
     Source: Yosinski et al., How transferable are features in deep neural networks?, NeurIPS 2014. Deviation: all
     shared parameters are carried over, none of them layer by layer.
     """
+
+    uses: ClassVar[frozenset[str]] = MACHINERY - {"init_from"}  # it pre-trains from initial weights
 
     target: tuple[str, ...] = Field((), description="tasks to fine-tune on and report; the last unless given")
     pretrain: tuple[str, ...] = Field((), description="tasks to pre-train on; all others unless given")

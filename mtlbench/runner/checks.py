@@ -95,6 +95,15 @@ class Survey:
             message = f"affinity: expected a method that trains all tasks together, got learner {learner.name}"
             self.add(learner.node.place, f"{message}: name another method")
 
+    def trunk(self, variant: Variant) -> None:
+        """Look at the file whose trunk a variant starts from."""
+        if variant.start.file is not None:
+            try:
+                self.code[variant.start.file] = _sha256([self.suite.root / variant.start.file])
+            except OSError as error:
+                message = f"init_from: expected a file of checkpoints/ in a results folder, got {error.filename}: "
+                self.add(variant.init_from.node.place, message + (error.strerror or "unreadable"))
+
     def machine(self, variant: Variant, local: bool) -> None:
         """Look at what a variant needs of the machine."""
         for engine in (engine for engine in variant.engines if engine.used):
@@ -124,6 +133,7 @@ def survey(suite: Suite, local: bool) -> Survey:
     for variant in variants:
         found.pairs(variant, size=int(variant.label == suite.baseline.label))
         found.machine(variant, local)
+        found.trunk(variant)
         found.code |= {str(entry.spec["name"]): _sha256(_source(entry)) for entry in _own(variant)}
     if suite.affinity and all(map(found.kinds, suite.affinity)):
         found.pairs(suite.affinity[0], size=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..core.record import Result
@@ -17,11 +18,15 @@ class Started:
 
 @dataclass(frozen=True)
 class Finished:
-    """An attempt at a trial ended; ``retried`` says that another attempt follows at once."""
+    """An attempt at a trial ended; ``retried`` says that another attempt follows at once. ``trunk`` is the content of
+    the file to keep its trained trunk in, where the trial keeps one.
+    """
 
     trial: Trial
     result: Result
     retried: bool = False
+    trunk: bytes = b""
 
 
 Event = Started | Finished
+Given = Callable[[Trial], bytes]  # the content of the file that a trial starts from; b"" where it starts from none

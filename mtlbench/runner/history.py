@@ -17,6 +17,7 @@ FINISHED = "finished"
 FAILED = "failed before"
 CHANGED = "changed"
 SHARED = "timed beside others"
+NO_TRUNK = "without its trunk"
 _MOST_DIFFERENCES = 3
 _AROUND_TIMING = 8.0  # seconds to start a process, compile the contenders and check them, about
 
@@ -31,6 +32,10 @@ class Stored(Protocol):
     @property
     def result(self) -> Result:
         """Its last result."""
+
+    @property
+    def trunk(self) -> bool:
+        """Whether the trunk that it trained was kept."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,8 @@ class History:
         if trial.exclusive and not result.alone:
             reason = "its throughput counts, but other trials ran beside it"
             return Planned(trial, identity, SHARED, reason, result.attempt)
+        if trial.keeps_trunk and not stored.trunk:
+            return Planned(trial, identity, NO_TRUNK, "another trial starts from its trunk", result.attempt)
         return Planned(trial, identity, FINISHED, "", result.attempt)
 
     def seconds(self, trial: Trial) -> float | None:

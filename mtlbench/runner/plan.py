@@ -110,6 +110,12 @@ class Plan:
         return tuple(planned.trial for planned in found if (planned.id, planned.trial.role) not in self.ran)
 
     @cached_property
+    def wave(self) -> tuple[Trial, ...]:
+        """Those of them that wait for no other's trunk."""
+        waited_for = {trial.id for trial in self.todo}
+        return tuple(trial for trial in self.todo if trial.start.get("trial") not in waited_for)
+
+    @cached_property
     def states(self) -> dict[str, int]:
         """How many trials are in each state."""
         return dict(Counter(planned.state for planned in self.planned))
@@ -263,7 +269,18 @@ def _only(pattern: str | None, trials: tuple[Trial, ...]) -> tuple[Trial, ...]:
             f"--only '{pattern}': expected part of a trial's title, or a pattern with * and ?, got one that matches "
             f"none of {len(trials)} trials; the nearest are {nearest}"
         )
-    return chosen
+    return _with_sources(chosen, trials)
+
+
+def _with_sources(chosen: tuple[Trial, ...], every: tuple[Trial, ...]) -> tuple[Trial, ...]:
+    """The chosen trials, and before them those whose trunks they start from."""
+    by_id = {trial.id: trial for trial in every if trial.keeps_trunk}
+    found = list(chosen)
+    for trial in found:  # which grows on the way
+        source = by_id.get(trial.start.get("trial", ""))
+        if source is not None and all(source.id != other.id for other in found):
+            found.append(source)
+    return (*found[len(chosen) :], *chosen)
 
 
 def _nearest(pattern: str, titles: Iterable[str]) -> list[str]:

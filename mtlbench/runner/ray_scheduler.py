@@ -23,7 +23,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from ..core.errors import UnavailableError
 from ..core.record import Result
 from ..core.trial import Trial
-from .events import Event, Finished, Started
+from .events import Event, Finished, Given, Started
 
 RETRIES = 2  # further attempts after a worker or its node is lost
 GRACE = 60.0  # seconds past its timeout before a trial that does not stop by itself is killed
@@ -92,15 +92,20 @@ def cluster(address: str | None) -> Iterator[list[Node]]:
 
 
 def run_on_ray(
-    trials: Sequence[Trial], root: Path, attempts: Mapping[str, int], address: str | None, max_parallel: int | None
+    trials: Sequence[Trial],
+    root: Path,
+    attempts: Mapping[str, int],
+    given: Given,
+    address: str | None,
+    max_parallel: int | None,
 ) -> Iterator[Event]:
-    """Run trials on Ray. ``attempts`` counts the attempts made before, by trial id.
+    """Run trials on Ray. ``attempts`` counts the attempts made before, by trial id; ``given`` is what each starts from.
 
     Raises UnavailableError if no node can hold some trial, before anything starts.
     """
     with cluster(address) as nodes:
         _check_fit(trials, nodes)
-        pool = _Pool(root, attempts, nodes, max_parallel)
+        pool = _Pool(root, attempts, given, nodes, max_parallel)
         yield from pool.run([trial for trial in trials if trial.exclusive], alone=True)
         yield from pool.run([trial for trial in trials if not trial.exclusive], alone=False)
 
@@ -119,10 +124,11 @@ class _Pool:
     """A bounded window of trials in flight."""
 
     def __init__(
-        self, root: Path, attempts: Mapping[str, int], nodes: Sequence[Node], max_parallel: int | None
+        self, root: Path, attempts: Mapping[str, int], given: Given, nodes: Sequence[Node], max_parallel: int | None
     ) -> None:
         self.root = root
         self.attempts = attempts
+        self.given = given
         self.nodes = nodes
         self.max_parallel = max_parallel or sum(node.cpus for node in nodes)
         self.flying: dict[Any, Flight] = {}
@@ -137,12 +143,12 @@ class _Pool:
                 trial, attempt = waiting.popleft()
                 self._submit(trial, attempt, alone)
                 yield Started(trial)
-            for flight, result, lost in self._landed():
+            for flight, result, trunk, lost in self._landed():
                 tries = flight.attempt - self.attempts.get(flight.trial.id, 0)
                 retried = lost and tries <= RETRIES
                 if retried:
                     waiting.append((flight.trial, flight.attempt + 1))
-                yield Finished(flight.trial, result, retried)
+                yield Finished(flight.trial, result, retried, trunk)
 
     def _free_node(self, trial: Trial) -> Node | None:
         taken = {flight.node for flight in self.flying.values()}
@@ -171,11 +177,11 @@ class _Pool:
             # Ray leaves every GPU visible to a task that asked for none.
             options["runtime_env"] = {"env_vars": {"CUDA_VISIBLE_DEVICES": ""}}
         task = _execute_and_exit if trial.kind == "kernel" else _execute
-        reference = task.options(**options).remote(trial.to_json(), str(self.root), attempt, alone)
+        reference = task.options(**options).remote(trial.to_json(), str(self.root), attempt, alone, self.given(trial))
         self.flying[reference] = Flight(trial, attempt, node, time.monotonic())
 
-    def _landed(self) -> Iterator[tuple[Flight, Result, bool]]:
-        """Ended flights: (flight, result, whether the worker was lost rather than the trial wrong)."""
+    def _landed(self) -> Iterator[tuple[Flight, Result, bytes, bool]]:
+        """Ended flights: (flight, result, trunk, whether the worker was lost rather than the trial wrong)."""
         ready, _ = ray.wait(list(self.flying), num_returns=1, timeout=1.0)
         for reference in ready:
             flight = self.flying.pop(reference)
@@ -184,27 +190,30 @@ class _Pool:
             flight = self.flying.pop(reference)
             ray.cancel(reference, force=True)
             error = f"timeout: still running {GRACE:.0f} s after its limit of {flight.trial.resources['timeout']:.0f} s"
-            yield flight, Result("failed", flight.attempt, error=error), False
+            yield flight, Result("failed", flight.attempt, error=error), b"", False
 
 
-def _collect(reference: Any, flight: Flight) -> tuple[Result, bool]:
+def _collect(reference: Any, flight: Flight) -> tuple[Result, bytes, bool]:
     try:
-        return Result.from_json(ray.get(reference, timeout=GRACE)), False
+        result, trunk = ray.get(reference, timeout=GRACE)
+        return Result.from_json(result), trunk, False
     except (RayTaskError, RayError, GetTimeoutError) as error:
         seconds = time.monotonic() - flight.since
         first = str(error).strip().split("\n", 1)[0]
         result = Result(
             "failed", flight.attempt, error=f"{type(error).__name__}: {first}", traceback=str(error), seconds=seconds
         )
-        return result, not isinstance(error, RayTaskError)
+        return result, b"", not isinstance(error, RayTaskError)
 
 
-def _run(trial: dict[str, Any], root: str, attempt: int, alone: bool) -> dict[str, Any]:
-    """Runs in a worker: plain JSON in, plain JSON out."""
+def _run(trial: dict[str, Any], root: str, attempt: int, alone: bool, given: bytes) -> tuple[dict[str, Any], bytes]:
+    """Runs in a worker: plain JSON and a trunk's file in, the same out."""
     from .trial import execute  # imports torch, which the driver does without
+    from .trunks import Trunks
 
-    parsed = Trial.from_json(trial)
-    return execute(parsed, Path(root), attempt, parsed.resources.get("timeout"), alone=alone).to_json()
+    parsed, trunks = Trial.from_json(trial), Trunks(given)
+    result = execute(parsed, Path(root), attempt, parsed.resources.get("timeout"), alone=alone, trunks=trunks)
+    return result.to_json(), trunks.kept
 
 
 _execute = ray.remote(_run)

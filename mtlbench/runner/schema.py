@@ -6,7 +6,7 @@ from typing import Any
 
 from ..core.config import Config
 from ..core.registry import Registry
-from ..core.settings import Resources, Timing, Train
+from ..core.settings import InitFrom, Resources, Timing, Train
 from ..core.suite import CHOICES, KEYS, Header
 from ..core.tuning import TUNABLE
 from .plan import tables
@@ -14,7 +14,7 @@ from .plan import tables
 Schema = dict[str, Any]
 _OWN = {"type": "string", "pattern": "^[^:]+:[^:]+$", "description": "package.module:attribute"}
 _LABELLED = ("problem", "kernel")
-_SECTIONS: dict[str, type[Config]] = {"train": Train, "resources": Resources}
+_SECTIONS: dict[str, type[Config]] = {"train": Train, "init_from": InitFrom, "resources": Resources}
 
 
 def json_schema() -> Schema:
@@ -64,6 +64,8 @@ def _choice(key: str, variant: str) -> Schema:
         values = {"type": "array", "minItems": 1}
         pattern = rf"^({'|'.join(TUNABLE)})(\.\w+)*$"
         return {"type": "object", "propertyNames": {"pattern": pattern}, "additionalProperties": values}
+    if key == "init_from":
+        return {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/init_from"}]}
     if key in _SECTIONS:
         return {"$ref": f"#/$defs/{key}"}
     if key == "engines":

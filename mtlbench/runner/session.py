@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ..core.record import Result
-from ..core.trial import CANDIDATE
+from ..core.trial import CANDIDATE, Trial
 from ..store import Store
-from .events import Event, Finished
+from .events import Event, Finished, Given, Started
 from .plan import Plan, make_plan
 
 if TYPE_CHECKING:
@@ -77,15 +77,15 @@ def run(
     with store.lock():
         plan = plan.again()  # another run may have ended in between
         command = _command(suite, profile=profile, seeds=seeds, only=only)
-        while True:  # a second time where candidates were tried: what they chose
+        while True:  # again where candidates were tried, for what they chose, and where trunks were trained
             store.write_index(plan.every, plan.resolved(), command)
             events = _events(plan, executor, address, max_parallel)
             with display(plan) as listener, contextlib.closing(events):
                 for event in events:
                     if isinstance(event, Finished):
-                        store.write(event.trial, event.result)
+                        store.write(event.trial, event.result, event.trunk)
                     listener(event)
-            before, plan = plan, plan.again(plan.todo)
+            before, plan = plan, plan.again(plan.wave)
             if not plan.todo and plan.every == before.every:
                 break
         return report_again(store.folder)
@@ -100,17 +100,32 @@ def _command(suite: Path | str, **options: object) -> str:
 def _events(
     plan: Plan, executor: Executor, address: str | None, max_parallel: int | None
 ) -> Generator[Event, None, None]:
+    lacking = [trial for trial in plan.wave if "trial" in trial.start and not plan.store.trunk(trial.start["trial"])]
+    for trial in lacking:
+        yield Started(trial)
+        yield Finished(trial, _without_trunk(trial, plan))
     # Seed by seed, so that a run that is stopped early still compares methods on equal seeds.
-    trials = sorted(plan.todo, key=lambda trial: (not trial.exclusive, trial.seed))
+    able = [trial for trial in plan.wave if trial not in lacking]
+    trials = sorted(able, key=lambda trial: (not trial.exclusive, trial.seed))
     attempts = {trial.id: plan.attempts(trial) for trial in trials}
     if executor == "serial":
         from .serial_scheduler import run_serially
 
-        yield from run_serially(trials, plan.root, attempts)
+        yield from run_serially(trials, plan.root, attempts, _given(plan.store))
     elif trials:
         from .ray_scheduler import run_on_ray
 
-        yield from run_on_ray(trials, plan.root, attempts, address, max_parallel)
+        yield from run_on_ray(trials, plan.root, attempts, _given(plan.store), address, max_parallel)
+
+
+def _given(store: Store) -> Given:
+    return lambda trial: store.trunk(trial.start["trial"]) if "trial" in trial.start else b""
+
+
+def _without_trunk(trial: Trial, plan: Plan) -> Result:
+    source = next(other.title for other in plan.every if other.id == trial.start["trial"])
+    error = f"expected the trunk of {source} to start from, got none: that trial failed"
+    return Result("failed", plan.attempts(trial) + 1, error=error)
 
 
 def report_again(folder: Path) -> Run:

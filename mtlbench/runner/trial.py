@@ -32,16 +32,19 @@ from ..penalties import TABLE as PENALTIES
 from ..problems import TABLE as PROBLEMS
 from ..problems.folds import fold
 from ..weightings import TABLE as WEIGHTINGS
+from .trunks import Trunks
 
 Facts = tuple[tuple[Record, ...], tuple[str, ...]]
 
 
-def execute(trial: Trial, root: Path, attempt: int, deadline_s: float | None, alone: bool) -> Result:
+def execute(
+    trial: Trial, root: Path, attempt: int, deadline_s: float | None, alone: bool, trunks: Trunks | None = None
+) -> Result:
     """Run a trial; whatever it raises becomes a failed result (but for an interrupt, which passes).
 
     ``root`` is the folder of the suite file, ``deadline_s`` the seconds the trial may take, ``alone`` whether the
-    scheduler gave it its CPUs or GPU to itself. The process is left as it was found, so that many trials in one
-    process give the same bits as one process each.
+    scheduler gave it its CPUs or GPU to itself, ``trunks`` the trained trunks that come in and go out. The process is
+    left as it was found, so that many trials in one process give the same bits as one process each.
     """
     start, load = time.monotonic(), ForeignLoad()
     facts = {**environment(), "threads": trial.threads, "device": trial.device}
@@ -51,7 +54,7 @@ def execute(trial: Trial, root: Path, attempt: int, deadline_s: float | None, al
     error = trace = ""
     try:
         with _torch_set_for(trial):
-            records, notes = _RUNS[trial.kind](trial, root, deadline)
+            records, notes = _RUNS[trial.kind](trial, root, deadline, trunks or Trunks())
     except Exception as failure:
         error, trace = _one_line(failure), traceback.format_exc()
     seconds = time.monotonic() - start
@@ -77,7 +80,7 @@ def _one_line(failure: Exception) -> str:
     return text if isinstance(failure, MtlbenchError) else f"{type(failure).__name__}: {text}"
 
 
-def _train(trial: Trial, root: Path, deadline: float) -> Facts:
+def _train(trial: Trial, root: Path, deadline: float, trunks: Trunks) -> Facts:
     """Records and notes of a training that ends well."""
     look_beside(root)
     device = _device(trial.device)
@@ -98,6 +101,8 @@ def _train(trial: Trial, root: Path, deadline: float) -> Facts:
         seed=trial.seed,
         device=device,
         deadline=deadline,
+        init_from=trunks.start(trial, root),
+        keep=trunks.keep if trial.keeps_trunk else None,
     )
     records = LEARNERS.build(trial.learner).run(job)
     peak = Record("peak_memory", memory.read(), unit="B", higher_is_better=False)
@@ -117,7 +122,7 @@ def _test_rows(data: Data, tasks: tuple[str, ...]) -> Iterator[Record]:
             yield Record("test_rows", float(labels), task=task)
 
 
-def _time(trial: Trial, root: Path, deadline: float) -> Facts:
+def _time(trial: Trial, root: Path, deadline: float, trunks: Trunks) -> Facts:
     """Records and notes of a kernel trial that ends well."""
     look_beside(root)
     timing = trial.kernel

@@ -17,7 +17,7 @@ from mtlbench.core.settings import Train
 from mtlbench.core.task import Outline, TaskSpec
 from mtlbench.engine import TABLE as ENGINES
 from mtlbench.engine.model import Model
-from mtlbench.learners.finetuning import FineTuning
+from mtlbench.learners.base import Start
 from mtlbench.learners.training import Training
 from mtlbench.learners.transfer import Transfer
 from mtlbench.runner.plan import make_plan
@@ -63,7 +63,7 @@ def test_the_trunk_is_carried_over_and_heads_are_those_of_training_from_scratch(
     before.fit()
     trunk = state(before.model.shared)
     scratch = Model(given.architecture, given.data.outline.only(TARGET), given.seed)
-    tuning = FineTuning(given, before.model, freeze)
+    tuning = Training(replace(given, init_from=Start(before.model.trunk(), freeze)))
     assert equal(state(tuning.model.shared), trunk)
     assert not equal(trunk, state(scratch.shared))
     assert equal(state(tuning.model.own), state(scratch.own))
@@ -77,8 +77,8 @@ def test_a_frozen_trunk_keeps_its_statistics_too() -> None:
     images = ARCHITECTURES.build({"name": "shared", "trunk": "cnn", "hidden": [8], "channels": [2], "dropout": 0.5})
     given = short(data=job("images").data, architecture=images)
     before = Training(replace(given, tasks=NAMES[:2]))
-    tuning = FineTuning(given, before.model, freeze=True)
-    tuning.train_mode()
+    tuning = Training(replace(given, init_from=Start(before.model.trunk(), freeze=True)))
+    tuning.model.train()
     assert tuning.model.training
     assert not any(module.training for module in tuning.model.shared.modules())
 

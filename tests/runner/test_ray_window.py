@@ -37,9 +37,9 @@ def in_flight(pool: _Pool, trials: list[Trial], alone: bool) -> int:
     ],
 )
 def test_the_window(needs: dict[str, int], alone: bool, expected: int) -> None:
-    pool = _Pool(Path(), {}, [Node("a", 4, 2), Node("b", 4, 0)], None)
+    pool = _Pool(Path(), {}, lambda trial: b"", [Node("a", 4, 2), Node("b", 4, 0)], None)
     assert in_flight(pool, [trial(seed, **needs) for seed in range(20)], alone) == expected
-    pool = _Pool(Path(), {}, [Node("a", 4, 2), Node("b", 4, 0)], 1)
+    pool = _Pool(Path(), {}, lambda trial: b"", [Node("a", 4, 2), Node("b", 4, 0)], 1)
     assert in_flight(pool, [trial(seed, **needs) for seed in range(20)], alone) == 1
 
 

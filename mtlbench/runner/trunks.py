@@ -1,0 +1,60 @@
+"""Trained trunks on their way from one trial to another: bytes outside of the worker, tensors inside."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..core.errors import MtlbenchError
+from ..core.trial import Trial
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..learners.base import Start
+
+
+@dataclass
+class Trunks:
+    """What a trial is given and what it leaves, each a file's content; b"" for nothing."""
+
+    given: bytes = b""
+    kept: bytes = b""
+
+    def start(self, trial: Trial, root: Path) -> Start | None:
+        """What the trial's model starts from. Raises MtlbenchError for a file that holds no trunk, OSError."""
+        from ..learners.base import Start
+
+        if not trial.start:
+            return None
+        file = trial.start.get("file")
+        content = self.given if file is None else (root / file).read_bytes()
+        return Start(_read(content, file or "another trial"), trial.start["freeze"])
+
+    def keep(self, trunk: Mapping[str, Tensor]) -> None:
+        """Take a trained trunk."""
+        import torch
+
+        buffer = io.BytesIO()
+        torch.save(dict(trunk), buffer)
+        self.kept = buffer.getvalue()
+
+
+def _read(content: bytes, name: str) -> Mapping[str, Tensor]:
+    import torch
+
+    try:
+        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        if isinstance(found, dict) and all(isinstance(value, torch.Tensor) for value in found.values()):
+            return found
+        reason = f"it holds a {type(found).__name__}"
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        reason = str(error).split("\n", 1)[0]
+    raise MtlbenchError(
+        f"init_from {name}: expected a dictionary of tensors as in checkpoints/ of a results folder, got another file: "
+        f"{reason}"
+    )
