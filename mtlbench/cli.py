@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -17,7 +17,7 @@ from .core.errors import MtlbenchError
 if TYPE_CHECKING:
     from .runner.plan import Plan
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 _suite = click.argument("suite", type=click.Path(path_type=Path))
 _choice = [
     click.option("--profile", help="Use this profile of the suite."),
@@ -151,8 +151,13 @@ def _console() -> Any:
     return Console() if sys.stdout.isatty() else Console(width=160)
 
 
+class _Terminated(BaseException):
+    """SIGTERM came: everything on the way out is closed as after Ctrl-C."""
+
+
 def main() -> None:
-    """Entry point: faults the user can mend become their message and exit code 2, Ctrl-C exit code 130."""
+    """Entry point: faults the user can mend become their message and exit code 2, Ctrl-C 130 and SIGTERM 143."""
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         cli(standalone_mode=False)
     except MtlbenchError as error:
@@ -164,7 +169,18 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except _Terminated:
+        _stop(TERMINATED)
     except (KeyboardInterrupt, click.Abort):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would only garble the way out
-        click.echo("stopped: finished trials are kept; the same command goes on from here", err=True)
-        sys.exit(INTERRUPTED)
+        _stop(INTERRUPTED)
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    raise _Terminated
+
+
+def _stop(code: int) -> NoReturn:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # a second one would only garble the way out
+    click.echo("stopped: finished trials are kept; the same command goes on from here", err=True)
+    sys.exit(code)

@@ -8,7 +8,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,6 +115,12 @@ class Store:
         """What is kept of a trial; None where there is nothing readable, so that it runs again."""
         return self._read(self.path(trial_id))
 
+    def result(self, trial: Trial) -> Result:
+        """How a trial of a suite stands: as it ended last, missing, or failed where nothing could be chosen for it."""
+        stored = self.find(trial.id)
+        result = stored.result if stored else Result("missing", attempt=0)
+        return replace(result, status="failed", error=trial.unchosen) if trial.unchosen else result
+
     def all(self) -> Iterator[Stored]:
         """Every readable trial in the folder, whether or not today's suite still asks for it; without its records,
         which a plan over thousands of trials has no use for.
@@ -179,8 +185,7 @@ class Store:
         rows: list[dict[str, Any]] = []
         environments: dict[str, dict[str, Any]] = {}
         for trial in trials:
-            stored = self.find(trial.id)
-            result = stored.result if stored else Result("missing", attempt=0)
+            result = self.result(trial)
             environment = environment_id(result.environment)
             if result.environment:
                 environments[environment] = result.environment

@@ -32,6 +32,11 @@ class Architecture(Config):
     heads_alone: ClassVar[bool] = False  # whether ``predict`` is each task's own module on its features, and no more
     common: ClassVar[bool] = True  # whether the features that heads read mean the same to all tasks
 
+    @property
+    def transferable(self) -> bool:
+        """Whether there are shared modules, and the same ones whatever the tasks."""
+        return True
+
     def check(self, outline: Outline) -> list[str]:
         """What makes this architecture impossible for a problem, each in one sentence; empty if nothing."""
         return []

@@ -30,6 +30,11 @@ class CrossStitch(Shared):
 
     own: float = Field(0.9, ge=0, le=1, description="start of alpha_tt, the share of a task's own features")
 
+    @property
+    def transferable(self) -> bool:
+        """Every task has a trunk among the shared modules."""
+        return False
+
     def shared(self, outline: Outline, seeded: Seeded) -> nn.Module:
         """All trunks and the units between them."""
         from .layers.cross_stitch import Columns

@@ -34,6 +34,11 @@ class Ple(Cgc):
 
     levels: int = Field(2, ge=2, description="levels of experts")
 
+    @property
+    def transferable(self) -> bool:
+        """Every task has experts among the shared modules."""
+        return False
+
     def shared(self, outline: Outline, seeded: Seeded) -> nn.Module:
         """All levels but the last one's task experts."""
         from .layers.ple import Extraction

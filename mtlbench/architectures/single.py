@@ -25,6 +25,11 @@ class Single(Trunked):
 
     common: ClassVar[bool] = False
 
+    @property
+    def transferable(self) -> bool:
+        """Nothing is shared."""
+        return False
+
     def shared(self, outline: Outline, seeded: Seeded) -> nn.Module:
         """Nothing."""
         from torch import nn

@@ -6,7 +6,7 @@ import hashlib
 import inspect
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, islice
 from pathlib import Path
 
 from ..architectures.base import Architecture
@@ -78,7 +78,7 @@ class Survey:
         return not wrong
 
     def pairs(self, variant: Variant, size: int = 0) -> None:
-        """Look at a variant on each of its problems: does it fit all tasks, or every ``size`` of them?"""
+        """Look at a variant on each of its problems: does it fit all tasks, or every ``size`` of them alone?"""
         for problem in variant.problems:
             outline = self.outlines.get(problem.name)
             if outline is None:
@@ -87,6 +87,19 @@ class Survey:
                 for entry, sentence in _misfits(variant, part):
                     message = f"{entry.key} '{entry.name}' on problem '{problem.name}': {sentence}"
                     self.add(sentence_place(entry.node, sentence), message)
+
+    def by_twos(self, variant: Variant) -> None:
+        """See to it that the method of ``affinity``, where it fits all tasks of a problem, fits every two of them."""
+        for problem in variant.problems:
+            outline = self.outlines.get(problem.name)
+            if outline is None or any(_misfits(variant, outline)):
+                continue
+            twos = combinations(outline.names, 2)
+            found = ((two, *misfit) for two in twos for misfit in _misfits(variant, outline.only(two)))
+            for (one, other), entry, sentence in islice(found, 1):  # the other pairs would say the same
+                message = f"affinity trains tasks in pairs, and {entry.key} '{entry.name}' on problem '{problem.name}'"
+                message += f" does not fit {one} with {other}: {sentence}; name another method under affinity"
+                self.add(sentence_place(entry.node, sentence), message)
 
     def together(self, variant: Variant) -> None:
         """See to it that a variant trains all tasks of a problem together."""
@@ -136,7 +149,7 @@ def survey(suite: Suite, local: bool) -> Survey:
         found.trunk(variant)
         found.code |= {str(entry.spec["name"]): _sha256(_source(entry)) for entry in _own(variant)}
     if suite.affinity and all(map(found.kinds, suite.affinity)):
-        found.pairs(suite.affinity[0], size=2)
+        found.by_twos(suite.affinity[0])
         found.together(suite.affinity[0])
     if suite.kernels:
         for place, message in kernel_faults(suite.kernels, bool(_gpus()) if local else True):
@@ -192,6 +205,10 @@ def _misfits(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, str]]:
         faults = list(variant.learner.config.check(outline))
         yield from ((variant.learner, fault) for fault in faults)
         stages = stages if faults else variant.learner.config.stages(outline.names)
+    if len(stages) > 1 and variant.architecture.config and not variant.architecture.config.transferable:
+        expected = "expected shared parameters that do not depend on the tasks, as shared has without encoders"
+        yield variant.architecture, f"{expected}: this learner trains other tasks before"
+        return
     if len(stages) > 1 and variant.weighting.config and variant.weighting.config.candidates(outline.names)[1]:
         yield variant.weighting, f"expected weights that are given, got cross_validated: {_STAGED}"
         return

@@ -21,7 +21,7 @@ from ..core.suite_reader import read_suite
 from ..core.trial import Trial
 from ..store import Store
 from .checks import survey
-from .choices import undecided, with_choices
+from .choices import titles, undecided, with_choices
 from .history import History, Planned
 from .kernel_checks import extension_digest
 
@@ -239,7 +239,7 @@ def make_plan(
 
     profile  one of the suite's profiles
     seeds    number of seeds, instead of the suite's
-    only     part of a trial's title, or a pattern with ``*`` and ``?``
+    only     part of a trial's title, or a pattern with ``*`` and ``?``; a method's includes its candidates
     out      results folder, instead of results/<suite>
     local    whether trials run on this machine, so that a missing GPU is a fault
 
@@ -262,7 +262,9 @@ def _only(pattern: str | None, trials: tuple[Trial, ...]) -> tuple[Trial, ...]:
     if pattern is None:
         return trials
     literal = pattern.replace("[", "[[]")  # titles hold brackets of their own
-    chosen = tuple(trial for trial in trials if pattern in trial.title or fnmatchcase(trial.title, literal))
+    chosen = tuple(
+        trial for trial in trials if any(pattern in title or fnmatchcase(title, literal) for title in titles(trial))
+    )
     if not chosen:
         nearest = ", ".join(_nearest(pattern, (trial.title for trial in trials)))
         raise MtlbenchError(

@@ -75,6 +75,13 @@ def test_rows_do_not_look_at_each_other_when_tested(case: Case) -> None:
         torch.testing.assert_close(whole[name][:2], first[name])
 
 
+def test_what_is_transferable_is_shared_and_the_same_for_any_tasks(case: Case) -> None:
+    models = [case.build(case.outline.only(tasks), 0) for tasks in (NAMES[:1], NAMES[1:])]
+    parts = [nn.ModuleList(part for part in (model.front, model.shared) if part is not None) for model in models]
+    some, others = ({name: value.shape for name, value in part.state_dict().items()} for part in parts)
+    assert case.architecture.transferable is (some == others != {})
+
+
 def test_each_parameter_is_shared_or_of_one_task(case: Case) -> None:
     model = case.model()
     owned = [model.shared_parameters(), *(model.task_parameters(name) for name in NAMES)]

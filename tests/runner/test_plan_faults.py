@@ -221,6 +221,26 @@ def test_cross_validated_weights_need_one_stage_and_no_affinity(suite: Path) -> 
     assert any("expected a method without tune or cross-validation" in fault for fault in _faults(suite, text))
 
 
+def test_encoders_fit_the_single_task_baseline_too_and_a_wrong_name_is_told_with_the_nearest(suite: Path) -> None:
+    encoders = "encoders: {digit: {}, parity: {}, ink: {}}"
+    suite.write_text(SUITE.replace("hidden: [16]", encoders))
+    assert make_plan(suite, out=suite.parent / "out").todo
+    found = _faults(suite, suite.read_text().replace("ink", "inc"))
+    assert found
+    assert all("encoders: expected one for task 'ink', got one for 'inc': did you mean 'ink'?" in f for f in found)
+
+
+def test_a_method_that_does_not_fit_pairs_of_tasks_cannot_be_compared_for_affinity(suite: Path) -> None:
+    named = "{weighting: {name: fixed, weights: {digit: 0.2, parity: 0.3, ink: 0.5}}}"
+    (fault,) = _faults(suite, SUITE.replace("equal: {}", f"equal: {named}") + "affinity: equal\n")
+    assert "affinity trains tasks in pairs, and weighting 'fixed' on problem 'digits' does not fit digit" in fault
+    assert "weights: unknown task 'ink'" in fault
+    assert fault.endswith("name another method under affinity")
+    found = _faults(suite, SUITE.replace("equal: {}", f"equal: {named.replace('ink', 'inc')}") + "affinity: equal\n")
+    assert found
+    assert not any("affinity" in fault for fault in found)  # what is wrong for all tasks is told once
+
+
 def test_rows_of_classes_have_two_dimensions(suite: Path) -> None:
     (fault,) = _faults(suite, "kernels: {cases: [{name: task_losses, outputs: 1 x 4}]}\n")
     assert "expected tensors of two dimensions or more for cross_entropy" in fault
