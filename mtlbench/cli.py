@@ -17,7 +17,6 @@ from .core.errors import MtlbenchError
 if TYPE_CHECKING:
     from .runner.plan import Plan
 
-INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 _suite = click.argument("suite", type=click.Path(path_type=Path))
 _choice = [
     click.option("--profile", help="Use this profile of the suite."),
@@ -151,13 +150,15 @@ def _console() -> Any:
     return Console() if sys.stdout.isatty() else Console(width=160)
 
 
-class _Terminated(BaseException):
-    """SIGTERM came: everything on the way out is closed as after Ctrl-C."""
-
-
 def main() -> None:
     """Entry point: faults the user can mend become their message and exit code 2, Ctrl-C 130 and SIGTERM 143."""
-    signal.signal(signal.SIGTERM, _terminate)
+    came = [signal.SIGINT]
+
+    def terminate(number: int, frame: object) -> NoReturn:
+        came.append(signal.SIGTERM)
+        raise KeyboardInterrupt  # which everything on the way, Ray's own code too, knows what to do with
+
+    signal.signal(signal.SIGTERM, terminate)
     try:
         cli(standalone_mode=False)
     except MtlbenchError as error:
@@ -169,18 +170,8 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except _Terminated:
-        _stop(TERMINATED)
     except (KeyboardInterrupt, click.Abort):
-        _stop(INTERRUPTED)
-
-
-def _terminate(number: int, frame: object) -> NoReturn:
-    raise _Terminated
-
-
-def _stop(code: int) -> NoReturn:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # a second one would only garble the way out
-    click.echo("stopped: finished trials are kept; the same command goes on from here", err=True)
-    sys.exit(code)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # a second one would only garble the way out
+        click.echo("stopped: finished trials are kept; the same command goes on from here", err=True)
+        sys.exit(128 + came[-1])

@@ -142,12 +142,19 @@ class Store:
         except (ValueError, KeyError, TypeError):
             return None  # not ours, cut short by a full disk, or of another version: the trial runs again
 
-    def write_index(self, trials: Iterable[Trial], suite: dict[str, Any], command: str = "") -> None:
-        """Keep the suite as it was resolved (for people: suite.yaml) and, for reports, its trials in order and the
-        command that ran it.
+    def write_index(
+        self, trials: Iterable[Trial], suite: dict[str, Any], command: str = "", root: Path | None = None
+    ) -> None:
+        """Keep the suite as it was resolved (for people: suite.yaml, which says from which folder its paths start) and,
+        for reports, its trials in order and the command that ran it.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.folder / "suite.yaml", to_yaml(suite))
+        start = os.path.relpath(root, self.folder.resolve()) if root else "."
+        head = (
+            "# The suite as it ran, every default filled in. Relative paths start at the folder of the suite file,\n"
+            f"# from here {start}: to run this copy, put it there (other paths would make other trials).\n"
+        )
+        write_atomically(self.folder / "suite.yaml", head + to_yaml(suite))
         content = {"suite": {**suite, "command": command}, "trials": [trial.to_json() for trial in trials]}
         write_atomically(self.folder / "index.json", json.dumps(content) + "\n")
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import BeforeValidator, ValidationError
 
 from .config import Config
 from .errors import MtlbenchError, did_you_mean
@@ -37,6 +37,14 @@ def look_beside(folder: Path) -> None:
                 del sys.modules[name]
     _beside[:] = [str(folder)]
     sys.path.append(str(folder))
+
+
+def _mapping(spec: Any) -> Any:
+    return {"name": spec} if isinstance(spec, str) else spec
+
+
+# A parameter that is an entry of some table itself, written as its name or as a mapping with its name.
+Inner = Annotated[dict[str, Any], BeforeValidator(_mapping, json_schema_input_type=str | dict[str, Any])]
 
 
 class UnknownName(MtlbenchError):
@@ -96,12 +104,11 @@ class Registry(Mapping[str, str]):
         parameters = {key: value for key, value in spec.items() if key != "name"}
         return self.load(spec["name"]).from_plain(parameters)
 
-    def inner(self, spec: Mapping[str, Any] | str, where: str) -> Any:
-        """What a parameter of another entry describes by a name, or by a mapping with a name.
+    def inner(self, spec: Mapping[str, Any], where: str) -> Any:
+        """What an ``Inner`` parameter describes.
 
         Raises ValueError, whose sentence begins with ``where``: validators pass it on as their own.
         """
-        spec = {"name": spec} if isinstance(spec, str) else spec
         if not isinstance(spec.get("name"), str):
             raise ValueError(f"{where}: expected the name of a {self.noun}, or a mapping with its name")
         try:

@@ -61,7 +61,7 @@ class Digits(Problem):
     def outline(self, root: Path) -> Outline:
         """The chosen tasks; all that is needed is known beforehand."""
         shape = (SIDE * SIDE,) if self.flat else (1, SIDE, SIDE)
-        labelled = dict.fromkeys(self.tasks, Fractions().counts(ROWS)[TRAIN])
+        labelled: dict[str, int] = dict.fromkeys(self.tasks, Fractions().counts(ROWS)[TRAIN])
         return Outline(tuple(TASKS[name] for name in self.tasks), shape, ROWS, labelled=labelled)
 
     def load(self, seed: int, root: Path) -> Data:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field
 
 from ..core.config import Config
 from ..core.errors import DataError
+from ..core.registry import Inner
 from ..core.task import Data, Outline, Split
 from .base import Problem
 from .splits import PARTS
@@ -20,20 +21,16 @@ if TYPE_CHECKING:
     from ..core.task import Array, Shape
 
 
-Specs = dict[str, dict[str, Any] | str]
-
-
-def _complete(problems: Specs) -> Specs:
+def _complete(problems: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """The same problems with every parameter written out, as they stand in a trial's identity."""
     from . import TABLE
 
-    found: Specs = {}
+    found = {}
     for name, spec in problems.items():
         part: Config = TABLE.inner(spec, f"problems: '{name}'")
         if not isinstance(part, Problem):
             raise ValueError(f"problems: '{name}': expected a problem, got {type(part).__name__}")
-        given = spec if isinstance(spec, str) else spec["name"]
-        found[name] = {"name": given, **part.model_dump(mode="json", by_alias=True)}
+        found[name] = {"name": spec["name"], **part.model_dump(mode="json", by_alias=True)}
     return found
 
 
@@ -50,7 +47,7 @@ class Union(Problem):
     and streams, cannot be parts.
     """
 
-    problems: Annotated[Specs, AfterValidator(_complete)] = Field(
+    problems: Annotated[dict[str, Inner], AfterValidator(_complete)] = Field(
         min_length=2, description="{part: a problem, or its name}"
     )
 
@@ -64,7 +61,7 @@ class Union(Problem):
     def files(self, root: Path) -> tuple[Path, ...]:
         """The files of all parts, and the source of those that are the user's own. Raises DataError."""
         found = [path for part in self.parts.values() for path in part.files(root)]
-        own = [type(part) for name, part in self.parts.items() if ":" in dict(self.problems[name])["name"]]
+        own = [type(part) for name, part in self.parts.items() if ":" in self.problems[name]["name"]]
         return tuple(dict.fromkeys([*found, *(Path(inspect.getfile(kind)) for kind in own)]))
 
     def outline(self, root: Path) -> Outline:

@@ -160,9 +160,11 @@ def survey(suite: Suite, local: bool) -> Survey:
 
 
 def _unrecordable(variant: Variant) -> Iterator[tuple[Entry, str]]:
-    """What of a variant would change between steps where a recorded step could not see it."""
-    if variant.weighting.config and not variant.weighting.config.recordable:
-        yield variant.weighting, f"expected a weighting that a CUDA graph can record, got {variant.weighting.name}"
+    """What of a variant a CUDA graph cannot record, or what would change where a recorded step could not see it."""
+    for part in (variant.architecture, variant.weighting, variant.penalty):
+        if part.config and not part.config.recordable:
+            kind = "an" if part.key == "architecture" else "a"
+            yield part, f"expected {kind} {part.key} that a CUDA graph can record, got {part.name}"
     if variant.schedule.config and variant.schedule.config.beta_decay != 1:
         yield variant.schedule, "expected a beta that stays, which a CUDA graph records once, got beta_decay"
 
@@ -218,7 +220,7 @@ def _misfits(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, str]]:
         yield variant.architecture, f"{expected}: this learner trains other tasks before"
         return
     if len(stages) > 1 and variant.weighting.config and variant.weighting.config.candidates(outline.names)[1]:
-        yield variant.weighting, f"expected weights that are given, got cross_validated: {_STAGED}"
+        yield variant.weighting, f"expected weights that are given, got a choice by cross-validation: {_STAGED}"
         return
     found = {
         (entry.key, sentence): (entry, sentence)
@@ -263,6 +265,8 @@ def _misfits_together(variant: Variant, outline: Outline) -> Iterator[tuple[Entr
             yield variant.architecture, ["the tasks are formulas of a point, not of data: use architecture point"]
     if variant.weighting.config:
         yield variant.weighting, variant.weighting.config.check(outline.names)
+    if variant.penalty.config and variant.architecture.config:
+        yield variant.penalty, variant.penalty.config.check(outline, variant.architecture.config.common)
     if variant.optimizer.config and variant.weighting.config:
         weighting = variant.weighting.config
         moves = weighting.learned or bool(weighting.needs & GRADIENTS)

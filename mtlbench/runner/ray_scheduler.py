@@ -84,6 +84,10 @@ def cluster(address: str | None) -> Iterator[list[Node]]:
             f"cannot start or join Ray{f' at {address}' if address else ''}: {error}; "
             "check --address, or use --executor serial"
         ) from error
+    except SystemExit:  # Ray's own handler, while it starts
+        if callable(on_sigterm):
+            on_sigterm(signal.SIGTERM, None)
+        raise
     try:
         if callable(on_sigterm) and threading.current_thread() is threading.main_thread():
             # Ray has put its own handlers there, which print a stack and lose the exit code.

@@ -16,6 +16,7 @@ from mtlbench.architectures import TABLE
 from mtlbench.architectures.base import Architecture
 from mtlbench.architectures.trunks import TRUNKS
 from mtlbench.engine.model import Model
+from mtlbench.penalties.base import matrices
 from tests.toy_data import NAMES
 from tests.toy_forms import FORMS, fitted, inputs_of
 
@@ -119,6 +120,24 @@ def test_the_penalty_is_a_scalar_of_trained_parameters(case: Case) -> None:
         assert all(gradient.isfinite().all() for gradient in gradients)
 
 
+def test_heads_end_in_the_layer_that_gives_the_output(case: Case) -> None:
+    """The last matrix of a head is [outputs, width], of one width for all tasks, and the output is constant without it.
+
+    Penalties that relate outputs take it for the weights of the output.
+    """
+    if case.architecture.analytic:
+        return
+    model = case.model().eval()
+    last = [[*matrices(head)][-1][1] for head in model.trunk_and_heads()[1]]
+    assert [len(matrix) for matrix in last] == [task.outputs for task in case.outline.tasks]
+    assert len({matrix.shape[1] for matrix in last}) == 1
+    with torch.no_grad():
+        for matrix in last:
+            matrix.zero_()
+    for output in model(case.inputs).values():
+        torch.testing.assert_close(output, output[:1].expand_as(output))
+
+
 def test_one_task_is_predicted_as_all_are(case: Case) -> None:
     """Engines cut the pass at the representation and may ask for one task at a time."""
     model = case.model().eval()
@@ -158,7 +177,7 @@ def test_no_graph_break(name: str, form: str) -> None:
         pytest.skip(f"{name} does not take {form}")
     case = Case(name, form)
     model = case.model()
-    with torch._dynamo.config.patch(allow_rnn=True):  # as engines have it
+    with torch._dynamo.config.patch(allow_rnn=True):  # else recurrent layers, and they alone, break it
         compiled = torch.compile(lambda inputs: model(inputs), fullgraph=True, backend="eager")
         torch.testing.assert_close(compiled(case.inputs), model(case.inputs))
     torch.compiler.reset()
