@@ -152,7 +152,8 @@ class Trunked(TrunkChoice, Architecture):
         if missing := [name for name in outline.names if name not in self.encoders] if self.encoders else []:
             return [f"encoders: expected one for task '{name}', got {self._nearest(name)}" for name in missing]
         if at := [task for task in outline.tasks if task.positions] if self.encoders else []:
-            return [f"encoders: expected labels of whole rows, got task '{at[0].name}' at {list(at[0].positions)}"]
+            got = f"got labels of task '{at[0].name}' at positions {list(at[0].positions)}"
+            return [f"encoders: expected labels of whole rows, {got}: leave out the task, or the encoders"]
         alone = {name: outline.only((name,)) for name in outline.names if self.encoders}
         own = {name: {f"the inputs of task '{name}'": form_of(alone[name])} for name in alone}
         found = [sentence for name in own for sentence in self.encoders[name].misfits(own[name])]

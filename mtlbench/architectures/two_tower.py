@@ -38,11 +38,16 @@ class TwoTower(Shared):
 
     def check_trunk(self, trunk: Trunk, form: Form) -> str:
         """Towers must be convolutions, with dense layers behind them."""
-        if (found := trunk.check(form)) or (
-            "hidden" in type(trunk).model_fields and trunk.maps(form) and not form.rank
-        ):
+        if found := trunk.check(form):
             return found
+        if "hidden" in type(trunk).model_fields and trunk.maps(form) and not form.rank:
+            return ""
         return "does not do: towers expect convolutions and dense layers, and labels of whole rows"
+
+    @property
+    def transferable(self) -> bool:
+        """Every task has a tower among the shared modules."""
+        return False
 
     def shared(self, outline: Outline, seeded: Seeded) -> nn.Module:
         """Towers and dense layers."""

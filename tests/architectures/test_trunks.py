@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -137,5 +138,7 @@ def test_an_encoder_for_each_task_or_for_none() -> None:
     right = Shared(encoders={"a": table, "b": image}, encoder_width=6, hidden=(4,))
     assert right.check(sets) == []
     assert right.check(sets.only(("b",))) == []  # as a single-task baseline sees it
+    tagged = replace(sets, tasks=(TASKS[0], replace(TASKS[1], positions=(4, 4))))
+    assert "got labels of task 'b' at positions [4, 4]: leave out" in right.check(tagged)[0]
     model = Model(right, sets, 0)
     assert model.represent({"a": torch.zeros(2, 3), "b": torch.zeros(3, 1, 4, 4)})["b"].shape == (3, 4)
