@@ -97,9 +97,11 @@ def deltas(data: Data) -> tuple[Delta, ...]:
     """Every problem, engine and method, the baseline first."""
     found: list[Delta] = []
     for problem in data.problems:
+        of_problem: list[Delta] = []
         for engine in data.engines:
             methods = [method for method in data.methods(problem) if engine in data.engines_of(problem, method)]
-            found += _tested(_ranked(data, problem, engine, [_delta(data, problem, m, engine) for m in methods]))
+            of_problem += _tested([_delta(data, problem, method, engine) for method in methods])
+        found += _ranked(data, problem, of_problem)
     return tuple(found)
 
 
@@ -147,16 +149,26 @@ def _why_none(data: Data, problem: str, scores: pd.DataFrame, engine: str) -> st
     return "no seed in common with the single-task baseline"
 
 
-def _ranked(data: Data, problem: str, engine: str, found: list[Delta]) -> list[Delta]:
-    """With mean ranks among these methods and the baseline, which takes part even where it ran on another engine."""
+def _ranked(data: Data, problem: str, found: list[Delta]) -> list[Delta]:
+    """With mean ranks, each among the same methods: the others stand there once, with their first engine."""
     higher = np.array([task.higher for task in data.tasks(problem)], dtype=bool)
+    methods = data.methods(problem)
     if not found or not len(higher):
         return found
-    rows = [_means(data.scores(problem, delta.method, engine)) for delta in found]
-    if not any(delta.baseline for delta in found):
-        rows.append(_means(data.baseline_scores(problem, engine)))
-    ranks = mean_ranks(np.stack(rows), higher)
-    return [replace(delta, rank=float(rank)) for delta, rank in zip(found, ranks[: len(found)], strict=True)]
+    first = np.stack([_standing(data, problem, method) for method in methods])
+
+    def rank(delta: Delta) -> float:
+        ours = np.array([method == delta.method for method in methods])
+        own = _means(data.scores(problem, delta.method, delta.engine))
+        return float(mean_ranks(np.where(ours[:, None], own, first), higher)[ours][0])
+
+    return [replace(delta, rank=rank(delta)) for delta in found]
+
+
+def _standing(data: Data, problem: str, method: str) -> np.ndarray:
+    """The means of a method with the first engine on which it has any."""
+    means = [_means(data.scores(problem, method, engine)) for engine in data.engines_of(problem, method)]
+    return next((values for values in means if np.isfinite(values).all()), means[0])
 
 
 def _means(scores: pd.DataFrame) -> np.ndarray:

@@ -16,12 +16,16 @@ from .timings import Timing
 _CAPTION = (
     "Δm: mean over tasks of the relative gain of the main test metric over single-task training, in percent, positive "
     "is better; in brackets its 95 % interval (Student's t over seeds, the baseline's uncertainty included). Mean rank "
-    "is over tasks, 1 is best. The single-task row is one model a task: parameters and training seconds are sums over "
-    "tasks, samples/s is 1 / Σ 1/rate (a row counts when every task has seen it), peak memory is the largest; on a CPU "
-    "it is the resident memory of the whole worker process, so compare it only between runs of the same kind. "
+    "is over tasks and among all methods, 1 is best. The single-task row is one model a task: parameters and training "
+    "seconds are sums over tasks, samples/s is 1 / Σ 1/rate (a row counts when every task has seen it), peak memory is "
+    "the largest; on a CPU it is the resident memory of the whole worker process, so compare it only between runs of "
+    "the same kind. "
     "Bold is best; ≈ marks a Δm whose difference to the best, paired by seed, has a 95 % interval that holds zero."
 )
-_ENGINES = " × eager: samples/s over eager's of the same method, paired by seed."
+_ENGINES = (
+    " Every row's mean rank is among the same methods, the others with the first engine that each ran on. × eager: "
+    "samples/s over eager's of the same method, paired by seed."
+)
 _TESTED = " * and p: exact sign-flip test over seeds, Holm-corrected over methods, p ≤ 0.05."
 _SOME = " A method with tasks in parentheses is for these alone: its Δm and its costs are of them, and none is ranked."
 _SHARED = " Times marked “shared” come from trials that had no machine to themselves: do not compare them."

@@ -45,6 +45,26 @@ def test_methods_run_on_another_engine_are_compared_with_the_baseline_there_is()
     assert delta(evidence, "random", "fused").rank == 3
 
 
+def test_ranks_of_different_engines_are_among_the_same_methods():
+    found = made(methods={"equal": 0.4, "random": -6.0, "good": 9.0}, engines=("eager", "fused"))
+    found.trials = [row for row in found.trials if (row["method"], row["engine"]) != ("good", "fused")]
+    evidence = gather(*found.frames())
+    assert delta(evidence, "good").rank == 1
+    assert delta(evidence, "random").rank == 4
+    for method in ("equal", "random"):  # the same predictions on both engines
+        assert delta(evidence, method, "fused").rank == delta(evidence, method).rank
+
+
+def test_an_engine_that_failed_does_not_take_its_method_from_the_ranking():
+    found = made(engines=("eager", "fused"))
+    for row in found.trials:
+        row |= {"status": "failed"} if (row["method"], row["engine"]) == ("equal", "eager") else {}
+    evidence = gather(*found.frames())
+    assert math.isnan(delta(evidence, "equal").rank)
+    assert delta(evidence, "random").rank == 3
+    assert delta(evidence, "single-task").rank + delta(evidence, "equal", "fused").rank == pytest.approx(3)
+
+
 def test_only_seeds_of_both_are_paired():
     found = made()
     for row in found.trials:
