@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from .deltas import Delta
+from .deltas import Delta, reasons
 from .evidence import Evidence
 from .format import NOTHING, bracket, count, decimals_for, limits, listing, memory, number, p_value, short
 from .parts import Cell, Column, Panel, Part, Statement, Table, panel_of
@@ -48,18 +48,19 @@ def section(evidence: Evidence) -> Part | None:
 
 def _flags(evidence: Evidence) -> tuple[Statement, ...]:
     return tuple(
-        Statement(f"{delta.method} on {delta.problem}: {text}.", "warning")
+        Statement(f"On {problem}, {text}.", "warning")
         for problem in evidence.data.problems
-        for delta in evidence.of(problem)
-        for text in (*delta.flags, *_unlike(delta), *([f"no Δm, {delta.reason}"] if delta.reason else []))
+        for text in reasons(evidence.of(problem), _doubts)
     )
 
 
-def _unlike(delta: Delta) -> list[str]:
-    """What else than joint training a Δm may come from."""
-    if not delta.unlike or not delta.found:
-        return []
-    return [f"{listing(delta.unlike, 4)} not as in single-task training, so Δm is not of joint training alone"]
+def _doubts(delta: Delta) -> list[str]:
+    """What to doubt about a Δm, why there is none, and what else than joint training it may come from."""
+    texts = [*delta.flags, *([f"no Δm, {delta.reason}"] if delta.reason else [])]
+    if delta.unlike and delta.found:
+        unlike = listing(delta.unlike, 4)
+        texts.append(f"{unlike} not as in single-task training, so Δm is not of joint training alone")
+    return texts
 
 
 def _raw(evidence: Evidence) -> pd.DataFrame:

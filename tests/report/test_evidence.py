@@ -108,11 +108,27 @@ def test_a_baseline_of_zero_is_named():
     assert "ink is exactly zero" in delta(gather(*found.frames()), "equal").reason
 
 
-def test_a_near_zero_baseline_is_flagged():
-    found = made()
-    for row in values(found, "rmse", baseline=True, split="test"):
-        row["value"] *= 1e-4
-    assert "ink (rmse) is near zero" in delta(gather(*found.frames()), "equal").flags[0]
+def scaled(found, factor, **where):
+    for row in values(found, "rmse", split="test", **where):
+        row["value"] *= factor(row["seed"])
+    return gather(*found.frames())
+
+
+@pytest.mark.parametrize("factor", [lambda seed: 1e-4, lambda seed: (0.1, 2, 0.5, 3, -2)[seed]])
+def test_of_a_baseline_near_zero_or_uncertain_there_is_no_delta_m(factor):
+    evidence = scaled(made(), factor, baseline=True)
+    for method in ("equal", "random"):
+        assert delta(evidence, method).reason.startswith(
+            "the single-task value of ink (rmse) is near zero or uncertain"
+        )
+        assert delta(evidence, method).outcome == "none"
+        assert delta(evidence, method).rank > 0
+
+
+def test_a_method_gone_astray_keeps_its_delta_m():
+    evidence = scaled(made(methods={"equal": 0.4, "good": 2.0, "random": -6.0}), lambda seed: 100, method="random")
+    assert delta(evidence, "random").mean < -1000
+    assert delta(evidence, "random").outcome == "worse"
 
 
 def test_units_change_nothing():

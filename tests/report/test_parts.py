@@ -83,7 +83,23 @@ def test_what_has_no_delta_m_says_why(made):
     for row in made.trials:
         if row["method"] == "dwa":
             row["status"] = "failed"
-    assert "dwa on digits: no Δm, no finished trial." in said(part("methods", made))
+    assert "On digits, dwa: no Δm, no finished trial." in said(part("methods", made))
+
+
+def test_every_doubt_is_said_once_with_its_methods(made):
+    made.suite = {"optimizer": "adam", "methods": {"equal": {}, "dwa": {"optimizer": "gd"}, "random": {"train": {}}}}
+    made.suite["methods"]["equal"] = {"optimizer": "sgd"}
+    for row in made.records:
+        if row["method"] == "single-task" and row["split"] == "test" and row["metric"] == "rmse":
+            row["value"] *= 1e-4
+    sure = sample(methods={"equal": 0.4, "dwa": 0.1, "random": -6.0}, epochs=1, seeds=4, tasks={"ink": TASKS["ink"]})
+    sure.suite = made.suite
+    rest = "not as in single-task training, so Δm is not of joint training alone."
+    assert said(part("methods", sure)) == f"On digits, equal and dwa: optimizer {rest} On digits, random: train {rest}"
+    why = "the single-task value of ink (rmse) is near zero or uncertain, so that percentages of it mean nothing."
+    assert said(part("methods", made)) == f"On digits, every method: no Δm, {why}"
+    assert part("gains", made) is None
+    assert part("pairwise", made) is None
 
 
 def test_pairs_are_compared_on_the_seeds_they_share(made):
