@@ -16,7 +16,7 @@ from ..core.trial import AFFINITY
 from .evidence import Evidence
 from .format import bracket, number, short
 from .frame import Data, rows
-from .grouping import RESAMPLINGS, Array, Grouping, best_grouping
+from .grouping import MOST_TASKS, RESAMPLINGS, Array, Grouping, best_grouping
 from .parts import Cell, Column, Figure, Panel, Part, Statement, Table, Tone, file_names
 from .plots import INK, WIDTH, draw, fit
 from .statistics import mean_interval
@@ -143,6 +143,9 @@ def _panel(m: _Matrices) -> Panel:
 
 
 def _recommendation(m: _Matrices, grouping: Grouping | None) -> Statement:
+    if len(m.tasks) > MOST_TASKS:
+        why = f"the exact search stops at {MOST_TASKS} tasks, and there are {len(m.tasks)}"
+        return Statement(f"On {m.problem} no grouping is recommended: {why}. The gains of pairs are below.", "warning")
     if grouping is None:
         return Statement(f"On {m.problem} pairs are missing, so that no grouping can be recommended.", "warning")
     groups = ", ".join("{" + " + ".join(m.tasks[i] for i in group) + "}" for group in grouping.groups)

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from mtlbench.core.trial import AFFINITY
 from mtlbench.report import build
 from mtlbench.report.affinity import section
 from mtlbench.report.evidence import gather
 from tests.contracts.test_sections import SMALL, paired
 
 from .samples import sample
+
+
+def all_pairs(tasks: int, seeds: int = 2, gain: float = 1.0, spread: float = 0.1) -> tuple:
+    """Every pair of so many tasks, which gains so many percent over single-task training."""
+    names = {f"t{i}": ("accuracy", "%", True, 50.0, 0.5) for i in range(tasks)}
+    made = sample(methods={"equal": 0.4}, tasks=names, seeds=seeds, epochs=1)
+    single = {(f["seed"], f["task"]): f for f in made.records if f["baseline"] and f["main"] and f["split"] == "test"}
+    rng = np.random.default_rng(0)
+    for trial in [trial for trial in made.trials if trial["method"] == "equal"]:
+        for pair in combinations(names, 2):
+            what = {"role": AFFINITY, "trial": f"{trial['trial']}/{pair}"}
+            made.trials.append(trial | what | {"tasks": ",".join(pair)})
+            for task in pair:
+                fact = single[trial["seed"], task] | what | {"baseline": False, "method": "equal"}
+                made.records.append(fact | {"value": fact["value"] * (1 + rng.normal(gain, spread) / 100)})
+    for row in (*made.trials, *made.records):
+        row.setdefault("role", "")
+    return made.frames()
 
 
 def test_gains_are_percent_of_single_task_and_better_is_positive() -> None:
@@ -36,6 +60,13 @@ def test_missing_pairs_are_said() -> None:
     part = section(gather(records, trials, *rest))
     assert part is not None
     assert "pairs are missing" in str(part.statements[0])
+
+
+@pytest.mark.parametrize("tasks", [10, 11])
+def test_too_many_tasks_for_an_exact_search_are_said(tasks: int) -> None:
+    said = str(section(gather(*all_pairs(tasks))).statements[0])
+    assert "pairs are missing" not in said
+    assert ("the exact search stops at 10 tasks, and there are 11" in said) == (tasks == 11)
 
 
 def test_other_tables_do_not_see_pairs() -> None:
