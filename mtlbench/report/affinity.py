@@ -14,9 +14,9 @@ from matplotlib.figure import Figure as Canvas
 from ..core.record import AFFINITY_ONTO, COSINE_WITH
 from ..core.trial import AFFINITY
 from .evidence import Evidence
-from .format import bracket, number, short
+from .format import bracket, listing, number, plural, short
 from .frame import Data, rows
-from .grouping import MOST_TASKS, RESAMPLINGS, Array, Grouping, best_grouping
+from .grouping import FEWEST_SEEDS, MOST_TASKS, RESAMPLINGS, Array, Grouping, best_grouping
 from .parts import Cell, Column, Figure, Panel, Part, Statement, Table, Tone, file_names
 from .plots import INK, WIDTH, draw, fit
 from .statistics import mean_interval
@@ -149,13 +149,9 @@ def _recommendation(m: _Matrices, grouping: Grouping | None) -> Statement:
     if grouping is None:
         return Statement(f"On {m.problem} pairs are missing, so that no grouping can be recommended.", "warning")
     groups = ", ".join("{" + " + ".join(m.tasks[i] for i in group) + "}" for group in grouping.groups)
-    if grouping.share is None:
-        sure = "there are too few seeds to say how sure that is"
-    else:
-        sure = (
-            f"resampling the seeds {RESAMPLINGS:,} times recommends the same {100 * grouping.share:.0f} % of the time"
-        )
-    tone: Tone = "plain" if (grouping.share or 0) >= 0.8 else "unclear"
+    doubtful = _doubtful(m)
+    sure = _certainty(m, grouping, doubtful)
+    tone: Tone = "unclear" if doubtful or (grouping.share or 0) < 0.8 else "plain"
     if len(grouping.groups) == len(m.tasks):
         return Statement(f"On {m.problem} no group of tasks is predicted to gain: train them apart; {sure}.", tone)
     gain = bracket(grouping.gain, grouping.interval, 2)
@@ -167,6 +163,25 @@ def _recommendation(m: _Matrices, grouping: Grouping | None) -> Statement:
         "before relying on them"
     )
     return Statement(f"{text}; {sure}. {caution}.", tone)
+
+
+def _certainty(m: _Matrices, grouping: Grouping, doubtful: list[str]) -> str:
+    """How sure a grouping is: what resampling the seeds says, and which gains may be none."""
+    if grouping.share is None:
+        sure = f"{plural(m.gains.shape[2], 'seed')} cannot say how sure that is, {FEWEST_SEEDS} could"
+    else:
+        sure = (
+            f"resampling the seeds {RESAMPLINGS:,} times recommends the same {100 * grouping.share:.0f} % of the time"
+        )
+    if not doubtful:
+        return sure
+    of = f"{len(doubtful)} of the {len(list(m.pairs()))} gains it rests on"
+    return f"{sure}; {of} may be of either sign, with intervals that hold zero: {listing(doubtful, 4)}"
+
+
+def _doubtful(m: _Matrices) -> list[str]:
+    intervals = {pair: mean_interval(m.gains[pair]) for pair in m.pairs()}
+    return [f"{m.tasks[i]} with {m.tasks[j]}" for (i, j), each in intervals.items() if each and each.contains(0)]
 
 
 def _figure(name: str, m: _Matrices) -> Figure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import combinations
 
 import numpy as np
@@ -47,11 +48,23 @@ def test_the_grouping_and_its_uncertainty_are_said() -> None:
     part = section(gather(*paired(digit=1.02, ink=0.95)))
     assert part is not None
     assert "the groups {digit + ink}, predicted to gain +3.50" in str(part.statements[0])
-    assert "recommends the same 100 % of the time" in str(part.statements[0])
+    assert "3 seeds cannot say how sure that is, 5 could" in str(part.statements[0])
     assert "not measured" in str(part.statements[0])
     part = section(gather(*paired(digit=0.9, ink=1.1)))
     assert part is not None
     assert "no group of tasks is predicted to gain: train them apart" in str(part.statements[0])
+
+
+def test_gains_that_may_be_none_are_named_beside_the_grouping() -> None:
+    (sure,) = section(gather(*all_pairs(3, seeds=5))).statements
+    assert sure.tone == "plain"
+    assert "recommends the same 100 % of the time" in sure.text
+    assert "either sign" not in sure.text
+    (unsure,) = section(gather(*all_pairs(3, seeds=5, gain=0.5, spread=1.5))).statements
+    assert unsure.tone == "unclear"
+    assert re.search(
+        r"\d of the 6 gains it rests on may be of either sign, with intervals that hold zero: t\d with t\d", unsure.text
+    )
 
 
 def test_missing_pairs_are_said() -> None:
