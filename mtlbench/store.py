@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .core.errors import MtlbenchError
 from .core.record import Result
-from .core.trial import Trial
+from .core.trial import PARTS, Trial
 from .core.yaml_reader import to_yaml
 
 if TYPE_CHECKING:
@@ -238,6 +238,7 @@ def _trial_row(labels: dict[str, Any], trial: Trial, result: Result) -> dict[str
     return {
         **labels,
         "tasks": ",".join(trial.tasks),
+        "settings": json.dumps({part: dict(getattr(trial, part)) for part in PARTS}),
         "status": result.status,
         "error": result.error,
         "traceback": result.traceback,

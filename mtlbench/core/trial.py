@@ -11,6 +11,7 @@ from typing import Any
 
 Spec = Mapping[str, Any]  # {"name": …, **parameters}: one entry of a table with its parameters
 LABELS = ("suite", "problem_label", "method", "baseline", "resources", "exclusive", "role", "choice", "keeps_trunk")
+PARTS = ("learner", "architecture", "weighting", "optimizer", "schedule", "penalty", "start")  # what makes a method
 CANDIDATE, AFFINITY = "candidate", "affinity"  # roles
 
 

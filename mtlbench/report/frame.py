@@ -39,7 +39,7 @@ _RECORDS = {
     **dict.fromkeys(("value", "higher_is_better"), np.nan),
 }
 _TRIALS = {
-    **dict.fromkeys((*_WORDS, "tasks", "status", "error", "traceback", "notes", "environment"), ""),
+    **dict.fromkeys((*_WORDS, "tasks", "settings", "status", "error", "traceback", "notes", "environment"), ""),
     **dict.fromkeys(("baseline", "exclusive"), False),
     "shared": True,
     **dict.fromkeys(("seed", "attempt"), 0),
