@@ -103,13 +103,18 @@ def test_gains_of_other_settings_are_not_credited_to_joint_training(seeds):
     found = sample(methods={"a": 9.0, "b": 9.0}, **QUICK, seeds=seeds)
     suite = {
         "optimizer": {"name": "adam"},
-        "methods": {"a": {"train": {"epochs": 9}}, "b": {"train": {"epochs": 3}}},
+        "methods": {
+            "a": {"train": {"epochs": 9}, "init_from": {"method": "b"}},
+            "b": {"train": {"epochs": 3}},
+        },
         "single_task": {"label": "single-task", "train": {"epochs": 3}},
     }
     records, trials, environments, _ = found.frames()
     evidence = gather(records, trials, environments, suite)
     said = str(section(evidence).statements[0])
-    assert "not of joint training alone, for settings other than single-task's: a (train)" in said
+    assert "not of joint training alone, for settings other than single-task's: a (init_from and train)" in said
     assert "b (" not in said
     flagged = [str(statement) for statement in methods_section(evidence).statements]
-    assert flagged == ["On digits, a: train not as in single-task training, so Δm is not of joint training alone."]
+    assert flagged == [
+        "On digits, a: init_from and train not as in single-task training, so Δm is not of joint training alone."
+    ]
