@@ -42,7 +42,7 @@ def test_ways_are_drawn_where_the_suite_names_the_formulas() -> None:
     part = section(gather(*frames()))
     assert part is not None
     assert len(part.figures) == 1
-    assert "mgda" in part.figures[0].svg
+    assert all(f">{name}<" in part.figures[0].svg for name in ("mgda", "x1", "x2"))
     records, trials, environments, _ = frames()
     silent = section(gather(records, trials, environments, {}))
     assert silent is not None

@@ -74,7 +74,7 @@ def test_weights_that_stay_are_named_and_not_drawn(made):
 
 def test_shared_times_are_marked_in_the_tables():
     made = sample(methods={"equal": 0.4}, epochs=1, seeds=1, alone=False)
-    assert "samples/s, shared ↑" in part("methods", made).tables[0].text
+    assert "samples/s, shared\u00a0↑" in part("methods", made).tables[0].text
     assert "2 of 2 rows come from trials that shared" in said(part("throughput", made))
     assert part("throughput", made).tables[0].text["machine"].tolist() == ["shared", "shared"]
 
@@ -119,3 +119,16 @@ def test_pairs_are_antisymmetric_and_transitive():
     assert gap["c", "b"] == pytest.approx(gap["c", "a"] + gap["a", "b"])
     deltas = {delta.method: delta.mean for delta in gather(*made.frames()).deltas}
     assert gap["a", "b"] == pytest.approx(deltas["a"] - deltas["b"])
+
+
+@pytest.mark.parametrize(("seeds", "words"), [(1, "over 1 seed ("), (4, "over 4 seeds (")])
+def test_captions_count_seeds(seeds, words):
+    assert words in part("tasks", sample(methods={"equal": 0.4}, epochs=1, seeds=seeds)).tables[0].caption
+
+
+@pytest.mark.parametrize(("methods", "numbered"), [(13, True), (17, False)])
+def test_a_matrix_without_numbers_says_where_they_are(methods, numbered):
+    made = sample(methods=methods, epochs=1, seeds=3, tasks={"ink": TASKS["ink"], "slant": TASKS["ink"]})
+    (figure,) = part("pairwise", made).figures
+    assert (">+" in figure.svg) == numbered
+    assert figure.title.endswith("numbers are in the table") != numbered

@@ -55,7 +55,7 @@ def test_tables_hold_raw_numbers_and_text(report):
     assert len(raw) == 1 + 2 * 3
     assert raw["delta_m"].dtype == np.float64
     text = report.tables["methods"].text
-    assert "Δm [%] ↑" in text
+    assert "Δm [%]\u00a0↑" in text
     assert text.iloc[0, 0] == "single-task"
     assert {"methods", "tasks", "pairwise", "throughput"} <= set(report.tables)
 
@@ -71,10 +71,10 @@ def test_task_differences_are_paired_with_single_task(report, frames):
 
 
 def test_stars_only_where_the_test_can_speak(frames):
-    assert "*" in " ".join(methods.section(gather(*frames)).tables[0].text["Δm [%] ↑"])
+    assert "*" in " ".join(methods.section(gather(*frames)).tables[0].text["Δm [%]\u00a0↑"])
     few = sample(methods={"random": -9.0}, seeds=5, epochs=1).frames()
     methods_text = methods.section(gather(*few)).tables[0].text
-    assert "*" not in " ".join(methods_text["Δm [%] ↑"])
+    assert "*" not in " ".join(methods_text["Δm [%]\u00a0↑"])
     assert "p (Holm)" not in methods_text
 
 
@@ -135,7 +135,7 @@ def test_latex_tables(report):
     assert r"\toprule" in text
     assert r"\textbf{" in text
     assert r"\underline{" in text
-    assert r"digit accuracy [\%] \ensuremath{\uparrow}" in text
+    assert r"digit accuracy [\%]~\ensuremath{\uparrow}" in text
     assert "8 seeds" in text
     body = text.split(r"\toprule")[1]
     counts = {line.count(" & ") for line in body.split(r"\bottomrule")[0].splitlines() if line.endswith(r"\\")}
