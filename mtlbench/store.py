@@ -136,13 +136,14 @@ class Store:
         except (ValueError, KeyError, TypeError):
             return None  # not ours, cut short by a full disk, or of another version: the trial runs again
 
-    def write_index(self, trials: Iterable[Trial], suite: dict[str, Any], command: str = "") -> None:
-        """Keep the suite as it was resolved (for people: suite.yaml) and, for reports, its trials in order and the
-        command that ran it.
+    def write_index(self, trials: Iterable[Trial], suite: dict[str, Any], command: str = "", profile: str = "") -> None:
+        """Keep the suite as it was resolved (for people: suite.yaml) and, for reports, its trials in order, the command
+        that ran it and the profile it was run with.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         write_atomically(self.folder / "suite.yaml", to_yaml(suite))
-        content = {"suite": {**suite, "command": command}, "trials": [trial.to_json() for trial in trials]}
+        run = {"command": command, **({"profile": profile} if profile else {})}
+        content = {"suite": {**suite, **run}, "trials": [trial.to_json() for trial in trials]}
         write_atomically(self.folder / "index.json", json.dumps(content) + "\n")
 
     def index(self) -> tuple[tuple[Trial, ...], dict[str, Any]]:

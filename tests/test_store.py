@@ -149,5 +149,5 @@ def test_index_round_trip_and_its_absence(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with pytest.raises(MtlbenchError, match="results folder"):
         store.index()
-    store.write_index([TRIAL], {"suite": "s"}, "mtlbench run s.yaml")
-    assert store.index() == ((TRIAL,), {"suite": "s", "command": "mtlbench run s.yaml"})
+    store.write_index([TRIAL], {"suite": "s"}, "mtlbench run s.yaml", "quick")
+    assert store.index() == ((TRIAL,), {"suite": "s", "command": "mtlbench run s.yaml", "profile": "quick"})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mtlbench.report import SECTIONS
+from mtlbench.report import SECTIONS, build
 from mtlbench.report.assemble import section
 from mtlbench.report.evidence import gather
 from tests.report.samples import ENVIRONMENT, TASKS, sample
@@ -132,3 +132,16 @@ def test_a_matrix_without_numbers_says_where_they_are(methods, numbered):
     (figure,) = part("pairwise", made).figures
     assert (">+" in figure.svg) == numbered
     assert figure.title.endswith("numbers are in the table") != numbered
+
+
+def test_a_profile_is_named_in_the_head():
+    made = sample(methods={"equal": 0.4}, problems=("one", "two"), epochs=1, seeds=3, tasks={"ink": TASKS["ink"]})
+    assert "profile" not in build(*made.frames()).markdown
+    made.suite["profile"] = "quick"
+    head = (
+        "one trunk for all beat one each? These are results of the profile “quick”, which overrides parts of the suite"
+    )
+    assert f"{head}; 3 seeds ran." in build(*made.frames()).markdown
+    for row in made.trials:
+        row |= {"status": "missing"} if row["problem"] == "two" and row["seed"] else {}
+    assert f"{head}; 1 to 3 seeds a problem ran." in build(*made.frames()).markdown
