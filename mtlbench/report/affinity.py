@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from ..core.record import AFFINITY_ONTO, COSINE_WITH
 from ..core.trial import AFFINITY
 from .evidence import Evidence
-from .format import bracket, listing, number, plural, short
+from .format import bracket, decimals_of_largest, listing, number, plural
 from .frame import Data, rows
 from .grouping import FEWEST_SEEDS, MOST_TASKS, RESAMPLINGS, Array, Grouping, best_grouping
 from .parts import Cell, Column, Figure, Panel, Part, Statement, Table, Tone, file_names
@@ -34,6 +35,8 @@ _COLUMNS = (
     Column("cosine"),
     Column("affinity [%]"),
 )
+
+_BESIDE = 6  # most tasks whose three matrices stand beside each other
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,7 @@ def _mean(values: Array) -> float:
 
 def _panel(m: _Matrices) -> Panel:
     cells = []
+    decimals = decimals_of_largest(100 * m.affinities[j, i] for i, j in m.pairs())
     for i, j in m.pairs():
         gain, interval = _mean(m.gains[i, j]), mean_interval(m.gains[i, j])
         cosine, affinity = m.cosines[i, j], 100 * m.affinities[j, i]
@@ -137,7 +141,7 @@ def _panel(m: _Matrices) -> Panel:
             Cell(m.tasks[j]),
             Cell(bracket(gain, interval, 2), gain, interval),
             Cell(number(cosine, 3, sign=True), cosine),
-            Cell(short(affinity), affinity),
+            Cell(number(affinity, decimals), affinity),
         ))  # fmt: skip
     return Panel(m.problem, _COLUMNS, tuple(cells))
 
@@ -193,26 +197,47 @@ def _figure(name: str, m: _Matrices) -> Figure:
         (most, (i, j)), (least, (k, n)) = max(known), min(known)
         alt += f" {m.tasks[i]} gains most, with {m.tasks[j]} ({number(most, 1, sign=True)} %);"
         alt += f" {m.tasks[k]} least, with {m.tasks[n]} ({number(least, 1, sign=True)} %)."
-    return draw(name, title, alt, (WIDTH, 1.6 + 0.33 * len(m.tasks)), lambda canvas: _paint(canvas, m))
+    count = len(m.tasks)
+    size = (WIDTH, 1.6 + 0.33 * count) if count <= _BESIDE else (2.2 + 0.5 * count, 3 * (1.4 + 0.5 * count))
+    return draw(name, title, alt, size, lambda canvas: _paint(canvas, m))
 
 
 def _paint(canvas: Canvas, m: _Matrices) -> None:
     gains = np.array([[_mean(values) for values in row] for row in m.gains])
+    factor, unit = _unit(m.affinities)
     panels = (
         (gains, "gain [%] of row, trained with column"),
         (m.cosines, "cosine of gradients"),
-        (100 * m.affinities, "affinity [%] of row onto column"),
+        (factor * m.affinities, f"affinity [{unit}] of row onto column"),
     )
-    for axes, (matrix, title) in zip(canvas.subplots(1, 3), panels, strict=True):
-        known = np.abs(matrix[np.isfinite(matrix) & ~np.eye(len(matrix), dtype=bool)])
-        most = float(known.max()) if known.size and known.max() > 0 else 1.0
-        axes.imshow(np.where(np.eye(len(matrix), dtype=bool), np.nan, matrix), cmap="PuOr_r", vmin=-most, vmax=most)
-        for i, j in m.pairs():
-            dark = abs(matrix[i, j]) > 0.7 * most
-            text = short(matrix[i, j])
-            axes.text(j, i, text, ha="center", va="center", fontsize=7, color="white" if dark else INK)
-        ticks = range(len(m.tasks))
-        axes.set_xticks(ticks, [fit(task, 12) for task in m.tasks], rotation=45, ha="right")
-        axes.set_yticks(ticks, [fit(task, 12) for task in m.tasks])
-        axes.grid(visible=False)
+    grid = canvas.subplots(*((1, 3) if len(m.tasks) <= _BESIDE else (3, 1)))
+    for axes, (matrix, title) in zip(grid, panels, strict=True):
+        _heat(axes, np.where(np.eye(len(matrix), dtype=bool), np.nan, matrix), m.tasks)
         axes.set_title(title)
+
+
+def _unit(shares: Array) -> tuple[float, str]:
+    """The unit in which the largest share has a digit before the point or next to it, and the factor to it."""
+    most = _largest(shares)
+    thousands = max(0, math.ceil(-1 / 3 - math.log10(100 * most) / 3)) if most > 0 else 0
+    power = str(-3 * thousands).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return 100 * 1000.0**thousands, f"10{power} %" if thousands else "%"
+
+
+def _largest(matrix: Array) -> float:
+    known = np.abs(matrix[np.isfinite(matrix) & ~np.eye(len(matrix), dtype=bool)])
+    return float(known.max()) if known.size else 0.0
+
+
+def _heat(axes: Axes, matrix: Array, tasks: tuple[str, ...]) -> None:
+    most = _largest(matrix) or 1.0
+    axes.imshow(matrix, cmap="PuOr_r", vmin=-most, vmax=most)
+    decimals = decimals_of_largest([most])
+    for i, j in np.argwhere(~np.eye(len(tasks), dtype=bool)).tolist():
+        dark = abs(matrix[i, j]) > 0.7 * most
+        text = number(float(matrix[i, j]), decimals)
+        axes.text(j, i, text, ha="center", va="center", fontsize=9, color="white" if dark else INK)
+    ticks = range(len(tasks))
+    axes.set_xticks(ticks, [fit(task, 12) for task in tasks], rotation=45, ha="right")
+    axes.set_yticks(ticks, [fit(task, 12) for task in tasks])
+    axes.grid(visible=False)

@@ -111,10 +111,11 @@ def _paint(canvas: Canvas, objectives: Objectives, ways: dict[str, pd.DataFrame]
         plain_numbers(axes.yaxis)
     for axes in list(grid.flat)[len(ways) :]:
         axes.set_visible(False)
-    for axes in list(grid.flat)[max(0, len(ways) - columns) : len(ways)]:
+    for axes in list(grid.flat)[max(0, len(ways) - columns) : len(ways)]:  # the lowest of each column
         axes.tick_params(labelbottom=True)
-    canvas.supxlabel("x1", fontsize=9, color=QUIET)
-    canvas.supylabel("x2", fontsize=9, color=QUIET)
+        axes.set_xlabel("x1", color=QUIET)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("x2", color=QUIET)
 
 
 def _draw_ways(axes: Axes, way: pd.DataFrame) -> None:

@@ -86,3 +86,16 @@ def test_other_tables_do_not_see_pairs() -> None:
     plain, both = build(*sample(**SMALL).frames()), build(*paired(digit=1.02, ink=0.95))
     for name in ("methods", "tasks", "throughput"):
         assert both.tables[name].raw.equals(plain.tables[name].raw)
+
+
+def test_a_matrix_has_one_unit_and_one_number_of_decimals() -> None:
+    records, *rest = paired(digit=1.02, ink=0.95)
+    records.loc[records["metric"] == "affinity onto ink", "value"] = 1.35e-4  # 0.0135 %
+    records.loc[records["metric"] == "affinity onto digit", "value"] = -3.16e-7
+    part = section(gather(records, *rest))
+    assert part is not None
+    shown = re.findall(r">(−?[\d.]+)</text>", part.figures[0].svg)
+    assert {"13.5", "0.0"} < set(shown)  # in thousandths of a percent
+    assert "affinity [10⁻³ %] of row onto column" in part.figures[0].svg
+    assert {"2.00", "5.00"} < set(shown)
+    assert set(part.tables[0].text["affinity [%]"]) == {"0.0135", "0.0000"}

@@ -18,6 +18,7 @@ from mtlbench.report.format import (
     bracket,
     count,
     decimals_for,
+    decimals_of_largest,
     listing,
     memory,
     number,
@@ -204,6 +205,7 @@ def test_numbers():
     assert decimals_for([0.043, 0.05, 3.0]) == 3
     assert decimals_for([], [123.4]) == 1
     assert decimals_for([], []) == 0
+    assert [decimals_of_largest(v) for v in ([0.0135, 3e-5], [27.3, NAN], [1234], [0.0])] == [4, 1, 0, 0]
     assert [short(v) for v in (0.0, 0.01234, 12345.0, 2.5e9, -1e-7)] == [
         "0",
         "0.0123",
