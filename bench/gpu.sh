@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Everything that needs a GPU, in one command and under nine minutes: build, tests, kernels beside their peers, whole
-# trainings by every engine. Needs Python with torch (CUDA), nvcc, and the packages that `mtlbench doctor` looks for; no
-# network. Ends with a short table; everything it saw lies in one folder.
+# Everything that needs a GPU, in one command: build, tests, kernels beside their peers, whole trainings by every engine.
+# The limits of its steps add up to nine minutes. Needs Python with torch (CUDA), nvcc, and the packages that
+# `mtlbench doctor` looks for; no network. Ends with a short table; everything it saw lies in one folder.
 #
 #   bench/gpu.sh [FOLDER]          default: results/reference/<the GPU's name>; PYTHON=… chooses the interpreter
 set -uo pipefail

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -17,7 +17,6 @@ from .core.errors import MtlbenchError
 if TYPE_CHECKING:
     from .runner.plan import Plan
 
-INTERRUPTED = 130
 _suite = click.argument("suite", type=click.Path(path_type=Path))
 _choice = [
     click.option("--profile", help="Use this profile of the suite."),
@@ -152,7 +151,14 @@ def _console() -> Any:
 
 
 def main() -> None:
-    """Entry point: faults the user can mend become their message and exit code 2, Ctrl-C exit code 130."""
+    """Entry point: faults the user can mend become their message and exit code 2, Ctrl-C 130 and SIGTERM 143."""
+    came = [signal.SIGINT]
+
+    def terminate(number: int, frame: object) -> NoReturn:
+        came.append(signal.SIGTERM)
+        raise KeyboardInterrupt  # which everything on the way, Ray's own code too, knows what to do with
+
+    signal.signal(signal.SIGTERM, terminate)
     try:
         cli(standalone_mode=False)
     except MtlbenchError as error:
@@ -165,6 +171,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would only garble the way out
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # a second one would only garble the way out
         click.echo("stopped: finished trials are kept; the same command goes on from here", err=True)
-        sys.exit(INTERRUPTED)
+        sys.exit(128 + came[-1])

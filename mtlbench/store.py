@@ -8,7 +8,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,6 +115,12 @@ class Store:
         """What is kept of a trial; None where there is nothing readable, so that it runs again."""
         return self._read(self.path(trial_id))
 
+    def result(self, trial: Trial) -> Result:
+        """How a trial of a suite stands: as it ended last, missing, or failed where nothing could be chosen for it."""
+        stored = self.find(trial.id)
+        result = stored.result if stored else Result("missing", attempt=0)
+        return replace(result, status="failed", error=trial.unchosen) if trial.unchosen else result
+
     def all(self) -> Iterator[Stored]:
         """Every readable trial in the folder, whether or not today's suite still asks for it; without its records,
         which a plan over thousands of trials has no use for.
@@ -136,12 +142,24 @@ class Store:
         except (ValueError, KeyError, TypeError):
             return None  # not ours, cut short by a full disk, or of another version: the trial runs again
 
-    def write_index(self, trials: Iterable[Trial], suite: dict[str, Any], command: str = "", profile: str = "") -> None:
-        """Keep the suite as it was resolved (for people: suite.yaml) and, for reports, its trials in order, the command
-        that ran it and the profile it was run with.
+    def write_index(
+        self,
+        trials: Iterable[Trial],
+        suite: dict[str, Any],
+        command: str = "",
+        root: Path | None = None,
+        profile: str = "",
+    ) -> None:
+        """Keep the suite as it was resolved (for people: suite.yaml, which says from which folder its paths start) and,
+        for reports, its trials in order, the command that ran it and the profile it was run with.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.folder / "suite.yaml", to_yaml(suite))
+        start = os.path.relpath(root, self.folder.resolve()) if root else "."
+        head = (
+            "# The suite as it ran, every default filled in. Relative paths start at the folder of the suite file,\n"
+            f"# from here {start}: to run this copy, put it there (other paths would make other trials).\n"
+        )
+        write_atomically(self.folder / "suite.yaml", head + to_yaml(suite))
         run = {"command": command, **({"profile": profile} if profile else {})}
         content = {"suite": {**suite, **run}, "trials": [trial.to_json() for trial in trials]}
         write_atomically(self.folder / "index.json", json.dumps(content) + "\n")
@@ -180,8 +198,7 @@ class Store:
         rows: list[dict[str, Any]] = []
         environments: dict[str, dict[str, Any]] = {}
         for trial in trials:
-            stored = self.find(trial.id)
-            result = stored.result if stored else Result("missing", attempt=0)
+            result = self.result(trial)
             environment = environment_id(result.environment)
             if result.environment:
                 environments[environment] = result.environment

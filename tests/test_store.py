@@ -149,5 +149,14 @@ def test_index_round_trip_and_its_absence(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with pytest.raises(MtlbenchError, match="results folder"):
         store.index()
-    store.write_index([TRIAL], {"suite": "s"}, "mtlbench run s.yaml", "quick")
+    store.write_index([TRIAL], {"suite": "s"}, "mtlbench run s.yaml", profile="quick")
     assert store.index() == ((TRIAL,), {"suite": "s", "command": "mtlbench run s.yaml", "profile": "quick"})
+
+
+def test_the_kept_suite_says_where_its_paths_start(tmp_path: Path) -> None:
+    store = Store(tmp_path / "results" / "s")
+    store.write_index([TRIAL], {"suite": "s"}, root=tmp_path / "suites")
+    text = (store.folder / "suite.yaml").read_text()
+    assert "from here ../../suites: to run this copy" in text
+    assert all(line.startswith("#") for line in text.splitlines()[:-1])
+    assert text.endswith("suite: s\n")

@@ -30,6 +30,12 @@ class Architecture(Config):
 
     analytic: ClassVar[bool] = False  # whether it is for problems whose tasks are formulas, not data
     heads_alone: ClassVar[bool] = False  # whether ``predict`` is each task's own module on its features, and no more
+    common: ClassVar[bool] = True  # whether the features that heads read mean the same to all tasks
+
+    @property
+    def transferable(self) -> bool:
+        """Whether there are shared modules, and the same ones whatever the tasks."""
+        return True
 
     def check(self, outline: Outline) -> list[str]:
         """What makes this architecture impossible for a problem, each in one sentence; empty if nothing."""
@@ -66,6 +72,11 @@ class Architecture(Config):
     def penalty(self, tasks: Mapping[str, nn.Module]) -> Tensor | None:
         """A differentiable scalar that training adds to the weighted losses; None for none."""
         return None
+
+    @property
+    def recordable(self) -> bool:
+        """Whether its work, ``penalty`` included, fits into a CUDA graph, as no matrix decomposition does."""
+        return True
 
     def observe(self, shared: nn.Module) -> Mapping[str, float]:
         """Numbers of the shared modules that are worth following, recorded after each epoch."""

@@ -21,7 +21,7 @@ class Cgc(Mixture):
 
     f_t = sum_e g_t(x)_e S_t(x)_e with S_t the task's experts and the shared ones, g_t(x) = softmax(V_t x), output_t =
     W_t f_t + b_t. Source: Tang et al., Progressive Layered Extraction (PLE): A Novel Multi-Task Learning Model for
-    Personalized Recommendations, RecSys 2020, equations 1 to 4. Deviations: a task's tower is its linear head; for
+    Personalized Recommendations, RecSys 2020, equations 2 to 5. Deviations: a task's tower is its linear head; for
     token ids x is the share of each token in the row.
     """
 

@@ -19,8 +19,8 @@ class Mmoe(Mixture):
 
     f_t = sum_e g_t(x)_e expert_e(x), g_t(x) = softmax(V_t x), output_t = W_t f_t + b_t. Experts are shared; gate and
     head belong to their task. Source: Ma et al., Modeling Task Relationships in Multi-task Learning with Multi-gate
-    Mixture-of-Experts, KDD 2018, section 4.2. Deviations: a task's tower is its linear head; for token ids x is the
-    share of each token in the row.
+    Mixture-of-Experts, KDD 2018, equations 6 to 8. Deviations: a task's tower is its linear head; for token ids x is
+    the share of each token in the row.
     """
 
     def task(self, outline: Outline, task: TaskSpec, seeded: Seeded) -> nn.Module:

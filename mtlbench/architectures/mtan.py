@@ -23,8 +23,8 @@ class Mtan(Shared):
     j, g and h 1x1 convolutions (relu after g) and f a 3x3 convolution with relu, pooled to the size of u^j. What
     follows the blocks in the trunk (fully connected layers) belongs to each task. Source: Liu, Johns and Davison,
     End-to-End Multi-Task Learning with Attention, CVPR 2019, equations 1 and 2. Deviations: a block has one map u,
-    where the paper attends from the first of two to the second; f belongs to the task instead of being shared; no batch
-    normalisation in the attention; the encoder alone, without a decoder.
+    where the paper's mask is made of one map and multiplies another, p; f belongs to the task instead of being shared;
+    no batch normalisation in the attention; the encoder alone, without a decoder.
     """
 
     trunk: TrunkName = Field("cnn", description="how inputs become features, by convolution blocks")

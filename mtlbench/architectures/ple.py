@@ -29,10 +29,16 @@ class Ple(Cgc):
     of level 1 are trunks, later ones layers relu(W f + b) of the trunk's width. Task experts below the last level
     reach all tasks through f_s, so they are shared parameters; those of the last level belong to their tasks.
     Source: Tang et al., Progressive Layered Extraction (PLE): A Novel Multi-Task Learning Model for Personalized
-    Recommendations, RecSys 2020, equations 5 and 6. Deviations as in ``cgc``; gates read the mean over positions.
+    Recommendations, RecSys 2020, equations 6 and 7 and the text around them. Deviations as in ``cgc``; gates
+    read the mean over positions.
     """
 
     levels: int = Field(2, ge=2, description="levels of experts")
+
+    @property
+    def transferable(self) -> bool:
+        """Every task has experts among the shared modules."""
+        return False
 
     def shared(self, outline: Outline, seeded: Seeded) -> nn.Module:
         """All levels but the last one's task experts."""

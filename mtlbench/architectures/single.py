@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.task import Outline, TaskSpec
 from .base import Seeded
@@ -22,6 +22,13 @@ class Single(Trunked):
     output_t = W_t trunk_t(x) + b_t. Every trunk_t starts from the weights that the shared trunk starts from, and every
     head from those of the shared architecture's head, so that methods and baseline are paired.
     """
+
+    common: ClassVar[bool] = False
+
+    @property
+    def transferable(self) -> bool:
+        """Nothing is shared."""
+        return False
 
     def shared(self, outline: Outline, seeded: Seeded) -> nn.Module:
         """Nothing."""

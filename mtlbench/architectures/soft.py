@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -24,8 +24,15 @@ class Soft(Single, OneForm):
     Regularised Deep Multi-Task Learning, ICLR Workshops 2017 (its "last axis flattening").
     """
 
+    common: ClassVar[bool] = True
+
     tie: Literal["l2", "trace"] = Field("l2", description="squared distance to the mean, or trace norm across tasks")
     strength: float = Field(1e-2, ge=0, description="factor of the tie in the objective")
+
+    @property
+    def recordable(self) -> bool:
+        """A trace norm takes a decomposition."""
+        return self.tie != "trace" or not self.strength
 
     def penalty(self, tasks: Mapping[str, nn.Module]) -> Tensor | None:
         """strength * R, of the trunks."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import (
@@ -134,19 +135,30 @@ class Trunked(TrunkChoice, Architecture):
     """An architecture made of trunks of one kind, behind an encoder for each task where tasks differ in kind of input.
 
     An encoder is a trunk and a linear layer to ``encoder_width``: x_t to V_t trunk_t(x_t). The architecture then sees
-    vectors of that width. Encoders count as shared parameters, since they stand in front of what is shared.
+    vectors of that width. Encoders count as shared parameters, since they stand in front of what is shared; where some
+    of the tasks are trained, as in the single-task baseline, there are theirs alone.
     """
 
     encoders: dict[str, TrunkChoice] = Field({}, description="task: its own trunk, in front of the architecture")
     encoder_width: int = Field(64, ge=1, description="features that every encoder gives")
 
+    @property
+    def transferable(self) -> bool:
+        """Encoders are of their tasks."""
+        return not self.encoders
+
     def check(self, outline: Outline) -> list[str]:
         """What makes encoders or trunk impossible for the inputs."""
-        if set(self.encoders) not in (set(), set(outline.names)):
-            return [f"encoders: expected one for each of {list(outline.names)}, got {list(self.encoders)}"]
-        alone = {name: outline.only((name,)) for name in self.encoders}
+        if missing := [name for name in outline.names if name not in self.encoders] if self.encoders else []:
+            return [f"encoders: expected one for task '{name}', got {self._nearest(name)}" for name in missing]
+        alone = {name: outline.only((name,)) for name in outline.names if self.encoders}
         found = [self.encoders[name].misfit(f"the inputs of task '{name}'", form_of(alone[name])) for name in alone]
         return list(dict.fromkeys(filter(None, found))) or self.check_behind(self.behind(outline))
+
+    def _nearest(self, task: str) -> str:
+        """The encoder that may be meant for a task, or all that are given."""
+        near = get_close_matches(task, self.encoders, n=1)
+        return f"one for '{near[0]}': did you mean '{task}'?" if near else ", ".join(self.encoders)
 
     def check_behind(self, outline: Outline) -> list[str]:
         """What makes the architecture impossible for inputs as the encoders give them."""

@@ -42,6 +42,11 @@ class TwoTower(Shared):
             return [f"trunk {self.trunk}: towers expect convolutions and dense layers, and labels of whole rows"]
         return []
 
+    @property
+    def transferable(self) -> bool:
+        """Every task has a tower among the shared modules."""
+        return False
+
     def shared(self, outline: Outline, seeded: Seeded) -> nn.Module:
         """Towers and dense layers."""
         from .layers.two_tower import Towers

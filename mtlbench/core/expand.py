@@ -6,14 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Any
 
 from .entries import Entry
+from .errors import Issue, SuiteError
 from .explain import shown
 from .settings import Resources, Timing
 from .starts import with_starts
-from .suite import Kernels, Suite, Variant
+from .suite import MAX_TRIALS, Kernels, Suite, Variant
 from .task import Outline
 from .trial import AFFINITY, CANDIDATE, Trial
 
@@ -27,17 +28,23 @@ def expand(
     digests   SHA-256 of each problem's files, by the same name; "" where it has none
     code      SHA-256 of the source behind each ``module:attribute`` of the suite, and of each trunk's file
 
-    Trials that differ in method alone share problem, seed and data: they are paired. Raises MtlbenchError where
-    ``init_from`` asks for the trunk of a seed that does not exist.
+    Trials that differ in method alone share problem, seed and data: they are paired. Raises SuiteError, without making
+    them all, where there are more than MAX_TRIALS, and MtlbenchError where ``init_from`` asks for the trunk of a seed
+    that does not exist.
     """
-    trials = tuple(
+    every = (
         trial
         for problem in suite.problems
         if problem.name in outlines
         for seed in _seeds(suite, outlines[problem.name])
         for trial in _of_seed(suite, problem, outlines[problem.name].names, digests[problem.name], seed, code or {})
     )
-    return with_starts(suite, trials, code or {})
+    found = tuple(islice(every, MAX_TRIALS + 1))
+    if len(found) > MAX_TRIALS:
+        message = f"expected at most {MAX_TRIALS:,} trials, got more, of methods, engines, candidates, folds, pairs of "
+        message += f"tasks and the baseline's tasks, for {len(suite.seeds)} seeds: split the suite"
+        raise SuiteError([Issue(str(suite.path), 0, 0, message)])
+    return with_starts(suite, found, code or {})
 
 
 def _seeds(suite: Suite, outline: Outline) -> Iterator[int]:

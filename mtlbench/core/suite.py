@@ -60,6 +60,7 @@ DEFAULTS: dict[str, Any] = {
 }
 BASELINE = "single-task"
 PROBE = {"name": "affinity"}  # the learner that compares gradients
+UNSHARED = "single"  # the architecture of the baseline
 SLUG = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 MAX_SEEDS = 1000
 MAX_TRIALS = 100_000

@@ -18,7 +18,7 @@ from .longhand import longhand, named
 from .registry import UnknownName
 from .settings import InitFrom, Resources, Train
 from .starts import check_starts
-from .suite import BASELINE, CHOICES, DEFAULTS, KEYS, MACHINERY, MAX_TRIALS, PROBE, SLUG, Header, Suite, Variant
+from .suite import BASELINE, CHOICES, DEFAULTS, KEYS, MACHINERY, PROBE, SLUG, UNSHARED, Header, Suite, Variant
 from .tree import Node, Place, merge, tree
 from .tuning import alternatives
 from .uses import refuse_unused, refuse_useless, require, require_of_baseline, used_of, uses
@@ -98,13 +98,6 @@ class _Draft:
         refuse_useless(self.root, (baseline, *methods), self.checker)
         check_starts((baseline, *methods), by_label, self.checker)
         note_repetitions(methods, baseline, self.checker)
-        trials = len(header.seeds) * sum(
-            len(method.problems) * len(method.engines) * len(method.alternatives) for method in methods
-        )
-        if trials > MAX_TRIALS:
-            self.checker.add(
-                self.root.place, f"expected at most {MAX_TRIALS:,} trials, got {trials:,}: split the suite"
-            )
         return Suite(
             self.path,
             header.suite,
@@ -260,11 +253,11 @@ class _Draft:
         return variant
 
     def _single(self, architecture: Node) -> Node:
-        """Architecture ``single`` with the parameters of the suite's architecture that it has too."""
+        """The baseline's architecture with the parameters of the suite's that it has too."""
         place = architecture.place
-        single = Node({"name": tree("single", place)}, place, place)
+        single = Node({"name": tree(UNSHARED, place)}, place, place)
         try:
-            fields = self.checker.tables["architecture"].load("single").model_fields
+            fields = self.checker.tables["architecture"].load(UNSHARED).model_fields
         except UnknownName:  # noted where the baseline is checked
             return single
         if not architecture.is_mapping:

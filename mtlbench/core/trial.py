@@ -10,7 +10,10 @@ from functools import cached_property
 from typing import Any
 
 Spec = Mapping[str, Any]  # {"name": …, **parameters}: one entry of a table with its parameters
-LABELS = ("suite", "problem_label", "method", "baseline", "resources", "exclusive", "role", "choice", "keeps_trunk")
+LABELS = (
+    "suite", "problem_label", "method", "baseline", "resources", "exclusive", "role", "choice", "unchosen",
+    "keeps_trunk",
+)  # fmt: skip
 PARTS = ("learner", "architecture", "weighting", "optimizer", "schedule", "penalty", "start")  # what makes a method
 CANDIDATE, AFFINITY = "candidate", "affinity"  # roles
 
@@ -57,6 +60,7 @@ class Trial:
         # AFFINITY: shows what tasks do to each other
     )
     choice: str = ""  # what was chosen, or may be: "optimizer.lr=0.01"
+    unchosen: str = ""  # why nothing could be chosen, so that it stands as failed and does not run
     exclusive: bool = False  # has its CPUs or GPU to itself, so that its throughput counts
     keeps_trunk: bool = False  # another trial starts from what it learned
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from math import prod
 
@@ -51,7 +52,7 @@ def _values(key: str, node: Node, checker: Checker) -> tuple[Node, ...]:
     if any(value in plain[:i] for i, value in enumerate(plain)):
         checker.add(node.place, f"tune.{key}: expected distinct values, got {shown(plain)}")
         return ()
-    return tuple(node.value)
+    return tuple(replace(value, key=node.key) for value in node.value)  # a wrong key is told once, not for each value
 
 
 def _overrides(chosen: tuple[tuple[str, Node], ...]) -> Node:
@@ -62,7 +63,7 @@ def _overrides(chosen: tuple[tuple[str, Node], ...]) -> Node:
         level = root
         for part in path:
             inner = level.get(part)
-            level[part] = inner if inner is not None and inner.is_mapping else Node({}, value.place, value.place)
+            level[part] = inner if inner is not None and inner.is_mapping else Node({}, value.key, value.key)
             level = level[part].value
         level[last] = value
     return Node(root, chosen[0][1].place, chosen[0][1].place)

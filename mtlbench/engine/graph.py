@@ -39,7 +39,7 @@ class GraphedStep:
     states and the weighting's tensors are changed in place, and the learning rate lies on the device. The losses and
     weights returned are overwritten by the next call.
 
-    The weighting must be ``recordable``: a plan refuses others for this engine.
+    Weighting, architecture and penalty must be ``recordable``: a plan refuses others for this engine.
     """
 
     def __init__(self, step: Step, record: Recorder) -> None:

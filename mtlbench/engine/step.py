@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..core.task import Outline
 from ..ops import gramian
@@ -44,13 +44,13 @@ class Step:
         self.terms = (partial((penalty or Free()).term, *model.trunk_and_heads()), model.penalty)
         self.searches = evaluates_again(optimizer)
         self.seen = torch.ones(len(outline.tasks), device=next(model.parameters()).device)
-        self.losses = _wrap(engine, losses_of_inputs(engine, model, outline))
+        self.losses = _wrap(engine, model, losses_of_inputs(engine, model, outline))
         self.backward = self._weigh_losses
         if weighting.needs & GRADIENTS:
             self.backward = self._weigh_gradients
             self.gradients = TaskGradients(
-                _wrap(engine, model.represent),
-                _wrap(engine, losses_of_representations(engine, model, outline)),
+                _wrap(engine, model, model.represent),
+                _wrap(engine, model, losses_of_representations(engine, model, outline)),
                 self.shared,
                 weighting.at_representation,
                 Need.CROSSED in weighting.needs,
@@ -145,9 +145,10 @@ class Step:
         return self.seen
 
 
-def _wrap(engine: Engine, function: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap(engine: Engine, model: Model, function: Callable[..., Any]) -> Callable[..., Any]:
     if engine.choices.wrapper != "compile":
         return function
-    torch._dynamo.config.allow_rnn = True  # recurrent layers are traced whole; without it they break the graph
-    # Random numbers as eager draws them, so that dropout is the same under every engine.
-    return torch.compile(function, fullgraph=True, options={"fallback_random": True})
+    # torch leaves recurrent layers to eager (it would unroll their steps, and compile for minutes). Nothing else may
+    # break the graph. Random numbers as eager draws them, so that dropout is the same under every engine.
+    whole = not any(isinstance(module, nn.RNNBase) for module in model.modules())
+    return torch.compile(function, fullgraph=whole, options={"fallback_random": True})

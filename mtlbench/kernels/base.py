@@ -88,7 +88,7 @@ def need_few(tensors: int, most: int) -> None:
         raise UnavailableError(f"torch.compile unrolls every tensor: {tensors:,} of them, at most {most} are tried")
 
 
-def expect_close(what: str, found: Tensor, expected: Tensor, rtol: float = 1e-4, atol: float = 1e-7) -> None:
+def expect_close(what: str, found: Tensor, expected: Tensor, rtol: float = 1e-4, atol: float | Tensor = 1e-7) -> None:
     """Raises Wrong where |found - expected| > atol + rtol |expected| anywhere, or the shapes differ."""
     if found.shape != expected.shape:
         raise Wrong(f"{what}: expected shape {tuple(expected.shape)}, got {tuple(found.shape)}")

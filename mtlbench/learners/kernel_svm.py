@@ -38,7 +38,7 @@ class KernelSvm(Learner):
     them. Outputs of classifications are margins, so their losses are no likelihoods.
 
     Rows of all tasks together are limited by ``most_rows``. Source: Evgeniou and Pontil, Regularized multi-task
-    learning, KDD 2004.
+    learning, KDD 2004, whose 1/μ is μ here.
     """
 
     uses: ClassVar[frozenset[str]] = frozenset()

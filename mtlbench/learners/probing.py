@@ -29,7 +29,8 @@ class Probing(Training):
         if not self.shared or len(names) < 2:
             return
         self.model.eval()  # no dropout: what is seen are the tasks, and the training's random numbers stay its own
-        seen = [self._look(batch) for batch in islice(self.batches.epoch(epoch + 1), self.probed)]
+        with torch.backends.cudnn.flags(enabled=False):  # its recurrent layers have no backward pass in this mode
+            seen = [self._look(batch) for batch in islice(self.batches.epoch(epoch + 1), self.probed)]
         cosine_TT, affinity_TT = torch.stack(seen).mean(0).tolist()
         for i, j in permutations(range(len(names)), 2):
             for metric, value in ((COSINE_WITH, cosine_TT[i][j]), (AFFINITY_ONTO, affinity_TT[i][j])):

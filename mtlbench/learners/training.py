@@ -17,6 +17,7 @@ from ..engine.model import Model
 from ..engine.step import Step
 from ..measure.clock import now
 from .base import Diverged, Job
+from .correlations import correlations
 from .early_stopping import BestEpoch, check_scored
 from .evaluate import Evaluator
 
@@ -120,8 +121,10 @@ class Training:
     def _totals(self) -> list[Record]:
         """Facts of the whole training."""
         parameters = sum(parameter.numel() for parameter in self.model.parameters())
+        covariance = self.job.penalty.covariance(self.model.trunk_and_heads()[1])
         return [
             *self._rates(),
+            *(correlations(self.outline.tasks, covariance.cpu().numpy()) if covariance is not None else ()),
             Record("train_seconds", self.seconds, unit="s", higher_is_better=False),
             Record("parameters", parameters, higher_is_better=False),
             Record("epochs", len(self.epochs)),

@@ -42,6 +42,9 @@ class Transfer(Learner):
         unknown = [(key, name) for key, names in sides for name in names if name not in tasks]
         if unknown:
             return [f"{key}: unknown task '{name}', {did_you_mean(name, tasks)}" for key, name in unknown]
+        repeated = [(key, name) for key, names in sides for name in sorted(set(names)) if names.count(name) > 1]
+        if repeated:
+            return [f"{key}: expected every task once, got {name} twice" for key, name in repeated]
         before, after = self.stages(tasks)
         both = [name for name in before if name in after]
         if both:

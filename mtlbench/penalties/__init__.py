@@ -11,5 +11,6 @@ TABLE = Registry(
         "elastic_net": "mtlbench.penalties.norms:ElasticNet",
         "l21": "mtlbench.penalties.norms:L21",
         "trace": "mtlbench.penalties.norms:Trace",
+        "task_covariance": "mtlbench.penalties.covariance:TaskCovariance",
     },
 )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from ..core.config import Config
+from ..core.task import Outline
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -18,9 +19,21 @@ if TYPE_CHECKING:
 class Penalty(Config):
     """The objective is sum_t lambda_t L_t(theta) + rho R(theta); a penalty says which rho R."""
 
+    recordable: ClassVar[bool] = True  # all work on the device: fits into a CUDA graph, as no decomposition does
+
+    def check(self, outline: Outline, common: bool) -> list[str]:
+        """Why it does not suit tasks that are trained together, in sentences; ``common`` says whether their heads read
+        features that they share.
+        """
+        return []
+
     @abstractmethod
     def term(self, trunk: nn.Module, heads: Sequence[nn.Module]) -> Tensor | None:
         """rho R, a differentiable scalar; None where there is nothing to add. ``heads`` are the tasks' own modules."""
+
+    def covariance(self, heads: Sequence[nn.Module]) -> Tensor | None:
+        """The covariance [outputs, outputs] of all tasks' outputs that it has learned; None where it learns none."""
+        return None
 
 
 class Free(Penalty):
@@ -58,14 +71,15 @@ class Norm(Penalty):
         return self.strength * total if chosen else None  # type: ignore[return-value]
 
 
-def _named(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+def matrices(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """The weight matrices [outputs, inputs] of a module's layers, with their names."""
     for name, parameter in module.named_parameters():
         if parameter.ndim > 1 and parameter.requires_grad:
             yield name, parameter.flatten(1)
 
 
 def _layers(module: nn.Module) -> Iterator[Tensor]:
-    yield from (matrix for _, matrix in _named(module))
+    yield from (matrix for _, matrix in matrices(module))
 
 
 def _stacked(heads: Sequence[nn.Module]) -> Iterator[Tensor]:
@@ -73,6 +87,6 @@ def _stacked(heads: Sequence[nn.Module]) -> Iterator[Tensor]:
 
     groups: dict[tuple[str, int], list[Tensor]] = defaultdict(list)
     for head in heads:
-        for name, matrix in _named(head):
+        for name, matrix in matrices(head):
             groups[name, matrix.shape[1]].append(matrix)
     yield from map(torch.cat, groups.values())

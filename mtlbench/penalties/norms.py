@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -71,6 +71,8 @@ class Trace(Norm):
     them the zero matrix has gradient 0. One singular value decomposition per matrix and step. Source: Argyriou,
     Evgeniou and Pontil, Convex Multi-Task Feature Learning, Machine Learning 2008.
     """
+
+    recordable: ClassVar[bool] = False
 
     def norm(self, matrix: Tensor) -> Tensor:
         """sum of singular values."""

@@ -41,7 +41,8 @@ class Characters(Problem):
     ``letters: both`` makes one class of a letter's two cases, as EMNIST Letters does. Images less than 5 pixels high
     or wide are left out, with a note. With ``mnist`` the digits come from MNIST's training file instead: so many, drawn
     for each seed, that there are ``images`` in all. Splits are drawn for each seed, stratified by class; hands are not
-    kept apart, since the files do not name them. EMNIST's own files are problem ``idx`` with ``tasks``.
+    kept apart, since the files do not name them. EMNIST's own files are problem ``idx`` with ``tasks`` and
+    ``transposed``.
 
     Format: a folder with ``labels.csv`` (columns image, label; labels CAP_A, SMALL_a, DIGIT_0) and the images, PNG, in
     ``archive``, a tar or a folder. Source: 5,738 scans of 62 characters, public on GitHub under the MIT licence; LeCun,

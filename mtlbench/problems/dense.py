@@ -42,8 +42,9 @@ class Dense(Problem):
     Sources: Silberman et al., Indoor Segmentation and Support Inference from RGBD Images, ECCV 2012; the arrays as Liu,
     Johns and Davison, End-to-end Multi-task Learning with Attention, CVPR 2019, prepared them (288x384, 13 classes);
     the pictures as Nekrasov et al., Real-Time Joint Semantic Segmentation and Depth Estimation, ICRA 2019 (480x640, 40
-    classes). For academic use. Deviations from LibMTL: the best epoch is chosen on a validation split, not on the test
-    split; metrics are over all labelled pixels of the split, not a mean of its batches' means; no augmentation.
+    classes). For academic use. Metrics are over all labelled pixels of the split, as LibMTL's are. Deviations from
+    LibMTL: the best epoch is chosen on a validation split, not on the test split; a class that neither occurs nor is
+    predicted is left out of the mean IoU, which is NaN there; no augmentation.
     """
 
     path: str = Field(description="folder of train/ and val/ with .npy arrays, or folder of pictures")

@@ -43,6 +43,7 @@ class Files(FixedTest):
 
     images: str = Field(description="IDX file of images, gzipped or not")
     labels: str = Field(description="IDX file of their labels")
+    transposed: bool = Field(False, description="images are stored column by column, as EMNIST's are")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -77,15 +78,16 @@ class Rows:
     source: Pair
     rows: Array
     targets: Array
-    layout: Idx
+    shape: Shape
+    transposed: bool
 
     def take(self, chosen: Array | slice) -> tuple[Array, Array]:
         """Inputs float32 [n, 1, H, W] or [n, H * W], and class indices int64 [n]."""
         pixels = array(self.source.path)[self.rows[chosen]]
-        if self.layout.transposed:
+        if self.transposed:
             pixels = pixels.swapaxes(1, 2)
         inputs = pixels.astype("float32") / 255
-        return inputs.reshape(len(inputs), *self.layout.shape(self.source)), self.targets[chosen]
+        return inputs.reshape(len(inputs), *self.shape), self.targets[chosen]
 
 
 class Idx(FixedTest, Problem):
@@ -94,16 +96,18 @@ class Idx(FixedTest, Problem):
     With ``images`` and ``labels`` there is one task, named ``task``; with ``tasks`` each task has inputs of its own:
     ``tasks: {letters: {images: …, labels: …}, digits: {…}}``. Inputs are pixel / 255, float32 [N, 1, H, W]. Classes
     are the distinct labels in ascending order. Splits are stratified by class; a fixed test file stays the test split,
-    and ``split`` then divides the rest by the shares of train and validation. With ``stream: true`` images stay bytes
-    (mapped from the disk if not gzipped) and become numbers batch by batch; with several tasks each batch then holds
-    the same share of every task's rows, and at least one.
+    and ``split`` then divides the rest by the shares of train and validation. EMNIST's images are stored ``transposed``
+    (mirrored and turned to the left), which may be said of all files or task by task. With ``stream: true`` images stay
+    bytes (mapped from the disk if not gzipped) and become numbers batch by batch; with several tasks each batch then
+    holds the same share of every task's rows, and at least one. Source: Cohen et al., EMNIST: Extending MNIST to
+    Handwritten Letters, IJCNN 2017 (26 letters of either case, labelled 1 to 26; digits).
     """
 
     images: str | None = Field(None, description="IDX file of images, for one task")
     labels: str | None = Field(None, description="IDX file of labels, for one task")
     task: str = Field("class", min_length=1, description="name of the one task")
     tasks: dict[str, Files] | None = Field(None, min_length=1, description="files of each of several tasks, by name")
-    transposed: bool = Field(False, description="images are stored column by column, as EMNIST's are")
+    transposed: bool = Field(False, description="all images are stored column by column, as EMNIST's are")
     flat: bool = Field(False, description="true: vectors of pixels; false: 1xHxW images")
     limit: int | None = Field(None, ge=1, description="at most so many rows in each split (stratified)")
     stream: bool = Field(False, description="yield batches from the files instead of holding all images as float32")
@@ -119,12 +123,13 @@ class Idx(FixedTest, Problem):
 
     def _pairs(self) -> Mapping[str, Files]:
         if self.tasks is not None:
-            return self.tasks
+            turned = {"transposed": True} if self.transposed else {}
+            return {name: files.model_copy(update=turned) for name, files in self.tasks.items()}
         return {self.task: Files.model_validate({name: getattr(self, name) for name in Files.model_fields})}
 
-    def shape(self, pair: Pair) -> Shape:
+    def _shape(self, pair: Pair, files: Files) -> Shape:
         """The shape of one input."""
-        height, width = reversed(pair.shape) if self.transposed else pair.shape
+        height, width = reversed(pair.shape) if files.transposed else pair.shape
         return (height * width,) if self.flat else (1, height, width)
 
     def files(self, root: Path) -> tuple[Path, ...]:
@@ -141,7 +146,7 @@ class Idx(FixedTest, Problem):
             sizes = self._sizes(len(train.labels), len(test.labels) if test else None)
             _check(find(root, files.labels), classes, sizes)
             tasks.append(TaskSpec(name, len(classes), "cross_entropy", classes=tuple(map(str, classes))))
-            shapes[name] = self.shape(train)
+            shapes[name] = self._shape(train, files)
             totals = [max(pair) for pair in zip(totals, sizes, strict=True)]
         shared = shapes[self.task] if self.tasks is None else shapes
         return Outline(tuple(tasks), shared, sum(totals))
@@ -177,11 +182,12 @@ class Idx(FixedTest, Problem):
         part = assign(codes, (*used, *[0] * (UNUSED - len(used)), len(codes) - sum(used)), rng)
         keep_classes(part, codes)
         chosen = [np.flatnonzero(part == number) for number in range(UNUSED)]
-        rows = [Rows(train, index, codes[index], self) for index in chosen]
+        form = self._shape(train, files), files.transposed
+        rows = [Rows(train, index, codes[index], *form) for index in chosen]
         if test is not None:
             codes = np.searchsorted(classes, test.labels)
             index = np.flatnonzero(assign(codes, (sizes[TEST], len(codes) - sizes[TEST]), rng) == 0)
-            rows[TEST] = Rows(test, index, codes[index], self)
+            rows[TEST] = Rows(test, index, codes[index], *form)
         return tuple(rows)
 
 

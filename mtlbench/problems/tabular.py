@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -17,6 +17,7 @@ from .base import Problem
 from .files import find, stamp
 from .splits import PARTS, TRAIN
 from .tabular_columns import UNNAMED, require
+from .tabular_copies import copies
 from .tabular_features import Feature, encode, missing_values, read_features
 from .tabular_read import Format, Reading, read_table
 from .tabular_split import SplitRule, check_rows, divide
@@ -72,7 +73,8 @@ class Tabular(Problem):
     train), unseen levels are zeros. Gaps are filled by train's median or most frequent level, and a column more says
     where (``missing: impute``). A column of which more than half reads as numbers is numeric, and text in it is an
     error; list it in ``categorical`` if the numbers are codes. Missing labels are masked; rows without any are left
-    out. Everything is fitted on the training rows of each seed, and everything inferred is noted in the report.
+    out. Everything is fitted on the training rows of each seed, and everything inferred is noted in the report, as
+    are test rows that repeat training rows.
 
     ``group_by`` makes a task of each group (school, patient, shop) with at least ``min_rows`` labelled rows; its
     groups share one target scale. ``split`` is stratified by the first target with classes, else random.
@@ -119,9 +121,7 @@ class Tabular(Problem):
 
     def outline(self, root: Path) -> Outline:
         """Tasks, input width, rows, and all that was inferred. Raises DataError for every fault no seed can mend."""
-        table = _table(self, root)
-        table.divide(seed=0)  # what no seed can divide fails here, before any trial
-        return table.outline
+        return _table(self, root).outline
 
     def sizes(self, root: Path) -> tuple[int, ...]:
         """Rows of each split, the same for every seed. Raises DataError."""
@@ -157,7 +157,9 @@ class Tabular(Problem):
         features, more = self._features(path, frame)
         column = frame[rule.column] if rule.is_fixed and rule.column else None
         notes += [*more, *([] if self.split else [f"split by default: {rule.by}"])]
-        return _Table(path, rule, column, labels, tasks, features, tuple(notes))
+        table = _Table(path, rule, column, labels, tasks, features, tuple(notes))
+        # What no seed can divide fails here, before any trial.
+        return replace(table, notes=(*notes, *copies(features, labels, tasks, table.divide(seed=0))))
 
     @property
     def _reading(self) -> Reading:

@@ -49,38 +49,39 @@ def _names(evidence: Evidence, problem: str) -> list[str]:
 
 
 def _matrix(facts: pd.DataFrame, names: list[str]) -> Array | None:
-    """Correlations [T, T], mean over seeds; None where there are none."""
+    """Correlations [T, T], mean over seeds, NaN for pairs that have none; None where no pair has one."""
     place = {name: i for i, name in enumerate(names)}
     facts = facts[facts["task"].isin(place) & facts["step"].between(0, len(names) - 1)]
     if facts.empty:
         return None
     means = facts.groupby(["task", "step"], as_index=False)["value"].mean()
     one, other = means["task"].map(place).to_numpy(dtype=int), means["step"].to_numpy(dtype=int)
-    matrix = np.eye(len(names))
+    matrix = np.full((len(names), len(names)), np.nan)
+    np.fill_diagonal(matrix, 1)
     matrix[one, other] = matrix[other, one] = np.clip(means["value"], -1, 1)
     return matrix
 
 
 def order(matrix: Array) -> list[int]:
-    """Tasks so that those alike stand together: the leaves of average linkage on 1 - correlation."""
+    """Tasks so that those alike stand together: the leaves of average linkage on 1 - correlation, or on 1."""
     from scipy.cluster.hierarchy import leaves_list, linkage
     from scipy.spatial.distance import squareform
 
     if len(matrix) < 3:
         return list(range(len(matrix)))
-    apart = squareform(np.maximum(1 - matrix, 0.0), checks=False)
+    apart = squareform(np.maximum(1 - np.nan_to_num(matrix), 0.0), checks=False)
     return leaves_list(linkage(apart, "average", optimal_ordering=True)).tolist()
 
 
 def _statement(problem: str, method: str, names: list[str], matrix: Array) -> Statement:
     above = np.triu_indices(len(names), 1)
     values = matrix[above]
-    most, least = int(values.argmax()), int(values.argmin())
+    most, least = int(np.nanargmax(values)), int(np.nanargmin(values))
     pairs = [
         f"{names[above[0][i]]} and {names[above[1][i]]} ({number(values[i], 2, sign=True)})" for i in (most, least)
     ]
     return Statement(
-        f"{method} on {problem}: mean correlation of two tasks {number(values.mean(), 2, sign=True)}; "
+        f"{method} on {problem}: mean correlation of two tasks {number(float(np.nanmean(values)), 2, sign=True)}; "
         f"most alike {pairs[0]}, least {pairs[1]}."
     )
 

@@ -6,7 +6,7 @@ import hashlib
 import inspect
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, islice
 from pathlib import Path
 
 from ..architectures.base import Architecture
@@ -78,7 +78,7 @@ class Survey:
         return not wrong
 
     def pairs(self, variant: Variant, size: int = 0) -> None:
-        """Look at a variant on each of its problems: does it fit all tasks, or every ``size`` of them?"""
+        """Look at a variant on each of its problems: does it fit all tasks, or every ``size`` of them alone?"""
         for problem in variant.problems:
             outline = self.outlines.get(problem.name)
             if outline is None:
@@ -87,6 +87,19 @@ class Survey:
                 for entry, sentence in _misfits(variant, part):
                     message = f"{entry.key} '{entry.name}' on problem '{problem.name}': {sentence}"
                     self.add(sentence_place(entry.node, sentence), message)
+
+    def by_twos(self, variant: Variant) -> None:
+        """See to it that the method of ``affinity``, where it fits all tasks of a problem, fits every two of them."""
+        for problem in variant.problems:
+            outline = self.outlines.get(problem.name)
+            if outline is None or any(_misfits(variant, outline)):
+                continue
+            twos = combinations(outline.names, 2)
+            found = ((two, *misfit) for two in twos for misfit in _misfits(variant, outline.only(two)))
+            for (one, other), entry, sentence in islice(found, 1):  # the other pairs would say the same
+                message = f"affinity trains tasks in pairs, and {entry.key} '{entry.name}' on problem '{problem.name}'"
+                message += f" does not fit {one} with {other}: {sentence}; name another method under affinity"
+                self.add(sentence_place(entry.node, sentence), message)
 
     def together(self, variant: Variant) -> None:
         """See to it that a variant trains all tasks of a problem together."""
@@ -136,7 +149,7 @@ def survey(suite: Suite, local: bool) -> Survey:
         found.trunk(variant)
         found.code |= {str(entry.spec["name"]): _sha256(_source(entry)) for entry in _own(variant)}
     if suite.affinity and all(map(found.kinds, suite.affinity)):
-        found.pairs(suite.affinity[0], size=2)
+        found.by_twos(suite.affinity[0])
         found.together(suite.affinity[0])
     if suite.kernels:
         for place, message in kernel_faults(suite.kernels, bool(_gpus()) if local else True):
@@ -147,9 +160,11 @@ def survey(suite: Suite, local: bool) -> Survey:
 
 
 def _unrecordable(variant: Variant) -> Iterator[tuple[Entry, str]]:
-    """What of a variant would change between steps where a recorded step could not see it."""
-    if variant.weighting.config and not variant.weighting.config.recordable:
-        yield variant.weighting, f"expected a weighting that a CUDA graph can record, got {variant.weighting.name}"
+    """What of a variant a CUDA graph cannot record, or what would change where a recorded step could not see it."""
+    for part in (variant.architecture, variant.weighting, variant.penalty):
+        if part.config and not part.config.recordable:
+            kind = "an" if part.key == "architecture" else "a"
+            yield part, f"expected {kind} {part.key} that a CUDA graph can record, got {part.name}"
     if variant.schedule.config and variant.schedule.config.beta_decay != 1:
         yield variant.schedule, "expected a beta that stays, which a CUDA graph records once, got beta_decay"
 
@@ -190,8 +205,12 @@ def _misfits(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, str]]:
         faults = list(variant.learner.config.check(outline))
         yield from ((variant.learner, fault) for fault in faults)
         stages = stages if faults else variant.learner.config.stages(outline.names)
+    if len(stages) > 1 and variant.architecture.config and not variant.architecture.config.transferable:
+        expected = "expected shared parameters that do not depend on the tasks, as shared has without encoders"
+        yield variant.architecture, f"{expected}: this learner trains other tasks before"
+        return
     if len(stages) > 1 and variant.weighting.config and variant.weighting.config.candidates(outline.names)[1]:
-        yield variant.weighting, f"expected weights that are given, got cross_validated: {_STAGED}"
+        yield variant.weighting, f"expected weights that are given, got a choice by cross-validation: {_STAGED}"
         return
     found = {
         (entry.key, sentence): (entry, sentence)
@@ -211,6 +230,8 @@ def _misfits_together(variant: Variant, outline: Outline) -> Iterator[tuple[Entr
             yield variant.architecture, ["the tasks are formulas of a point, not of data: use architecture point"]
     if variant.weighting.config:
         yield variant.weighting, variant.weighting.config.check(outline.names)
+    if variant.penalty.config and variant.architecture.config:
+        yield variant.penalty, variant.penalty.config.check(outline, variant.architecture.config.common)
     if variant.optimizer.config and variant.weighting.config:
         weighting = variant.weighting.config
         moves = weighting.learned or bool(weighting.needs & GRADIENTS)

@@ -14,13 +14,23 @@ from .history import Stored
 Find = Callable[[str], Stored | None]  # by the trial's id
 
 
+def titles(trial: Trial) -> tuple[str, ...]:
+    """What a trial is called, and for a candidate what its method's trial will be called."""
+    return (trial.title, _final(trial).title) if trial.role == CANDIDATE else (trial.title,)
+
+
+def _final(candidate: Trial) -> Trial:
+    """A candidate as its method's trial, on the whole training split."""
+    return replace(candidate, role="", fold=(0, 0))
+
+
 def with_choices(trials: Iterable[Trial], find: Find) -> Iterator[Trial]:
     """The trials and, after each group of candidates that has run, the trial that it chose.
 
     A group is what one seed (and task, for the baseline) tries for one method on one engine. Its choice has the lowest
     of ``core.score.candidate_scores``, the first among equals; test splits have no say. One that failed or diverged is
-    never chosen, unless all did. Where there are no folds the chosen trial is the candidate itself under its method's
-    name, so that it has run already.
+    never chosen; where all did, the group's trial stands as failed (``Trial.unchosen``). Where there are no folds the
+    chosen trial is the candidate itself under its method's name, so that it has run already.
     """
     group: list[Trial] = []
     for trial in trials:
@@ -63,5 +73,9 @@ def _chosen(group: Sequence[Trial], find: Find) -> Iterator[Trial]:
             "give the problem a validation split, or leave tune out"
         )
     best = min(scores, key=lambda choice: scores[choice])
-    first = next(trial for trial in group if trial.choice == best)
-    yield replace(first, role="", fold=(0, 0))
+    final = _final(next(trial for trial in group if trial.choice == best))
+    if scores[best] < inf:
+        yield final
+        return
+    first = next((result.error for result in results.values() if not result.ok), "no validation score")
+    yield replace(final, choice="", unchosen=f"all {len(scores)} candidates failed, the first with: {first}")

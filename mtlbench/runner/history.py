@@ -51,7 +51,7 @@ class Planned:
     @property
     def to_run(self) -> bool:
         """Whether it would run."""
-        return self.state != FINISHED
+        return self.state != FINISHED and not self.trial.unchosen
 
 
 class History:
@@ -71,6 +71,8 @@ class History:
         """What is to be done about a trial, and why."""
         identity = trial.id
         stored = self._by_id.get(identity)
+        if trial.unchosen:
+            return Planned(trial, identity, FAILED, trial.unchosen, stored.result.attempt if stored else 0)
         if stored is None:
             reason = self._what_changed(trial)
             return Planned(trial, identity, CHANGED if reason else NEW, reason)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ..core.entries import Tables
-from ..core.errors import MtlbenchError, SuiteError
+from ..core.errors import SuiteError
 from ..core.expand import expand, expand_kernels
 from ..core.power import Power
 from ..core.registry import look_beside
@@ -24,6 +22,7 @@ from .checks import survey
 from .choices import undecided, with_choices
 from .history import History, Planned
 from .kernel_checks import extension_digest
+from .selection import select
 
 
 def tables() -> Tables:
@@ -87,7 +86,7 @@ class Plan:
         """The same plan, after another look at what is in the results folder, and after a wave of trials."""
         history = History(self.store.all())
         every = tuple(with_choices(self.expanded, self.store.find))
-        planned = tuple(map(history.plan, _only(self.only, every)))
+        planned = tuple(map(history.plan, select(self.only, every)))
         done = self.ran | {(trial.id, trial.role) for trial in ran}
         return replace(self, planned=planned, history=history, every=every, ran=done)
 
@@ -239,7 +238,7 @@ def make_plan(
 
     profile  one of the suite's profiles
     seeds    number of seeds, instead of the suite's
-    only     part of a trial's title, or a pattern with ``*`` and ``?``
+    only     part of a trial's title, or a pattern with ``*`` and ``?``; a method's includes its candidates
     out      results folder, instead of results/<suite>
     local    whether trials run on this machine, so that a missing GPU is a fault
 
@@ -256,39 +255,3 @@ def make_plan(
     store = Store(Path(out) if out else Path("results") / suite.name)
     notes = tuple(f"{name}: {note}" for name, outline in found.outlines.items() for note in outline.notes)
     return Plan(suite, (), History(()), store, (), notes, expanded, only).again()
-
-
-def _only(pattern: str | None, trials: tuple[Trial, ...]) -> tuple[Trial, ...]:
-    if pattern is None:
-        return trials
-    literal = pattern.replace("[", "[[]")  # titles hold brackets of their own
-    chosen = tuple(trial for trial in trials if pattern in trial.title or fnmatchcase(trial.title, literal))
-    if not chosen:
-        nearest = ", ".join(_nearest(pattern, (trial.title for trial in trials)))
-        raise MtlbenchError(
-            f"--only '{pattern}': expected part of a trial's title, or a pattern with * and ?, got one that matches "
-            f"none of {len(trials)} trials; the nearest are {nearest}"
-        )
-    return _with_sources(chosen, trials)
-
-
-def _with_sources(chosen: tuple[Trial, ...], every: tuple[Trial, ...]) -> tuple[Trial, ...]:
-    """The chosen trials, and before them those whose trunks they start from."""
-    by_id = {trial.id: trial for trial in every if trial.keeps_trunk}
-    found = list(chosen)
-    for trial in found:  # which grows on the way
-        source = by_id.get(trial.start.get("trial", ""))
-        if source is not None and all(source.id != other.id for other in found):
-            found.append(source)
-    return (*found[len(chosen) :], *chosen)
-
-
-def _nearest(pattern: str, titles: Iterable[str]) -> list[str]:
-    """The three titles that share most with a pattern."""
-    shared = difflib.SequenceMatcher(b=pattern, autojunk=False)
-
-    def likeness(title: str) -> int:
-        shared.set_seq1(title)
-        return -sum(block.size for block in shared.get_matching_blocks())
-
-    return sorted(titles, key=likeness)[:3]

@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -64,6 +66,7 @@ def cluster(address: str | None) -> Iterator[list[Node]]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     logging.getLogger("ray").setLevel(logging.ERROR)  # it comments on its own defaults
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "configure_logging": False}
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         if address:
             ray.init(address=address, **common)
@@ -81,7 +84,14 @@ def cluster(address: str | None) -> Iterator[list[Node]]:
             f"cannot start or join Ray{f' at {address}' if address else ''}: {error}; "
             "check --address, or use --executor serial"
         ) from error
+    except SystemExit:  # Ray's own handler, while it starts
+        if callable(on_sigterm):
+            on_sigterm(signal.SIGTERM, None)
+        raise
     try:
+        if callable(on_sigterm) and threading.current_thread() is threading.main_thread():
+            # Ray has put its own handlers there, which print a stack and lose the exit code.
+            signal.signal(signal.SIGTERM, on_sigterm)
         yield [
             Node(node["NodeID"], int(node["Resources"].get("CPU", 0)), int(node["Resources"].get("GPU", 0)))
             for node in ray.nodes()

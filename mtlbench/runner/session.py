@@ -78,7 +78,7 @@ def run(
         plan = plan.again()  # another run may have ended in between
         command = _command(suite, profile=profile, seeds=seeds, only=only)
         while True:  # again where candidates were tried, for what they chose, and where trunks were trained
-            store.write_index(plan.every, plan.resolved(), command, profile or "")
+            store.write_index(plan.every, plan.resolved(), command, plan.root, profile or "")
             events = _events(plan, executor, address, max_parallel)
             with display(plan) as listener, contextlib.closing(events):
                 for event in events:
@@ -139,12 +139,8 @@ def report_again(folder: Path) -> Run:
     report = build(frames.records, frames.trials, frames.environments, suite)
     write(report, folder)
     tables = {name: table.raw for name, table in report.tables.items()}
-    found = {trial.title: store.find(trial.id) for trial in trials}
+    found = {trial.title: store.result(trial) for trial in trials}
     tried = {trial.title for trial in trials if trial.role == CANDIDATE}  # one that fails is not chosen, that is all
-    failed = {
-        title: stored.result
-        for title, stored in found.items()
-        if stored and not stored.result.ok and title not in tried
-    }
-    missing = tuple(title for title, stored in found.items() if stored is None)
+    missing = tuple(title for title, result in found.items() if result.status == "missing")
+    failed = {title: result for title, result in found.items() if not result.ok and title not in {*missing, *tried}}
     return Run(folder, frames.records, tables, report, failed, missing)

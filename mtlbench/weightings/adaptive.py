@@ -27,9 +27,9 @@ class GradNorm(Leveled):
 
     lambda descends sum_t |lambda_t ||g_t|| - m r_t^alpha|, where m is the mean of lambda_t ||g_t|| and r_t the task's
     L_t / L_t(0) over the mean of those; then it is scaled to sum to T. Source: Chen et al., GradNorm, ICML 2018,
-    equations 1 and 2, Algorithm 1. Deviations: plain gradient steps on lambda, kept at 0.01 or above; L_t(0) is the
-    loss of the first batch; gradients are of all shared parameters, in the paper
-    of the last shared layer.
+    equations 1 and 2, Algorithm 1. Deviations: plain steps on lambda in the place of Adam's, with the slope divided by
+    mean ||g_t||, so that lr has no unit, and lambda kept at 0.01 or above; L_t(0) is the loss of the first batch;
+    gradients are of all shared parameters, in the paper of the last shared layer.
     """
 
     needs: ClassVar[Need] = Need.LOSSES | Need.GRAMIAN
@@ -69,9 +69,10 @@ class DBMTL(Weighting):
     """Dual balancing: gradients of the log losses, averaged over steps, all brought to the length of the longest.
 
     d = max_u ||y_u|| sum_t y_t / ||y_t||, y_t a moving average of grad log L_t; lambda_t = max_u ||y_u|| / ||y_t|| is
-    the factor of y_t. Source: Lin et al., Dual-Balancing for Multi-Task Learning, arXiv 2023, equations 1 to 3, with
-    the code's forgetting rate beta / steps^decay. Heads move by grad L_t, where the paper's move by grad log L_t.
-    Expects positive losses. Holds T gradients as state.
+    the factor of y_t. Source: Lin et al., Dual-Balancing for Multi-Task Learning, arXiv 2023, equations 1 and 2,
+    Algorithm 1; beta / steps^decay is among the forgetting rates that the paper tries (decay 0: a constant one).
+    Deviations: y starts at the first gradient instead of 0; heads move by grad L_t, where the paper's move by grad
+    log L_t. Expects positive losses. Holds T gradients as state.
     """
 
     needs: ClassVar[Need] = Need.LOSSES | Need.JACOBIAN
@@ -111,8 +112,9 @@ class MoCo(Weighting):
 
     Y <- Y - beta (Y - J);  lambda <- projection onto the simplex of lambda - gamma (Y Y^T + rho I) lambda;  the step
     descends Y^T lambda. lambda starts at 1/T and sums to 1. Source: Fernando et al., Mitigating Gradient Bias in
-    Multi-objective Learning, ICLR 2023, equations 7 to 9, with constant step sizes and Y starting at the first J
-    instead of 0. Holds T gradients as state.
+    Multi-objective Learning, ICLR 2023 (MoCo), with constant step sizes and Y starting at the first J instead of
+    0. LibMTL, after the authors' code, differs: gradients scaled to the length of their loss, a softmax in the place of
+    the projection, falling step sizes. Holds T gradients as state.
     """
 
     needs: ClassVar[Need] = Need.JACOBIAN
@@ -146,10 +148,11 @@ class AutoLambda(Weighting):
     """Auto-lambda: weights that make a step on one part of the data lower all losses on another part.
 
     lambda descends sum_u L_u^validation(theta - lr sum_t lambda_t grad L_t), whose slope in lambda_t is -lr g_t .
-    grad sum_u L_u^validation; Adam moves lambda from ``initial``. Source: Liu et al., Auto-Lambda, TMLR 2022, equations
-    3 to 5, all tasks being primary. Deviations: the two parts are the halves of the training batch, and the step then
-    descends on both, where the paper draws a validation batch; the slope is taken at theta instead of after a
-    look-ahead step, so that no second pass is needed; lambda stays at 0 or above.
+    grad sum_u L_u^validation; Adam moves lambda from ``initial``. Source: Liu et al., Auto-Lambda, TMLR 2022, all tasks
+    being primary; ``initial`` and ``lr`` as in the authors' code for pixel tasks. Deviations: the two parts are the
+    halves of the training batch, and the step then descends on both, where the paper draws a validation batch; the
+    slope is taken at theta instead of after a look-ahead step, so that no second pass is needed; lambda stays at 0 or
+    above.
     """
 
     needs: ClassVar[Need] = Need.CROSSED

@@ -21,7 +21,7 @@ class NashMTL(OnGramian):
     The direction that maximises sum_t log(g_t . d) in a ball; free of the scales of the gradients. lambda^T G lambda =
     T, so the direction has length sqrt(T) whatever the gradients: with plain SGD use a schedule. For two tasks
     lambda_t = 1 / (||g_t|| sqrt(1 + cos)). Source: Navon et al., Multi-Task Learning as a Bargaining Game, ICML 2022,
-    equation 4. Deviations: solved to rounding at every step by damped Newton, where the paper's code linearises and
+    claim 3.1. Deviations: solved to rounding at every step by damped Newton, where the paper's code linearises and
     warm-starts; its clipping of the direction's length is left out.
     """
 
@@ -59,8 +59,8 @@ class IMTLG(OnGramian):
     """Impartial gradients: the combination with the same projection onto every task's unit gradient; it sums to 1.
 
     lambda = G^+ d / sum(G^+ d), d_t = ||g_t||. Weights may be negative. Source: Liu et al., Towards Impartial
-    Multi-Task Learning, ICLR 2021 (IMTL-G), in the form of Quinton and Rey 2024 for dependent gradients; 0 where the
-    sum vanishes.
+    Multi-Task Learning, ICLR 2021, equation 2 (IMTL-G), in the form of Quinton and Rey 2024 for dependent gradients; 0
+    where the sum vanishes.
     """
 
     def weights(self, gramian: Tensor) -> Tensor:

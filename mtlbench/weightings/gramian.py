@@ -18,7 +18,7 @@ class MGDA(OnGramian):
 
     J^T lambda is a descent direction of all tasks, or 0 where none exists. Source: Désidéri, Comptes Rendus 2012;
     Sener and Koltun, Multi-Task Learning as Multi-Objective Optimization, NeurIPS 2018, equation 3; with ``level:
-    representation`` their MGDA-UB, equation 5. Deviations: solved by interior points to rounding where the paper takes
+    representation`` their MGDA-UB, section 3.3. Deviations: solved by interior points to rounding where the paper takes
     Frank-Wolfe steps; gradients are not normalised; heads move by their own unweighted gradients. A task without a
     label in the batch has the gradient 0, so that step leaves the shared parameters alone.
     """

@@ -126,12 +126,13 @@ def test_problems_that_do_not_fit() -> None:
 def test_an_encoder_for_each_task_or_for_none() -> None:
     sets = Outline(TASKS, {"a": (3,), "b": (1, 4, 4)}, 10)
     table, image = TrunkChoice(hidden=(5,)), TrunkChoice(trunk="cnn", channels=(2,), hidden=())
-    assert "expected one for each of ['a', 'b'], got ['a']" in Shared(encoders={"a": table}).check(sets)[0]
+    assert Shared(encoders={"a": table}).check(sets) == ["encoders: expected one for task 'b', got a"]
     wrong = Shared(encoders={"a": image, "b": table}).check(sets)
     assert wrong == [
         "trunk cnn expects images, got vectors of shape [3], in the inputs of task 'a': use trunk mlp or linear"
     ]
     right = Shared(encoders={"a": table, "b": image}, encoder_width=6, hidden=(4,))
     assert right.check(sets) == []
+    assert right.check(sets.only(("b",))) == []  # as a single-task baseline sees it
     model = Model(right, sets, 0)
     assert model.represent({"a": torch.zeros(2, 3), "b": torch.zeros(3, 1, 4, 4)})["b"].shape == (3, 4)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from mtlbench.architectures import TABLE
 from mtlbench.architectures.base import Architecture
 from mtlbench.engine.model import Model
+from mtlbench.penalties.base import matrices
 from tests.toy_data import NAMES
 from tests.toy_forms import FORMS, fitted, inputs_of
 
@@ -74,6 +75,13 @@ def test_rows_do_not_look_at_each_other_when_tested(case: Case) -> None:
         torch.testing.assert_close(whole[name][:2], first[name])
 
 
+def test_what_is_transferable_is_shared_and_the_same_for_any_tasks(case: Case) -> None:
+    models = [case.build(case.outline.only(tasks), 0) for tasks in (NAMES[:1], NAMES[1:])]
+    parts = [nn.ModuleList(part for part in (model.front, model.shared) if part is not None) for model in models]
+    some, others = ({name: value.shape for name, value in part.state_dict().items()} for part in parts)
+    assert case.architecture.transferable is (some == others != {})
+
+
 def test_each_parameter_is_shared_or_of_one_task(case: Case) -> None:
     model = case.model()
     owned = [model.shared_parameters(), *(model.task_parameters(name) for name in NAMES)]
@@ -98,6 +106,24 @@ def test_the_penalty_is_a_scalar_of_trained_parameters(case: Case) -> None:
         gradients = [p.grad for p in model.parameters() if p.grad is not None]
         assert gradients
         assert all(gradient.isfinite().all() for gradient in gradients)
+
+
+def test_heads_end_in_the_layer_that_gives_the_output(case: Case) -> None:
+    """The last matrix of a head is [outputs, width], of one width for all tasks, and the output is constant without it.
+
+    Penalties that relate outputs take it for the weights of the output.
+    """
+    if case.architecture.analytic:
+        return
+    model = case.model().eval()
+    last = [[*matrices(head)][-1][1] for head in model.trunk_and_heads()[1]]
+    assert [len(matrix) for matrix in last] == [task.outputs for task in case.outline.tasks]
+    assert len({matrix.shape[1] for matrix in last}) == 1
+    with torch.no_grad():
+        for matrix in last:
+            matrix.zero_()
+    for output in model(case.inputs).values():
+        torch.testing.assert_close(output, output[:1].expand_as(output))
 
 
 def test_one_task_is_predicted_as_all_are(case: Case) -> None:
@@ -139,7 +165,7 @@ def test_no_graph_break(name: str, form: str) -> None:
         pytest.skip(f"{name} does not take {form}")
     case = Case(name, form)
     model = case.model()
-    with torch._dynamo.config.patch(allow_rnn=True):  # as engines have it
+    with torch._dynamo.config.patch(allow_rnn=True):  # else recurrent layers, and they alone, break it
         compiled = torch.compile(lambda inputs: model(inputs), fullgraph=True, backend="eager")
         torch.testing.assert_close(compiled(case.inputs), model(case.inputs))
     torch.compiler.reset()

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from mtlbench.architectures import TABLE as ARCHITECTURES
+from mtlbench.architectures.shared import Shared
 from mtlbench.engine import TABLE
 from mtlbench.engine.batches import training_batches
 from mtlbench.engine.model import Model
@@ -22,6 +23,8 @@ from mtlbench.weightings.base import GRADIENTS
 from tests.toy_data import NAMES, POSITIONED, make
 from tests.toy_forms import fitted
 
+# torch meets it behind a break of the graph and hides it, but not from tests for which a warning is an error.
+hidden_by_torch = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
 CPU = torch.device("cpu")
 WITHOUT_EAGER = sorted(set(TABLE) - {"eager"})
 OUTLINES = {form: make(form).outline for form in ("shared", "masked", "sets", "images")}
@@ -83,11 +86,34 @@ def test_the_loss_curve_is_eagers(engine: str, form: str, architecture: str) -> 
     assert_as_eager(engine, form=form, architecture=architecture)
 
 
+@hidden_by_torch
 @pytest.mark.usefixtures("traced")
 @pytest.mark.parametrize("engine", WITHOUT_EAGER)
 @pytest.mark.parametrize("form", POSITIONED)
 def test_labels_at_positions_train_as_eager_does(engine: str, form: str) -> None:
     assert_as_eager(engine, form=form)
+
+
+@hidden_by_torch
+@pytest.mark.parametrize("weighting", ["equal", "mgda"])
+@pytest.mark.parametrize("trunk", ["lstm", "gru"])
+def test_torch_compile_leaves_recurrent_layers_to_eager(
+    monkeypatch: pytest.MonkeyPatch, trunk: str, weighting: str
+) -> None:
+    """It would unroll them, and compile a graph of all their steps for minutes."""
+    seen: set[str] = set()
+
+    def noting(graph: torch.fx.GraphModule, _: Any) -> Callable[..., Any]:
+        seen.update(str(node.target) for node in graph.graph.nodes)
+        return graph.forward
+
+    compile_: Callable[..., Any] = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda f, fullgraph, **_: compile_(f, backend=noting, fullgraph=fullgraph))
+    monkeypatch.setattr("tests.contracts.test_engines.fitted", lambda *_, **__: Shared(trunk=trunk, hidden=(4,)))
+    assert_as_eager("compiled", form="tokens", weighting=weighting)
+    assert seen
+    assert not any(trunk in target for target in seen), seen
+    torch.compiler.reset()
 
 
 @pytest.mark.usefixtures("traced")

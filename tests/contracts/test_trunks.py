@@ -48,7 +48,7 @@ def test_maps_are_those_of_the_leading_blocks(name: str, form: str) -> None:
 def test_no_graph_break(name: str, form: str) -> None:
     _, module = build(name, form_of(FORMS[form]))
     inputs = inputs_of(FORMS[form])
-    with torch._dynamo.config.patch(allow_rnn=True):  # as engines have it
+    with torch._dynamo.config.patch(allow_rnn=True):  # else recurrent layers, and they alone, break it
         compiled = torch.compile(lambda inputs: module(inputs), fullgraph=True, backend="eager")
         torch.testing.assert_close(compiled(inputs), module(inputs))
     torch.compiler.reset()

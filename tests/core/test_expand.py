@@ -3,6 +3,9 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
+from mtlbench.core.errors import SuiteError
 from mtlbench.core.expand import expand
 from mtlbench.core.suite import Suite
 from mtlbench.core.task import Outline, TaskSpec
@@ -90,3 +93,18 @@ def test_a_problem_with_few_seeds_runs_no_others(tmp_path: Path) -> None:
     found = expand(_suite(tmp_path), few, DIGESTS)
     assert {trial.seed for trial in found if trial.problem_name == "noisy"} == {3}
     assert {trial.seed for trial in found if trial.problem_name == "digits"} == {7, 3}
+
+
+def test_too_many_trials_are_refused_before_all_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever makes them many: here the baseline's tasks, and the pairs of affinity."""
+    text = "problem: digits\narchitecture: shared\nmethods: {equal: {}}\noptimizer: adam\nseeds: 1000\n"
+    tasks = tuple(TaskSpec(f"t{i}", 1, "mse") for i in range(99))
+    outlines = {"digits": Outline(tasks, (64,), 10)}
+    made: list[object] = []
+    monkeypatch.setattr("mtlbench.core.expand.MAX_TRIALS", 50)
+    monkeypatch.setattr("mtlbench.core.expand.Trial", lambda *given, **more: made.append(1) or Trial(*given, **more))
+    with pytest.raises(SuiteError, match=r"s\.yaml: expected at most 50 trials, got more.* for 1000 seeds: split"):
+        expand(_suite(tmp_path, text), outlines, DIGESTS)
+    assert len(made) == 51
+    monkeypatch.setattr("mtlbench.core.expand.MAX_TRIALS", 100 * 1000)
+    assert len(expand(_suite(tmp_path, text.replace("1000", "10")), outlines, DIGESTS)) == 10 * 100

@@ -262,12 +262,6 @@ def test_seeds_of_the_caller_are_checked_too(path: Path) -> None:
     assert _faults(path, GOOD, seeds=0) == [f" seeds: {SEEDS}, got 0"]
 
 
-def test_too_many_trials(path: Path) -> None:
-    methods = "\n".join(f"  m{i}: {{optimizer: {{lr: {i + 2}}}}}" for i in range(60))
-    text = GOOD.replace("  a: {weighting: equal}", methods) + "seeds: 1000\nengines: [eager, fused]\n"
-    assert _faults(path, text) == ["1:1: expected at most 100,000 trials, got 120,000: split the suite"]
-
-
 @pytest.mark.parametrize("text", ["- a\n- b", "just words", "3"])
 def test_not_a_mapping(path: Path, text: str) -> None:
     [fault] = _faults(path, text)

@@ -107,6 +107,13 @@ def test_faults_have_their_places(tmp_path: Path, old: str, new: str, fault: str
     )
 
 
+@pytest.mark.parametrize(("key", "owners"), [("optimizer.lrr", 1), ("architecture.trnk.width", 2)])
+def test_a_wrong_key_is_told_once_and_not_for_every_value(tmp_path: Path, key: str, owners: int) -> None:
+    found = faults(tmp_path, TEXT.replace("optimizer.lr: [0.1, 0.01]", f"{key}: [1, 2, 3]"))
+    assert len(found) == owners  # architectures single and shared
+    assert all(fault.startswith(f"8:8: unknown key '{key.split('.')[1]}' of ") for fault in found)
+
+
 def test_a_weighting_may_bring_candidates_of_its_own(tmp_path: Path, monkeypatch: Any) -> None:
     specs = ({"name": "equal", "w": 1}, {"name": "equal", "w": 2})
     equal = TABLES["weighting"].load("equal")

@@ -13,20 +13,28 @@ from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from mtlbench.architectures import TABLE as ARCHITECTURES
+from mtlbench.architectures.base import Architecture
 from mtlbench.engine import TABLE
 from mtlbench.engine.batches import training_batches
 from mtlbench.engine.graph import GraphedStep, graphed
 from mtlbench.engine.model import Model
 from mtlbench.engine.step import Step
 from mtlbench.optim import OPTIMIZERS, SCHEDULES
+from mtlbench.penalties import TABLE as PENALTIES
 from mtlbench.weightings import TABLE as WEIGHTINGS
 from tests.toy_data import NAMES, make
+from tests.toy_forms import fitted
 
 CPU = torch.device("cpu")
+# Their drivers ask the device how it went, which ends a recording.
+DECOMPOSITIONS = ("svd", "eigh", "qr", "cholesky", "lu")
 
 
 class Tape:
-    """A recorder. Tracing a step also takes it, so what it changed is put back: recording must run nothing."""
+    """A recorder. Tracing a step also takes it, so what it changed is put back: recording must run nothing.
+
+    What a CUDA graph cannot record is refused, though a CPU could play it.
+    """
 
     def __init__(self, step: Step) -> None:
         self.step, self.recorded, self.replayed = step, 0, 0
@@ -35,6 +43,9 @@ class Tape:
         before = [(tensor, tensor.detach().clone()) for tensor in self._changed()]
         with torch.random.fork_rng(devices=()):
             graph = make_fx(work)()
+        kernels = {str(node.target).removeprefix("aten._linalg_").split(".")[0] for node in graph.graph.nodes}
+        if found := kernels.intersection(DECOMPOSITIONS):
+            raise RuntimeError(f"operation not permitted when stream is capturing: {', '.join(found)}")
         with torch.no_grad():
             for tensor, value in before:
                 tensor.copy_(value)
@@ -58,16 +69,23 @@ class Tape:
         yield self.step.seen
 
 
-def follow(form: str, weighting: str, recorded: bool, batch_size: int = 20) -> tuple[list[Tensor], Tape | None]:
+def follow(
+    form: str,
+    weighting: str,
+    recorded: bool,
+    batch_size: int = 20,
+    architecture: Architecture | None = None,
+    penalty: str = "none",
+) -> tuple[list[Tensor], Tape | None]:
     """Losses and weights of every step of four epochs."""
     data = make(form)
-    model = Model(ARCHITECTURES.build({"name": "shared"}), data.outline, 0)
+    model = Model(architecture or ARCHITECTURES.build({"name": "shared"}), data.outline, 0)
     method = WEIGHTINGS.build({"name": weighting, **PARAMETERS.get(weighting, {})})
     state = method.start(NAMES, CPU)
     engine = TABLE.build({"name": "fused"})
     optimizer = OPTIMIZERS.build({"name": "adam", "lr": 0.02})
     built = optimizer.build(model.parameters(), method.parameters(state), engine.choices.update)
-    step: Any = Step(engine, model, data.outline, method, state, built)
+    step: Any = Step(engine, model, data.outline, method, state, built, PENALTIES.build({"name": penalty}))
     tape = None
     if recorded:
         tape = Tape(step)
@@ -94,6 +112,35 @@ def test_a_replay_is_the_step(form: str, weighting: str) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
     assert tape.recorded >= 1
     assert tape.replayed > tape.recorded
+
+
+def assert_recordable(says: bool, **parts: Any) -> None:
+    """That a step can be recorded exactly where its parts say so, and is the same step then."""
+    if not says:
+        with pytest.raises(RuntimeError, match="not permitted"):
+            follow(weighting="equal", recorded=True, **parts)
+        return
+    found, _ = follow(weighting="equal", recorded=True, **parts)
+    torch.testing.assert_close(found, follow(weighting="equal", recorded=False, **parts)[0], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_a_penalty_says_whether_it_can_be_recorded(penalty: str) -> None:
+    assert_recordable(PENALTIES.load(penalty).recordable, form="shared", penalty=penalty)
+
+
+ARCHITECTURE_CASES = [
+    (form, found)
+    for name in ARCHITECTURES
+    for form in ("sets", "images")
+    for ties in ({}, {"tie": "trace"})
+    if (found := fitted(name, make(form).outline, **ties)) and (not ties or "tie" in type(found).model_fields)
+]
+
+
+@pytest.mark.parametrize(("form", "architecture"), ARCHITECTURE_CASES)
+def test_an_architecture_says_whether_it_can_be_recorded(form: str, architecture: Architecture) -> None:
+    assert_recordable(architecture.recordable, form=form, architecture=architecture)
 
 
 def test_each_form_of_batch_has_a_tape_of_its_own() -> None:

@@ -15,10 +15,14 @@ from mtlbench.core.record import Record
 from mtlbench.core.settings import EarlyStopping, Train
 from mtlbench.core.task import Data, Split
 from mtlbench.engine import TABLE as ENGINES
+from mtlbench.engine.model import Model
 from mtlbench.learners.base import Diverged, Job
+from mtlbench.learners.early_stopping import BestEpoch
 from mtlbench.learners.gradient import Gradient
 from mtlbench.optim import OPTIMIZERS, SCHEDULES
+from mtlbench.penalties import TABLE as PENALTIES
 from mtlbench.weightings import TABLE as WEIGHTINGS
+from tests.learners.relation_data import alike
 from tests.toy_data import FORMS, NAMES, POSITIONED, TASKS, make, tasks_of
 
 
@@ -79,6 +83,30 @@ def test_records_of_an_epoch() -> None:
     assert values(found, "train", "", "step_seconds")[0] == pytest.approx(timed[2] / 4)
     counts = {name: values(found, "", "", name)[0] for name in ("parameters", "epochs", "steps")}
     assert counts == {"parameters": 6 * 16 + 16 + (3 + 1 + 2) * 17, "epochs": 6, "steps": 24}
+
+
+def test_a_learned_covariance_is_recorded_once_of_the_best_weights() -> None:
+    penalty = PENALTIES.build({"name": "task_covariance"})
+    data = alike(tasks=3)
+    stopping = Train(epochs=8, batch_size=16, early_stopping=EarlyStopping(patience=8))
+    job = {"data": replace(data, validation=data.test), "tasks": data.outline.names, "penalty": penalty}
+    best = BestEpoch.restore
+    kept: list[Model] = []
+
+    def restore(self: BestEpoch) -> int:
+        kept.append(self.model)
+        return best(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BestEpoch, "restore", restore)
+        found = [record for record in train(**job, train=stopping) if record.metric == "correlation"]
+    covariance = penalty.covariance(kept[0].trunk_and_heads()[1]).numpy()
+    deviation = np.sqrt(np.diag(covariance))
+    expected = (covariance / np.outer(deviation, deviation))[np.triu_indices(3, 1)]
+    assert [(r.task, r.step, r.split) for r in found] == [("t0", 1, "train"), ("t0", 2, "train"), ("t1", 2, "train")]
+    np.testing.assert_allclose([r.value for r in found], expected, atol=1e-4)
+    assert not [r for r in train() if r.metric == "correlation"]
+    assert not [r for r in train(**{**job, "tasks": ("t1",)}) if r.metric == "correlation"]
 
 
 def test_the_training_loss_is_the_mean_over_labelled_rows() -> None:

@@ -13,11 +13,14 @@ import torch.nn.functional as F
 from mtlbench.architectures import TABLE as ARCHITECTURES
 from mtlbench.core.record import AFFINITY_ONTO, COSINE_WITH, Record
 from mtlbench.core.settings import Train
+from mtlbench.engine.batches import Batch
 from mtlbench.learners import TABLE
 from mtlbench.learners.base import Job
 from mtlbench.learners.probing import Probing
 from tests.contracts.test_learners import job, untimed
 from tests.toy_data import NAMES, make
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 
 
 def measured(records: list[Record]) -> dict[tuple[str, str, int], float]:
@@ -73,4 +76,22 @@ def test_labels_at_positions_with_masks_are_compared_too() -> None:
     architecture = ARCHITECTURES.build({"name": "shared", "trunk": "cnn", "pooling": 1})
     probing = Probing(short(data=data, tasks=data.outline.names, architecture=architecture), 1)
     probing.epoch(1)
+    assert all(isfinite(value) for value in measured(probing.records).values())
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_gpu)])
+def test_recurrent_layers_are_looked_at_without_cudnn(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its recurrent layers have a backward pass in training mode alone."""
+    data, seen, losses = make("tokens"), [], Probing._losses
+
+    def watched(self: Probing, batch: Batch) -> torch.Tensor:
+        seen.append(torch.backends.cudnn.enabled)
+        return losses(self, batch)
+
+    monkeypatch.setattr(Probing, "_losses", watched)
+    enabled, architecture = torch.backends.cudnn.enabled, ARCHITECTURES.build({"name": "shared", "trunk": "lstm"})
+    probing = Probing(short(data=data, architecture=architecture, device=torch.device(device)), 1)
+    probing.epoch(1)
+    assert seen == [False] * (1 + len(NAMES))
+    assert torch.backends.cudnn.enabled is enabled is True
     assert all(isfinite(value) for value in measured(probing.records).values())

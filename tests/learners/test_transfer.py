@@ -113,6 +113,8 @@ def test_stages_are_in_the_order_of_the_problem() -> None:
     [
         ({"target": ("a", "b")}, ("a", "b"), "expected a task to pre-train on, got none"),
         ({"target": ("aa",)}, ("a", "b"), "target: unknown task 'aa', did you mean 'a'?"),
+        ({"target": ("a", "a")}, ("a", "b"), "target: expected every task once, got a twice"),
+        ({"pretrain": ("b", "a", "b")}, ("a", "b", "c"), "pretrain: expected every task once, got b twice"),
         ({"pretrain": ("a", "b")}, ("a", "b"), "pretrain: expected tasks other than the target's, got b on both sides"),
         ({}, ("a",), "expected a problem of two or more tasks"),
     ],
@@ -135,6 +137,10 @@ def test_faults_are_told_by_the_plan(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     path.write_text(SUITE.replace("equal: {weighting: equal}", "moved: {learner: {name: transfer, target: [digits]}}"))
     with pytest.raises(SuiteError, match="learner 'transfer' on problem 'digits': target: unknown task 'digits'"):
+        make_plan(path)
+    single = SUITE.replace("{weighting: equal}", "{learner: transfer, architecture: {name: single}}")
+    path.write_text(single.replace("trunk: mlp, ", ""))
+    with pytest.raises(SuiteError, match=r"architecture 'single' on .*expected shared parameters that do not"):
         make_plan(path)
     path.write_text(SUITE.replace("{weighting: equal}", "{learner: transfer}") + "affinity: equal\n")
     with pytest.raises(SuiteError, match="expected a method that trains all tasks together, got learner transfer"):

@@ -36,6 +36,8 @@ def test_red_and_white_wine(real_data: Path) -> None:
     red, white = data.outline.tasks
     assert (red.offset, white.offset) == (pytest.approx(5.636, abs=0.05), pytest.approx(5.878, abs=0.03))
     assert data.outline.notes[0].startswith("red: ")
+    again = [note for note in data.outline.notes if "are copies of training rows" in note]
+    assert [note.split(" repeat")[0] for note in again] == ["red: 240 of 1,599 rows", "white: 937 of 4,898 rows"]
 
 
 def test_each_table_is_what_tabular_alone_makes_of_it(real_data: Path) -> None:

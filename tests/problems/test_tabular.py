@@ -293,3 +293,28 @@ def test_names_of_losses_and_metrics_are_those_of_the_core() -> None:
 def test_wrong_configurations(spec: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Tabular.model_validate({"path": "a.csv", **spec})
+
+
+def test_test_rows_that_repeat_training_rows_are_said(table: Make, tmp_path: Path) -> None:
+    gaps = FRAME.assign(x=FRAME["x"].mask(FRAME.index % 5 == 0))
+    twice = pd.concat([gaps, gaps.iloc[:50]])
+    problem = table(twice, targets=["price", "grade"], drop=["day"])
+    outline = problem.outline(tmp_path)
+    (note,) = [note for note in outline.notes if "copies" in note]
+    data = problem.load(0, tmp_path)
+    assert data.outline.notes == problem.load(1, tmp_path).outline.notes == outline.notes
+    train, test = (np.hstack([part.inputs, part.targets["price"]]) for part in (data.train, data.test))
+    seen = len([row for row in test if (row == train).all(axis=1).any()])
+    assert 0 < seen < 50
+    assert note == (
+        f"50 of 250 rows repeat an earlier one, features and labels alike; with seed 0, {seen} of 50 test rows "
+        f"({seen / 50:.0%}) are copies of training rows"
+    )
+
+
+@pytest.mark.parametrize("changes", [{"price": RNG.normal(0, 1, N)}, {"x": RNG.normal(0, 1, N)}, {"shop": "d"}])
+def test_rows_that_differ_in_a_label_a_feature_or_their_group_are_no_copies(
+    table: Make, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    problem = table(pd.concat([FRAME, FRAME.assign(**changes)]), targets=["price"], group_by="shop", drop=["day"])
+    assert not [note for note in problem.outline(tmp_path).notes if "copies" in note]

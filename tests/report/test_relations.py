@@ -97,6 +97,16 @@ def test_learned_relations_are_drawn_of_methods_that_learned_any() -> None:
     assert relations.section(gather(*sample(METHODS, tasks=tasks_of(), seeds=2, epochs=1).frames())) is None
 
 
+def test_pairs_without_a_correlation_are_left_blank() -> None:
+    """Tasks that differ in their outputs have none."""
+    made = with_correlations(sample(METHODS, tasks=tasks_of(), seeds=3, epochs=1))
+    made.records = [r for r in made.records if r["metric"] != "correlation" or r["task"] == "b"]
+    part = relations.section(gather(*made.frames()))
+    assert part is not None
+    (statement,) = part.statements
+    assert statement.text.endswith("two tasks −0.49; most alike b and c (−0.49), least b and c (−0.49).")
+
+
 def test_tasks_that_are_alike_stand_together() -> None:
     members = np.array([0, 1, 0, 1, 2, 0])
     matrix = np.where(members[:, None] == members, 0.9, -0.2)

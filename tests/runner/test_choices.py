@@ -10,6 +10,7 @@ from mtlbench.core.errors import MtlbenchError
 from mtlbench.core.record import Record, Result
 from mtlbench.core.trial import CANDIDATE, Trial
 from mtlbench.runner.choices import undecided, with_choices
+from mtlbench.runner.history import FAILED, History
 
 from .test_plan_history import TRIAL
 
@@ -53,7 +54,22 @@ def test_the_lowest_validation_score_is_chosen_whatever_the_test_split_says() ->
 def test_the_first_among_equals_and_never_one_that_failed() -> None:
     assert choose(ran(candidate(1), 0.5), ran(candidate(2), 0.5))[0].choice == "lr=1"
     assert choose(ran(candidate(1), None), ran(candidate(2), 5.0))[0].choice == "lr=2"
-    assert choose(ran(candidate(1), None), ran(candidate(2), None))[0].choice == "lr=1"
+
+
+@pytest.mark.parametrize("folds", [0, 2])
+def test_where_all_failed_the_methods_trial_stands_as_failed_and_does_not_run(folds: int) -> None:
+    tried = [ran(candidate(c, fold=(k, folds)), None) for c in (1, 2, 3) for k in range(max(folds, 1))]
+    (final,) = choose(*tried)
+    assert (final.title, final.choice) == (TRIAL.title, "")
+    assert final.unchosen == "all 3 candidates failed, the first with: diverged"
+    planned = History(tried).plan(final)
+    assert (planned.state, planned.reason, planned.to_run) == (FAILED, final.unchosen, False)
+    assert planned.attempts == History(tried).plan(replace(final, unchosen="")).attempts
+
+
+def test_a_candidate_that_failed_in_one_fold_is_not_chosen() -> None:
+    tried = [ran(candidate(c, fold=(k, 2)), loss) for c, k, loss in ((1, 0, 0.1), (1, 1, None), (2, 0, 9), (2, 1, 9))]
+    assert choose(*tried)[0].choice == "lr=2"
 
 
 def test_nothing_is_chosen_before_all_have_run() -> None:

@@ -115,6 +115,22 @@ def test_only_a_part(suite: Path) -> None:
     assert "none of 14 trials; the nearest are digits/learned/eager/seed1," in str(caught.value)
 
 
+def test_the_title_of_a_tuned_method_selects_its_candidates_before_and_after_they_ran(suite: Path) -> None:
+    suite.write_text(SUITE.replace("equal: {}", "equal: {tune: {optimizer.lr: [1e-3, 1e-2]}}"))
+    asked = {"only": "digits/equal/eager/seed0"}
+    plan = _plan(suite, **asked)
+    assert [trial.title for trial in plan.trials] == [
+        f"digits/equal[optimizer.lr={lr}]/eager/seed0" for lr in (0.001, 0.01)
+    ]
+    for trial, loss in zip(plan.trials, (0.9, 0.1), strict=True):
+        facts = [Record("loss", value, "validation", "digit", step=step) for step, value in enumerate((1.0, loss))]
+        plan.store.write(trial, Result("ok", 1, (*facts, Record("loss", loss, "test", "digit", step=1)), alone=True))
+    after = _plan(suite, **asked)
+    assert [trial.title for trial in after.trials] == [*(trial.title for trial in plan.trials), asked["only"]]
+    assert after.trials[-1].choice == "optimizer.lr=0.01"
+    assert after.todo == ()
+
+
 def test_json_and_resolved_suite(suite: Path) -> None:
     plan = _plan(suite, profile=None)
     value = json.loads(json.dumps(plan.to_json()))

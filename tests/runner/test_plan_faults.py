@@ -159,6 +159,38 @@ def test_a_recorded_step_needs_cuda_and_a_weighting_that_can_be_recorded(suite: 
     assert any("expected a beta that stays" in fault for fault in _faults(suite, text, local=False))
 
 
+@pytest.mark.parametrize(
+    ("part", "what"),
+    [
+        ("penalty: {name: trace}", "a penalty that a CUDA graph can record, got trace"),
+        ("penalty: task_covariance", "a penalty that a CUDA graph can record, got task_covariance"),
+        ("architecture: {name: soft, tie: trace}", "an architecture that a CUDA graph can record, got soft"),
+        ("architecture: {name: soft, tie: l2}", ""),
+        ("penalty: l21", ""),
+    ],
+)
+def test_a_recorded_step_takes_no_decomposition(suite: Path, part: str, what: str) -> None:
+    text = SUITE.replace("weighting: uncertainty", part) + "engines: [fused_graph]\nresources: {gpus: 1}\n"
+    if not what:
+        suite.write_text(text)
+        make_plan(suite, local=False)
+        return
+    (fault,) = _faults(suite, text, local=False)
+    assert fault.startswith("5:")
+    assert fault.endswith(f"engine 'fused_graph': expected {what}: choose engine fused")
+
+
+def test_relating_heads_takes_heads_on_common_features(suite: Path) -> None:
+    part = "penalty: task_covariance"
+    _ids(suite, SUITE + part)  # the single-task networks share nothing, and there is nothing to relate
+    text = SUITE.replace("weighting: uncertainty", f"architecture: {{name: single}}, {part}")
+    (fault,) = _faults(suite, text)
+    assert fault.startswith("5:")
+    assert "penalty 'task_covariance' on problem 'digits': expected tasks whose heads read common features" in fault
+    text = SUITE.replace("digits", "toy").replace("{name: shared, hidden: [16]}", "point") + part
+    assert any("have no heads to relate" in fault for fault in _faults(suite, text))
+
+
 def test_what_an_optimizer_cannot_do_is_told_before_anything_runs(suite: Path) -> None:
     found = _faults(suite, SUITE.replace("optimizer: adam", "optimizer: lbfgs\nengines: [eager, fused]"))
     assert any("expected a weighting without parameters of its own" in fault for fault in found)
@@ -184,9 +216,31 @@ def test_learners_without_a_network_cannot_learn_formulas(suite: Path) -> None:
 def test_cross_validated_weights_need_one_stage_and_no_affinity(suite: Path) -> None:
     chosen = "weighting: {name: fixed, weights: cross_validated}"
     text = SUITE.replace("equal: {}", f"equal: {{learner: transfer, {chosen}}}")
-    assert any("expected weights that are given, got cross_validated" in fault for fault in _faults(suite, text))
+    assert any(
+        "expected weights that are given, got a choice by cross-validation" in fault for fault in _faults(suite, text)
+    )
     text = SUITE.replace("equal: {}", f"equal: {{{chosen}}}") + "affinity: equal\n"
     assert any("expected a method without tune or cross-validation" in fault for fault in _faults(suite, text))
+
+
+def test_encoders_fit_the_single_task_baseline_too_and_a_wrong_name_is_told_with_the_nearest(suite: Path) -> None:
+    encoders = "encoders: {digit: {}, parity: {}, ink: {}}"
+    suite.write_text(SUITE.replace("hidden: [16]", encoders))
+    assert make_plan(suite, out=suite.parent / "out").todo
+    found = _faults(suite, suite.read_text().replace("ink", "inc"))
+    assert found
+    assert all("encoders: expected one for task 'ink', got one for 'inc': did you mean 'ink'?" in f for f in found)
+
+
+def test_a_method_that_does_not_fit_pairs_of_tasks_cannot_be_compared_for_affinity(suite: Path) -> None:
+    named = "{weighting: {name: fixed, weights: {digit: 0.2, parity: 0.3, ink: 0.5}}}"
+    (fault,) = _faults(suite, SUITE.replace("equal: {}", f"equal: {named}") + "affinity: equal\n")
+    assert "affinity trains tasks in pairs, and weighting 'fixed' on problem 'digits' does not fit digit" in fault
+    assert "weights: unknown task 'ink'" in fault
+    assert fault.endswith("name another method under affinity")
+    found = _faults(suite, SUITE.replace("equal: {}", f"equal: {named.replace('ink', 'inc')}") + "affinity: equal\n")
+    assert found
+    assert not any("affinity" in fault for fault in found)  # what is wrong for all tasks is told once
 
 
 def test_rows_of_classes_have_two_dimensions(suite: Path) -> None:

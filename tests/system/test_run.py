@@ -108,7 +108,12 @@ def test_lost_workers_and_hanging_trials(suite: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("executor", ["ray", "serial"])
-def test_ctrl_c_keeps_what_is_finished(cli: Cli, suite: Path, executor: str) -> None:
+@pytest.mark.parametrize(
+    ("sent", "code"), [([signal.SIGINT], 130), ([signal.SIGINT] * 2, 130), ([signal.SIGTERM], 143)], ids=str
+)
+def test_what_stops_a_run_keeps_what_is_finished(
+    cli: Cli, suite: Path, executor: str, sent: list[signal.Signals], code: int
+) -> None:
     suite.write_text(suite.read_text().replace("epochs: 2", "epochs: 40").replace("seeds: 2", "seeds: 6"))
     process = subprocess.Popen(
         command("run", suite, "--executor", executor),
@@ -123,10 +128,13 @@ def test_ctrl_c_keeps_what_is_finished(cli: Cli, suite: Path, executor: str) -> 
     deadline = time.monotonic() + 120
     while not list(trials.glob("*.json")) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    for number in sent:
+        process.send_signal(number)
+        time.sleep(0.3)
     output, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, output + errors
+    assert process.returncode == code, output + errors
     assert "Traceback" not in output + errors
+    assert "SIGTERM" not in errors  # nor a stack of Ray's
     assert "stopped" in errors
     finished = list(trials.glob("*.json"))
     assert finished
@@ -161,3 +169,15 @@ def test_candidates_run_first_and_what_they_chose_runs_then(cli: Cli, suite: Pat
     again = cli("run", suite, "--executor", "serial")
     assert "12 finished" in again.stdout  # two of them are one trial under two names
     assert "wait" not in again.stdout
+
+
+def test_where_all_candidates_failed_nothing_runs_twice(suite: Path) -> None:
+    worst = "{tune: {optimizer: [{name: sgd, lr: 1.0e+30}, {name: sgd, lr: 1.0e+31}]}}"
+    suite.write_text(suite.read_text().replace("{weighting: equal}", worst))
+    run = mtlbench.run(suite, executor="serial", seeds=1, only="equal", out=suite.parent / "out")
+    assert list(run.failed) == ["digits/equal/eager/seed0"]
+    (told,) = {failure.error for failure in run.failed.values()}
+    assert told.startswith("all 2 candidates failed, the first with: ")
+    trials = [json.loads(path.read_text()) for path in (suite.parent / "out/trials").glob("*.json")]
+    assert [(trial["result"]["attempt"], trial["failures"]) for trial in trials] == [(1, []), (1, [])]
+    assert told in (suite.parent / "out/report.md").read_text()

@@ -16,7 +16,7 @@ class SelectingGate(nn.Module):
         bits = experts.bit_length() - 1
         self.gamma = gamma
         self.bits = nn.Parameter(torch.empty(selected, bits).uniform_(-gamma / 100, gamma / 100))
-        self.shares = nn.Parameter(torch.empty(selected).uniform_(0, 1))
+        self.shares = nn.Parameter(torch.empty(selected).uniform_(-0.05, 0.05))
         codes = torch.arange(experts).unsqueeze(1) >> torch.arange(bits) & 1
         self.register_buffer("codes", codes.bool(), persistent=False)
 

@@ -27,7 +27,7 @@ class GatedHead(nn.Module):
 
     def __init__(self, gate: nn.Module, head: nn.Module, own: Experts | None = None) -> None:
         super().__init__()
-        self.gate, self.head, self.own = gate, head, own
+        self.gate, self.own, self.head = gate, own, head  # the head last, as in all modules of a task's own
 
     def forward(self, inputs: Tensor, experts: Tensor) -> Tensor:
         """Inputs [B, *shape] and the shared experts' features [B, E, ...] to the output."""

@@ -38,10 +38,10 @@ class _RecurrentTrunk(Trunk):
 class Lstm(_RecurrentTrunk):
     """LSTM layers: states at every token; a row is the mean of its tokens' states, padding apart.
 
-    Token ids pass an embedding first. torch.compile unrolls the steps and takes minutes to do so. Sources: Hochreiter
-    and Schmidhuber, Long Short-Term Memory, Neural Computation 1997; shared by tasks in Liu, Qiu and Huang, Recurrent
-    Neural Network for Text Classification with Multi-Task Learning, IJCAI 2016: its model I without embeddings of the
-    tasks' own, and with the mean of the states where it takes the last.
+    Token ids pass an embedding first. torch.compile leaves these layers to eager. Sources: Hochreiter and Schmidhuber,
+    Long Short-Term Memory, Neural Computation 1997; shared by tasks in Liu, Qiu and Huang, Recurrent Neural Network for
+    Text Classification with Multi-Task Learning, IJCAI 2016: its model I without embeddings of the tasks' own, and with
+    the mean of the states where it takes the last.
     """
 
     cell = "LSTM"
@@ -50,8 +50,8 @@ class Lstm(_RecurrentTrunk):
 class Gru(_RecurrentTrunk):
     """GRU layers: states at every token; a row is the mean of its tokens' states, padding apart.
 
-    Token ids pass an embedding first. torch.compile unrolls the steps and takes minutes to do so. Source: Cho et al.,
-    Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation, EMNLP 2014.
+    Token ids pass an embedding first. torch.compile leaves these layers to eager. Source: Cho et al., Learning Phrase
+    Representations using RNN Encoder-Decoder for Statistical Machine Translation, EMNLP 2014.
     """
 
     cell = "GRU"

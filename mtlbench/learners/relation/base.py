@@ -16,6 +16,7 @@ from ...core.record import Record
 from ...core.task import Outline, TaskSpec
 from ...measure.clock import now
 from ..base import Job, Learner
+from ..correlations import correlations
 from ..rows import Rows, as_outputs, read_rows
 from .statistics import Scale, Statistics, by_fold
 
@@ -163,18 +164,7 @@ def _findings(models: Sequence[Model], rows: Mapping[str, Rows]) -> Iterator[Rec
         labels = sum(len(rows[task.name].x) * task.outputs for task in model.tasks)
         yield Record("cross_validation_error", model.errors / labels, "train", owner, higher_is_better=False)
         if model.fit.covariance is not None:
-            yield from _relations(model.tasks, model.fit.covariance)
-
-
-def _relations(tasks: Sequence[TaskSpec], covariance_CC: Array) -> Iterator[Record]:
-    """The correlations of the tasks, each pair once; of tasks with several outputs, of their mean column."""
-    member = np.repeat(np.eye(len(tasks)), [task.outputs for task in tasks], axis=0)
-    covariance = member.T @ covariance_CC @ member
-    deviation = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
-    correlation = np.clip(covariance / np.outer(deviation, deviation), -1, 1)
-    for i, task in enumerate(tasks):
-        for j in range(i + 1, len(tasks)):
-            yield Record("correlation", round(float(correlation[i, j]), 4), "train", task.name, "1", step=j)
+            yield from correlations(model.tasks, model.fit.covariance)
 
 
 def _totals(models: Sequence[Model], seconds: float) -> Iterator[Record]:

@@ -26,9 +26,9 @@ class Mtrl(RelationLearner):
     solved by turns: W as ridge with covariance (λ_1 I + λ_2 Ω⁻¹)⁻¹, then Ω = (WᵀW)^½ / tr (WᵀW)^½, from Ω = I / T.
 
     Source: Zhang and Yeung, A convex formulation for learning task relationships in multi-task learning, UAI 2010.
-    Deviations: errors are summed over rows, not averaged within tasks; offsets are penalised like weights; and the root
-    is of WᵀW + ε² I, with ε falling from turn to turn, since with fewer features than tasks the turns would never leave
-    the span of the first weights (Argyriou, Evgeniou and Pontil, 2008, smooth alike).
+    Deviations: errors are summed over rows, not averaged within tasks; λ are half the paper's; offsets are penalised
+    like weights; and the root is of WᵀW + ε² I, with ε falling from turn to turn, since with fewer features than tasks
+    the turns would never leave the span of the first weights (Argyriou, Evgeniou and Pontil, 2008, smooth alike).
     """
 
     searched: ClassVar[tuple[str, ...]] = ("offset", "ridge", "relation")

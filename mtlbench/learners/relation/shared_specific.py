@@ -17,8 +17,8 @@ class SharedSpecific(RelationLearner):
     """Shared plus task-specific weights w_t = u + v_t, each with a ridge penalty of its own.
 
     min Σ_t ‖y_t - X_t (u + v_t)‖² + λ_u ‖u‖² + λ_v Σ_t ‖v_t‖². A large λ_v is pooled ridge, a large λ_u ridge per task.
-    Source: Evgeniou and Pontil, Regularized multi-task learning, KDD 2004, with squared errors for the hinge. Columns
-    of different meaning (several outputs) share u as well.
+    Source: Evgeniou and Pontil, Regularized multi-task learning, KDD 2004, with squared errors for the hinge; their λ_2
+    is λ_u, their λ_1 / T is λ_v. Columns of different meaning (several outputs) share u as well.
     """
 
     searched: ClassVar[tuple[str, ...]] = ("offset", "shared", "specific")

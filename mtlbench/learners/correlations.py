@@ -1,0 +1,32 @@
+"""The learned covariance of tasks as records, whichever way it was learned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..core.record import Record
+from ..core.task import TaskSpec
+
+if TYPE_CHECKING:
+    from ..core.task import Array
+
+
+def correlations(tasks: Sequence[TaskSpec], covariance_CC: Array) -> Iterator[Record]:
+    """The correlation of every two tasks, each pair once, from the covariance of all their outputs in order.
+
+    Of tasks with several outputs, output k of one is set against output k of the other: tr S_st / sqrt(tr S_ss tr S_tt)
+    with S_st the block of both. Tasks that differ in their outputs have none.
+    """
+    ends = np.cumsum([task.outputs for task in tasks])
+    columns = [slice(end - task.outputs, end) for task, end in zip(tasks, ends, strict=True)]
+    own = np.array([np.trace(covariance_CC[part, part]) for part in columns], dtype=float)
+    scale = np.sqrt(np.maximum(own, 1e-300))
+    for i, task in enumerate(tasks):
+        for j in range(i + 1, len(tasks)):
+            if tasks[j].outputs == task.outputs:
+                common = np.trace(covariance_CC[columns[i], columns[j]]) / (scale[i] * scale[j])
+                value = round(float(np.clip(common, -1, 1)), 4)
+                yield Record("correlation", value, "train", task.name, "1", step=j)
