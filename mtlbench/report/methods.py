@@ -50,13 +50,19 @@ def _flags(evidence: Evidence) -> tuple[Statement, ...]:
     return tuple(
         Statement(f"On {problem}, {text}.", "warning")
         for problem in evidence.data.problems
-        for text in reasons(evidence.of(problem), _doubts)
+        for text in [*reasons(evidence.of(problem), _doubts), *_lacking(evidence.of(problem))]
     )
 
 
+def _lacking(found: tuple[Delta, ...]) -> list[str]:
+    """Why there is no Δm; nothing where it is one and the same for all, which the verdict says."""
+    whys = {delta.reason for delta in found}
+    return reasons(found, lambda d: [f"no Δm, {d.reason}"] if d.reason else []) if len(whys) > 1 else []
+
+
 def _doubts(delta: Delta) -> list[str]:
-    """What to doubt about a Δm, why there is none, and what else than joint training it may come from."""
-    texts = [*delta.flags, *([f"no Δm, {delta.reason}"] if delta.reason else [])]
+    """What to doubt about a Δm, and what else than joint training it may come from."""
+    texts = list(delta.flags)
     if delta.unlike and delta.found:
         unlike = listing(delta.unlike, 4)
         texts.append(f"{unlike} not as in single-task training, so Δm is not of joint training alone")

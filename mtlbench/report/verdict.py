@@ -11,6 +11,7 @@ from .deltas import Delta, reasons
 from .evidence import Evidence
 from .format import decimals_for, limits, listing, number, plural
 from .frame import EAGER
+from .front import statements as front_statements
 from .kernels import statements as kernel_statements
 from .parts import Part, Statement, Tone
 from .statistics import FEWEST
@@ -32,7 +33,7 @@ def section(evidence: Evidence) -> Part:
     ]
     statements += _power([d for problem in data.problems if data.joint(problem) for d in evidence.of(problem)])
     statements += [s for engine in data.engines if engine != EAGER for s in _engine(evidence, engine)]
-    statements += kernel_statements(evidence)
+    statements += front_statements(evidence) + kernel_statements(evidence)
     return Part("verdict", "Verdict", tuple(statements or [Statement("There is no trial to judge.", "warning")]))
 
 

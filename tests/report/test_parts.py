@@ -97,7 +97,10 @@ def test_every_doubt_is_said_once_with_its_methods(made):
     rest = "not as in single-task training, so Δm is not of joint training alone."
     assert said(part("methods", sure)) == f"On digits, equal and dwa: optimizer {rest} On digits, random: train {rest}"
     why = "the single-task value of ink (rmse) is near zero or uncertain, so that percentages of it mean nothing."
-    assert said(part("methods", made)) == f"On digits, every method: no Δm, {why}"
+    assert said(part("methods", made)) == ""  # for the verdict says it
+    for row in made.trials:
+        row |= {"status": "failed"} if row["method"] == "dwa" else {}
+    assert said(part("methods", made)).startswith(f"On digits, equal and random: no Δm, {why}")
     assert part("gains", made) is None
     assert part("pairwise", made) is None
 
