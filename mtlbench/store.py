@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .core.errors import MtlbenchError
 from .core.record import Result
-from .core.trial import Trial
+from .core.trial import PARTS, Trial
 from .core.yaml_reader import to_yaml
 
 if TYPE_CHECKING:
@@ -143,10 +143,15 @@ class Store:
             return None  # not ours, cut short by a full disk, or of another version: the trial runs again
 
     def write_index(
-        self, trials: Iterable[Trial], suite: dict[str, Any], command: str = "", root: Path | None = None
+        self,
+        trials: Iterable[Trial],
+        suite: dict[str, Any],
+        command: str = "",
+        root: Path | None = None,
+        profile: str = "",
     ) -> None:
         """Keep the suite as it was resolved (for people: suite.yaml, which says from which folder its paths start) and,
-        for reports, its trials in order and the command that ran it.
+        for reports, its trials in order, the command that ran it and the profile it was run with.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         start = os.path.relpath(root, self.folder.resolve()) if root else "."
@@ -155,7 +160,8 @@ class Store:
             f"# from here {start}: to run this copy, put it there (other paths would make other trials).\n"
         )
         write_atomically(self.folder / "suite.yaml", head + to_yaml(suite))
-        content = {"suite": {**suite, "command": command}, "trials": [trial.to_json() for trial in trials]}
+        run = {"command": command, **({"profile": profile} if profile else {})}
+        content = {"suite": {**suite, **run}, "trials": [trial.to_json() for trial in trials]}
         write_atomically(self.folder / "index.json", json.dumps(content) + "\n")
 
     def index(self) -> tuple[tuple[Trial, ...], dict[str, Any]]:
@@ -250,6 +256,7 @@ def _trial_row(labels: dict[str, Any], trial: Trial, result: Result) -> dict[str
     return {
         **labels,
         "tasks": ",".join(trial.tasks),
+        "settings": json.dumps({part: dict(getattr(trial, part)) for part in PARTS}),
         "status": result.status,
         "error": result.error,
         "traceback": result.traceback,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from mtlbench.core.errors import MtlbenchError
 from mtlbench.core.record import Record, Result
-from mtlbench.core.trial import Trial
+from mtlbench.core.trial import PARTS, Trial
 from mtlbench.store import Store, write_atomically
 
 TRIAL = Trial(
@@ -97,6 +98,7 @@ def test_labels_come_from_the_suite_of_today(tmp_path: Path) -> None:
     assert frames.records["method"].tolist() == ["new name"]
     assert frames.trials["status"].tolist() == ["ok", "missing"]
     assert frames.records["architecture"].tolist() == ["shared"]
+    assert json.loads(frames.trials["settings"][0]) == {part: dict(getattr(renamed, part)) for part in PARTS}
 
 
 def test_a_failed_trial_has_no_facts(tmp_path: Path) -> None:
@@ -147,8 +149,8 @@ def test_index_round_trip_and_its_absence(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with pytest.raises(MtlbenchError, match="results folder"):
         store.index()
-    store.write_index([TRIAL], {"suite": "s"}, "mtlbench run s.yaml")
-    assert store.index() == ((TRIAL,), {"suite": "s", "command": "mtlbench run s.yaml"})
+    store.write_index([TRIAL], {"suite": "s"}, "mtlbench run s.yaml", profile="quick")
+    assert store.index() == ((TRIAL,), {"suite": "s", "command": "mtlbench run s.yaml", "profile": "quick"})
 
 
 def test_the_kept_suite_says_where_its_paths_start(tmp_path: Path) -> None:

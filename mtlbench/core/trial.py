@@ -14,6 +14,7 @@ LABELS = (
     "suite", "problem_label", "method", "baseline", "resources", "exclusive", "role", "choice", "unchosen",
     "keeps_trunk",
 )  # fmt: skip
+PARTS = ("learner", "architecture", "weighting", "optimizer", "schedule", "penalty", "start")  # what makes a method
 CANDIDATE, AFFINITY = "candidate", "affinity"  # roles
 
 

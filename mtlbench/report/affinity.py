@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from ..core.record import AFFINITY_ONTO, COSINE_WITH
 from ..core.trial import AFFINITY
 from .evidence import Evidence
-from .format import bracket, number, short
+from .format import bracket, decimals_of_largest, listing, number, plural
 from .frame import Data, rows
-from .grouping import RESAMPLINGS, Array, Grouping, best_grouping
+from .grouping import FEWEST_SEEDS, MOST_TASKS, RESAMPLINGS, Array, Grouping, best_grouping
 from .parts import Cell, Column, Figure, Panel, Part, Statement, Table, Tone, file_names
 from .plots import INK, WIDTH, draw, fit
 from .statistics import mean_interval
@@ -34,6 +35,8 @@ _COLUMNS = (
     Column("cosine"),
     Column("affinity [%]"),
 )
+
+_BESIDE = 6  # most tasks whose three matrices stand beside each other
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,7 @@ def _mean(values: Array) -> float:
 
 def _panel(m: _Matrices) -> Panel:
     cells = []
+    decimals = decimals_of_largest(100 * m.affinities[j, i] for i, j in m.pairs())
     for i, j in m.pairs():
         gain, interval = _mean(m.gains[i, j]), mean_interval(m.gains[i, j])
         cosine, affinity = m.cosines[i, j], 100 * m.affinities[j, i]
@@ -137,22 +141,21 @@ def _panel(m: _Matrices) -> Panel:
             Cell(m.tasks[j]),
             Cell(bracket(gain, interval, 2), gain, interval),
             Cell(number(cosine, 3, sign=True), cosine),
-            Cell(short(affinity), affinity),
+            Cell(number(affinity, decimals), affinity),
         ))  # fmt: skip
     return Panel(m.problem, _COLUMNS, tuple(cells))
 
 
 def _recommendation(m: _Matrices, grouping: Grouping | None) -> Statement:
+    if len(m.tasks) > MOST_TASKS:
+        why = f"the exact search stops at {MOST_TASKS} tasks, and there are {len(m.tasks)}"
+        return Statement(f"On {m.problem} no grouping is recommended: {why}. The gains of pairs are below.", "warning")
     if grouping is None:
         return Statement(f"On {m.problem} pairs are missing, so that no grouping can be recommended.", "warning")
     groups = ", ".join("{" + " + ".join(m.tasks[i] for i in group) + "}" for group in grouping.groups)
-    if grouping.share is None:
-        sure = "there are too few seeds to say how sure that is"
-    else:
-        sure = (
-            f"resampling the seeds {RESAMPLINGS:,} times recommends the same {100 * grouping.share:.0f} % of the time"
-        )
-    tone: Tone = "plain" if (grouping.share or 0) >= 0.8 else "unclear"
+    doubtful = _doubtful(m)
+    sure = _certainty(m, grouping, doubtful)
+    tone: Tone = "unclear" if doubtful or (grouping.share or 0) < 0.8 else "plain"
     if len(grouping.groups) == len(m.tasks):
         return Statement(f"On {m.problem} no group of tasks is predicted to gain: train them apart; {sure}.", tone)
     gain = bracket(grouping.gain, grouping.interval, 2)
@@ -166,6 +169,25 @@ def _recommendation(m: _Matrices, grouping: Grouping | None) -> Statement:
     return Statement(f"{text}; {sure}. {caution}.", tone)
 
 
+def _certainty(m: _Matrices, grouping: Grouping, doubtful: list[str]) -> str:
+    """How sure a grouping is: what resampling the seeds says, and which gains may be none."""
+    if grouping.share is None:
+        sure = f"{plural(m.gains.shape[2], 'seed')} cannot say how sure that is, {FEWEST_SEEDS} could"
+    else:
+        sure = (
+            f"resampling the seeds {RESAMPLINGS:,} times recommends the same {100 * grouping.share:.0f} % of the time"
+        )
+    if not doubtful:
+        return sure
+    of = f"{len(doubtful)} of the {len(list(m.pairs()))} gains it rests on"
+    return f"{sure}; {of} may be of either sign, with intervals that hold zero: {listing(doubtful, 4)}"
+
+
+def _doubtful(m: _Matrices) -> list[str]:
+    intervals = {pair: mean_interval(m.gains[pair]) for pair in m.pairs()}
+    return [f"{m.tasks[i]} with {m.tasks[j]}" for (i, j), each in intervals.items() if each and each.contains(0)]
+
+
 def _figure(name: str, m: _Matrices) -> Figure:
     title = f"Pairs of tasks on {m.problem}: gain, gradient cosine, lookahead affinity"
     gains = {(i, j): _mean(m.gains[i, j]) for i, j in m.pairs()}
@@ -175,26 +197,47 @@ def _figure(name: str, m: _Matrices) -> Figure:
         (most, (i, j)), (least, (k, n)) = max(known), min(known)
         alt += f" {m.tasks[i]} gains most, with {m.tasks[j]} ({number(most, 1, sign=True)} %);"
         alt += f" {m.tasks[k]} least, with {m.tasks[n]} ({number(least, 1, sign=True)} %)."
-    return draw(name, title, alt, (WIDTH, 1.6 + 0.33 * len(m.tasks)), lambda canvas: _paint(canvas, m))
+    count = len(m.tasks)
+    size = (WIDTH, 1.6 + 0.33 * count) if count <= _BESIDE else (2.2 + 0.5 * count, 3 * (1.4 + 0.5 * count))
+    return draw(name, title, alt, size, lambda canvas: _paint(canvas, m))
 
 
 def _paint(canvas: Canvas, m: _Matrices) -> None:
     gains = np.array([[_mean(values) for values in row] for row in m.gains])
+    factor, unit = _unit(m.affinities)
     panels = (
         (gains, "gain [%] of row, trained with column"),
         (m.cosines, "cosine of gradients"),
-        (100 * m.affinities, "affinity [%] of row onto column"),
+        (factor * m.affinities, f"affinity [{unit}] of row onto column"),
     )
-    for axes, (matrix, title) in zip(canvas.subplots(1, 3), panels, strict=True):
-        known = np.abs(matrix[np.isfinite(matrix) & ~np.eye(len(matrix), dtype=bool)])
-        most = float(known.max()) if known.size and known.max() > 0 else 1.0
-        axes.imshow(np.where(np.eye(len(matrix), dtype=bool), np.nan, matrix), cmap="PuOr_r", vmin=-most, vmax=most)
-        for i, j in m.pairs():
-            dark = abs(matrix[i, j]) > 0.7 * most
-            text = short(matrix[i, j])
-            axes.text(j, i, text, ha="center", va="center", fontsize=7, color="white" if dark else INK)
-        ticks = range(len(m.tasks))
-        axes.set_xticks(ticks, [fit(task, 12) for task in m.tasks], rotation=45, ha="right")
-        axes.set_yticks(ticks, [fit(task, 12) for task in m.tasks])
-        axes.grid(visible=False)
+    grid = canvas.subplots(*((1, 3) if len(m.tasks) <= _BESIDE else (3, 1)))
+    for axes, (matrix, title) in zip(grid, panels, strict=True):
+        _heat(axes, np.where(np.eye(len(matrix), dtype=bool), np.nan, matrix), m.tasks)
         axes.set_title(title)
+
+
+def _unit(shares: Array) -> tuple[float, str]:
+    """The unit in which the largest share has a digit before the point or next to it, and the factor to it."""
+    most = _largest(shares)
+    thousands = max(0, math.ceil(-1 / 3 - math.log10(100 * most) / 3)) if most > 0 else 0
+    power = str(-3 * thousands).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return 100 * 1000.0**thousands, f"10{power} %" if thousands else "%"
+
+
+def _largest(matrix: Array) -> float:
+    known = np.abs(matrix[np.isfinite(matrix) & ~np.eye(len(matrix), dtype=bool)])
+    return float(known.max()) if known.size else 0.0
+
+
+def _heat(axes: Axes, matrix: Array, tasks: tuple[str, ...]) -> None:
+    most = _largest(matrix) or 1.0
+    axes.imshow(matrix, cmap="PuOr_r", vmin=-most, vmax=most)
+    decimals = decimals_of_largest([most])
+    for i, j in np.argwhere(~np.eye(len(tasks), dtype=bool)).tolist():
+        dark = abs(matrix[i, j]) > 0.7 * most
+        text = number(float(matrix[i, j]), decimals)
+        axes.text(j, i, text, ha="center", va="center", fontsize=9, color="white" if dark else INK)
+    ticks = range(len(tasks))
+    axes.set_xticks(ticks, [fit(task, 12) for task in tasks], rotation=45, ha="right")
+    axes.set_yticks(ticks, [fit(task, 12) for task in tasks])
+    axes.grid(visible=False)

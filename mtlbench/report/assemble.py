@@ -35,7 +35,7 @@ def assemble(
     evidence = gather(records, trials, environments, suite)
     parts = parts_of(evidence)
     name = str(suite.get("suite", ""))
-    description = str(suite.get("description") or "")
+    description = " ".join(filter(None, [str(suite.get("description") or ""), _profile(evidence)]))
     facts = _facts(evidence)
     return Report(
         tables={table.name: table for part in parts for table in part.tables},
@@ -44,6 +44,20 @@ def assemble(
         markdown=markdown_report(name, description, facts, parts),
         verdict=[str(statement) for part in parts if part.name == "verdict" for statement in part.statements],
     )
+
+
+def _profile(evidence: Evidence) -> str:
+    """What the description, which is the whole suite's, does not say: that this is a profile of it, and its seeds."""
+    data = evidence.data
+    name = data.suite.get("profile")
+    if not name:
+        return ""
+    done = data.trials[data.trials["status"] == "ok"]
+    ran = done.groupby("problem")["seed"].nunique()
+    fewest, most = (int(ran.min()), int(ran.max())) if len(ran) else (0, 0)
+    seeds = plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds a problem"
+    said = f"These are results of the profile “{name}”, which overrides parts of the suite"
+    return f"{said}; {seeds} ran." if len(data.trials) else f"{said}."
 
 
 def _facts(evidence: Evidence) -> dict[str, str]:

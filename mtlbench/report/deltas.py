@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.power import can_be_significant
-from .format import plural
+from .format import listing, plural
 from .frame import Data
 from .statistics import (
     LEVEL,
@@ -87,6 +88,19 @@ class Delta:
         return "unclear" if self.interval.contains(0) else "leaning"
 
 
+def reasons(found: Sequence[Delta], texts: Callable[[Delta], Iterable[str]]) -> list[str]:
+    """``a, b and c: why`` of every reason that ``texts`` gives, said once with all its methods."""
+    methods: dict[str, list[str]] = {}
+    for delta in found:
+        for text in texts(delta):
+            methods.setdefault(text, []).append(delta.method)
+    every = [delta.method for delta in found]
+    return [
+        f"{'every method' if len(every) > 2 and names == every else listing(names, len(names))}: {text}"
+        for text, names in methods.items()
+    ]
+
+
 def paired(method: pd.DataFrame, single: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows of seeds for which both have a finite score on every task."""
     seeds = method.dropna().index.intersection(single.dropna().index)
@@ -97,9 +111,11 @@ def deltas(data: Data) -> tuple[Delta, ...]:
     """Every problem, engine and method, the baseline first."""
     found: list[Delta] = []
     for problem in data.problems:
+        of_problem: list[Delta] = []
         for engine in data.engines:
             methods = [method for method in data.methods(problem) if engine in data.engines_of(problem, method)]
-            found += _tested(_ranked(data, problem, engine, [_delta(data, problem, m, engine) for m in methods]))
+            of_problem += _tested([_delta(data, problem, method, engine) for method in methods])
+        found += _ranked(data, problem, of_problem)
     return tuple(found)
 
 
@@ -120,19 +136,32 @@ def _delta(data: Data, problem: str, method: str, engine: str) -> Delta:
         return replace(bare, left_out=planned, reason=_why_none(data, problem, scores, engine))
     found = relative(ours.to_numpy(), single.to_numpy(), np.array([task.higher for task in tasks]))
     bare = replace(bare, seeds=tuple(ours.index), left_out=planned - len(ours))
+    if bare.left_out:
+        flag = f"{bare.left_out} of {plural(planned, 'seed')} left out: failed, not run, or not a finite score"
+        bare = replace(bare, flags=(flag,))
     if found is None:
         zero = [task.name for task in tasks if single[task.name].mean() == 0]
         return replace(bare, reason=f"the single-task {zero[0]} is exactly zero, so that no percentage of it exists")
-    flags = [
-        f"the single-task {task.name} ({task.metric}) is near zero or uncertain: its percentage means little"
-        for task, shaky in zip(tasks, found.shaky, strict=True)
-        if shaky
-    ]
-    if bare.left_out:
-        flags.append(f"{bare.left_out} of {plural(planned, 'seed')} left out: failed, not run, or not a finite score")
-    return replace(
-        bare, found=found, interval=mean_interval(found.influence), p=sign_flip(found.differences), flags=tuple(flags)
-    )
+    doubted = _near_zero(data, problem) | {name for name, shaky in zip(names, found.shaky, strict=True) if shaky}
+    if doubted:
+        which = listing((f"{task.name} ({task.metric})" for task in tasks if task.name in doubted), 4)
+        why = f"the single-task value of {which} is near zero or uncertain, so that percentages of it mean nothing"
+        return replace(bare, reason=why)
+    return replace(bare, found=found, interval=mean_interval(found.influence), p=sign_flip(found.differences))
+
+
+def _near_zero(data: Data, problem: str) -> set[str]:
+    """Tasks whose single-task value is so small that the middle method is off by more than ten times that value; one
+    method that is off by so much has itself gone astray.
+    """
+    methods = [method for method in data.methods(problem) if method != data.baseline(problem)]
+    means = np.stack([_standing(data, problem, method) for method in methods])
+    single = _standing(data, problem, data.baseline(problem))
+    off = np.abs(means[np.isfinite(means).all(1)] - single)
+    if not len(off):
+        return set()
+    near = np.median(off, axis=0) > 10 * np.abs(single)
+    return {task.name for task, zero in zip(data.tasks(problem), near, strict=True) if zero}
 
 
 def _why_none(data: Data, problem: str, scores: pd.DataFrame, engine: str) -> str:
@@ -147,16 +176,26 @@ def _why_none(data: Data, problem: str, scores: pd.DataFrame, engine: str) -> st
     return "no seed in common with the single-task baseline"
 
 
-def _ranked(data: Data, problem: str, engine: str, found: list[Delta]) -> list[Delta]:
-    """With mean ranks among these methods and the baseline, which takes part even where it ran on another engine."""
+def _ranked(data: Data, problem: str, found: list[Delta]) -> list[Delta]:
+    """With mean ranks, each among the same methods: the others stand there once, with their first engine."""
     higher = np.array([task.higher for task in data.tasks(problem)], dtype=bool)
+    methods = data.methods(problem)
     if not found or not len(higher):
         return found
-    rows = [_means(data.scores(problem, delta.method, engine)) for delta in found]
-    if not any(delta.baseline for delta in found):
-        rows.append(_means(data.baseline_scores(problem, engine)))
-    ranks = mean_ranks(np.stack(rows), higher)
-    return [replace(delta, rank=float(rank)) for delta, rank in zip(found, ranks[: len(found)], strict=True)]
+    first = np.stack([_standing(data, problem, method) for method in methods])
+
+    def rank(delta: Delta) -> float:
+        ours = np.array([method == delta.method for method in methods])
+        own = _means(data.scores(problem, delta.method, delta.engine))
+        return float(mean_ranks(np.where(ours[:, None], own, first), higher)[ours][0])
+
+    return [replace(delta, rank=rank(delta)) for delta in found]
+
+
+def _standing(data: Data, problem: str, method: str) -> np.ndarray:
+    """The means of a method with the first engine on which it has any."""
+    means = [_means(data.scores(problem, method, engine)) for engine in data.engines_of(problem, method)]
+    return next((values for values in means if np.isfinite(values).all()), means[0])
 
 
 def _means(scores: pd.DataFrame) -> np.ndarray:

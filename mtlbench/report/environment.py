@@ -10,6 +10,7 @@ from ..core.yaml_reader import to_yaml
 from .evidence import Evidence
 from .format import listing, plural
 from .parts import Cell, Column, Panel, Part, Statement, Table
+from .settings import settings
 
 
 def section(evidence: Evidence) -> Part:
@@ -24,7 +25,7 @@ def section(evidence: Evidence) -> Part:
         which = listing(differing, 8) or "nothing that is recorded"
         text = f"Trials ran in {len(flat)} different environments, which differ in {which}"
         statements.append(Statement(f"{text}: compare times across them with care.", "warning"))
-    tables = [t for t in (_settings(evidence), _environments(evidence, flat, differing)) if t]
+    tables = [t for t in (settings(evidence), _environments(evidence, flat, differing)) if t]
     texts = {"The suite as it was resolved": to_yaml(dict(suite))}
     return Part("environment", "Environment and provenance", tuple(statements), tuple(tables), preformatted=texts)
 
@@ -42,22 +43,6 @@ def _flat(value: object, name: str = "") -> dict[str, str]:
 def _differing(flat: Mapping[str, Mapping[str, str]]) -> list[str]:
     names = dict.fromkeys(name for fields in flat.values() for name in fields)
     return [name for name in names if len({fields.get(name, "") for fields in flat.values()}) > 1]
-
-
-def _settings(evidence: Evidence) -> Table | None:
-    columns = ["problem", "method", "architecture", "weighting", "optimizer"]
-    raw = evidence.data.trials[columns].drop_duplicates().reset_index(drop=True)
-    if raw.empty:
-        return None
-    panels = tuple(
-        Panel(str(problem), tuple(Column(c, number=False) for c in columns[1:]), _cells(group[columns[1:]]))
-        for problem, group in raw.groupby("problem", sort=False)
-    )
-    return Table("settings", "What was compared", "The parts of each method; parameters are in the suite.", raw, panels)
-
-
-def _cells(frame: pd.DataFrame) -> tuple[tuple[Cell, ...], ...]:
-    return tuple(tuple(Cell(str(value)) for value in row) for row in frame.itertuples(index=False))
 
 
 def _environments(evidence: Evidence, flat: Mapping[str, Mapping[str, str]], differing: list[str]) -> Table | None:

@@ -31,6 +31,12 @@ def decimals_for(uncertainties: Iterable[float], values: Iterable[float] = (), m
     return _clip(3 - _exponent(sizes[len(sizes) // 2]), most) if sizes else 0
 
 
+def decimals_of_largest(values: Iterable[float]) -> int:
+    """Decimals that show three digits of the largest value: one number of them for all, in a picture or column."""
+    sizes = [abs(v) for v in values if math.isfinite(v) and v != 0]
+    return _clip(2 - _exponent(max(sizes)), 6) if sizes else 0
+
+
 def _exponent(value: float) -> int:
     return math.floor(math.log10(value))
 

@@ -16,7 +16,7 @@ from ..core.trial import CANDIDATE
 EAGER = "eager"  # the engine that others are compared with
 KEYS = ["problem", "method", "engine", "seed"]
 
-_TRAINING = ("learner", "optimizer", "schedule", "penalty", "train", "tune")
+_TRAINING = ("learner", "init_from", "optimizer", "schedule", "penalty", "train", "tune")
 _DIVERGED = 1e100  # a metric beyond this is no number any more; its square overflows
 _WORDS = (
     "trial",
@@ -39,7 +39,7 @@ _RECORDS = {
     **dict.fromkeys(("value", "higher_is_better"), np.nan),
 }
 _TRIALS = {
-    **dict.fromkeys((*_WORDS, "tasks", "status", "error", "traceback", "notes", "environment"), ""),
+    **dict.fromkeys((*_WORDS, "tasks", "settings", "status", "error", "traceback", "notes", "environment"), ""),
     **dict.fromkeys(("baseline", "exclusive"), False),
     "shared": True,
     **dict.fromkeys(("seed", "attempt"), 0),

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure as Canvas
 
 from ..core.objectives import Objectives, objectives_of
 from .evidence import Evidence
-from .format import listing, short
+from .format import listing, plural, short
 from .frame import groups
-from .parts import Cell, Column, Figure, Panel, Part, Table, file_names, panel_of
+from .parts import Cell, Column, Figure, Panel, Part, Statement, Table, file_names, panel_of
 from .plots import INK, QUIET, WIDTH, colour, draw, fit, plain_numbers
 
 REACHED = 0.1  # a gap below it counts as having reached the front
@@ -23,17 +23,39 @@ _COLUMNS, _LEVELS, _GRID = 4, 14, 121
 
 def section(evidence: Evidence) -> Part | None:
     """One table in all, one figure for each problem in two dimensions whose formulas the suite names."""
-    facts = evidence.data.records
-    facts = facts[(facts["split"] == "train") & (facts["task"] == "") & ~facts["baseline"] & facts["value"].notna()]
-    gaps = facts[facts["metric"] == "gap"]
-    if not len(gaps):
+    facts = _facts(evidence)
+    last = _ends(evidence, facts)
+    if not last:
         return None
-    ways = {problem: found for (problem,), found in groups(gaps, ["problem"])}
-    last = {problem: _last(evidence, problem, found) for problem, found in ways.items()}
     names = file_names(last, "front")
     figures = (_figure(evidence, names[problem], problem, facts, list(found)) for problem, found in last.items())
     table = _table(evidence, {problem: found for problem, found in last.items() if found})
     return Part("front", "The Pareto front", tables=(table,), figures=tuple(figure for figure in figures if figure))
+
+
+def statements(evidence: Evidence) -> list[Statement]:
+    """Who reaches the front from every start."""
+    return [_reached(problem, found) for problem, found in _ends(evidence, _facts(evidence)).items() if found]
+
+
+def _reached(problem: str, found: dict[str, pd.Series[Any]]) -> Statement:
+    sure = [method for method, gaps in found.items() if (gaps < REACHED).all()]
+    others = [f"{method} {(gaps < REACHED).sum()}/{len(gaps)}" for method, gaps in found.items() if method not in sure]
+    text = f"On {problem} {len(sure)} of {plural(len(found), 'method')} reached the Pareto front from every start"
+    points = [f"starts that reached it: {listing(others, 8)}"] if others else []
+    points = [f"from every start: {listing(sure, 8)}", *points] if sure and others else points
+    return Statement(f"{text}.", points=tuple(points))
+
+
+def _facts(evidence: Evidence) -> pd.DataFrame:
+    facts = evidence.data.records
+    return facts[(facts["split"] == "train") & (facts["task"] == "") & ~facts["baseline"] & facts["value"].notna()]
+
+
+def _ends(evidence: Evidence, facts: pd.DataFrame) -> dict[str, dict[str, pd.Series[Any]]]:
+    """The last gap of every seed, by problem and method."""
+    ways = groups(facts[facts["metric"] == "gap"], ["problem"])
+    return {problem: _last(evidence, problem, found) for (problem,), found in ways}
 
 
 def _last(evidence: Evidence, problem: str, gaps: pd.DataFrame) -> dict[str, pd.Series[Any]]:
@@ -111,6 +133,11 @@ def _paint(canvas: Canvas, objectives: Objectives, ways: dict[str, pd.DataFrame]
         plain_numbers(axes.yaxis)
     for axes in list(grid.flat)[len(ways) :]:
         axes.set_visible(False)
+    for axes in list(grid.flat)[max(0, len(ways) - columns) : len(ways)]:  # the lowest of each column
+        axes.tick_params(labelbottom=True)
+        axes.set_xlabel("x1", color=QUIET)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("x2", color=QUIET)
 
 
 def _draw_ways(axes: Axes, way: pd.DataFrame) -> None:

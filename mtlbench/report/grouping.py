@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from .statistics import FEWEST, Interval, mean_interval
+from .statistics import Interval, mean_interval
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Groups = tuple[tuple[int, ...], ...]
 
 MOST_TASKS = 10
 RESAMPLINGS = 1000
+FEWEST_SEEDS = 5  # seeds below which resampling them says nothing: three that agree always agree again
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def best_grouping(gains_TTS: Array) -> Grouping | None:
     (groups,) = _best(gains_TTS.mean(2, keepdims=True))
     by_seed = sum((_value(gains_TTS, group) for group in groups), np.zeros(seeds)) / tasks
     share = None
-    if seeds >= FEWEST:
+    if seeds >= FEWEST_SEEDS:
         draws = np.random.default_rng(0).integers(seeds, size=(RESAMPLINGS, seeds))
         again = _best(np.stack([gains_TTS[:, :, draw].mean(2) for draw in draws], axis=2))
         share = sum(other == groups for other in again) / RESAMPLINGS

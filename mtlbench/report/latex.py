@@ -37,6 +37,7 @@ _LETTERS = {
     "°": r"\textdegree{}",
     "²": r"\textsuperscript{2}",
     "–": "--",
+    "\u00a0": "~",
     "…": r"\dots{}",
     "“": "``",
     "”": "''",

@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from .deltas import Delta
+from .deltas import Delta, reasons
 from .evidence import Evidence
 from .format import NOTHING, bracket, count, decimals_for, limits, listing, memory, number, p_value, short
 from .parts import Cell, Column, Panel, Part, Statement, Table, panel_of
@@ -16,12 +16,16 @@ from .timings import Timing
 _CAPTION = (
     "Δm: mean over tasks of the relative gain of the main test metric over single-task training, in percent, positive "
     "is better; in brackets its 95 % interval (Student's t over seeds, the baseline's uncertainty included). Mean rank "
-    "is over tasks, 1 is best. The single-task row is one model a task: parameters and training seconds are sums over "
-    "tasks, samples/s is 1 / Σ 1/rate (a row counts when every task has seen it), peak memory is the largest; on a CPU "
-    "it is the resident memory of the whole worker process, so compare it only between runs of the same kind. "
+    "is over tasks and among all methods, 1 is best. The single-task row is one model a task: parameters and training "
+    "seconds are sums over tasks, samples/s is 1 / Σ 1/rate (a row counts when every task has seen it), peak memory is "
+    "the largest; on a CPU it is the resident memory of the whole worker process, so compare it only between runs of "
+    "the same kind. "
     "Bold is best; ≈ marks a Δm whose difference to the best, paired by seed, has a 95 % interval that holds zero."
 )
-_ENGINES = " × eager: samples/s over eager's of the same method, paired by seed."
+_ENGINES = (
+    " Every row's mean rank is among the same methods, the others with the first engine that each ran on. × eager: "
+    "samples/s over eager's of the same method, paired by seed."
+)
 _TESTED = " * and p: exact sign-flip test over seeds, Holm-corrected over methods, p ≤ 0.05."
 _SOME = " A method with tasks in parentheses is for these alone: its Δm and its costs are of them, and none is ranked."
 _SHARED = " Times marked “shared” come from trials that had no machine to themselves: do not compare them."
@@ -44,18 +48,25 @@ def section(evidence: Evidence) -> Part | None:
 
 def _flags(evidence: Evidence) -> tuple[Statement, ...]:
     return tuple(
-        Statement(f"{delta.method} on {delta.problem}: {text}.", "warning")
+        Statement(f"On {problem}, {text}.", "warning")
         for problem in evidence.data.problems
-        for delta in evidence.of(problem)
-        for text in (*delta.flags, *_unlike(delta), *([f"no Δm, {delta.reason}"] if delta.reason else []))
+        for text in [*reasons(evidence.of(problem), _doubts), *_lacking(evidence.of(problem))]
     )
 
 
-def _unlike(delta: Delta) -> list[str]:
-    """What else than joint training a Δm may come from."""
-    if not delta.unlike or not delta.found:
-        return []
-    return [f"{listing(delta.unlike, 4)} not as in single-task training, so Δm is not of joint training alone"]
+def _lacking(found: tuple[Delta, ...]) -> list[str]:
+    """Why there is no Δm; nothing where it is one and the same for all, which the verdict says."""
+    whys = {delta.reason for delta in found}
+    return reasons(found, lambda d: [f"no Δm, {d.reason}"] if d.reason else []) if len(whys) > 1 else []
+
+
+def _doubts(delta: Delta) -> list[str]:
+    """What to doubt about a Δm, and what else than joint training it may come from."""
+    texts = list(delta.flags)
+    if delta.unlike and delta.found:
+        unlike = listing(delta.unlike, 4)
+        texts.append(f"{unlike} not as in single-task training, so Δm is not of joint training alone")
+    return texts
 
 
 def _raw(evidence: Evidence) -> pd.DataFrame:

@@ -40,7 +40,7 @@ _COLUMNS = [
     "p_holm",
     "can_be_significant",
 ]
-_NUMBERED = 12  # methods up to which the figure carries numbers
+_NUMBERED = 16  # methods up to which the figure carries numbers
 
 
 def section(evidence: Evidence) -> Part | None:
@@ -139,7 +139,8 @@ def _figure(name: str, problem: str, methods: list[str], frame: pd.DataFrame) ->
         differences[i, j], differences[j, i] = row.difference, -row.difference
         interval = _interval(row)
         clear[i, j] = clear[j, i] = interval is not None and not interval.contains(0)
-    title = f"Row minus column, difference of Δm on {problem}; pale where the 95 % interval holds zero"
+    title = f"Row minus column, difference of Δm on {problem}; pale where no 95 % interval leaves out zero"
+    title += "" if len(methods) <= _NUMBERED else "; numbers are in the table"
     alt = f"Matrix of paired differences between {len(methods)} methods, best first: {', '.join(methods)}"
     size = 1.6 + len(methods) * (0.52 if len(methods) <= _NUMBERED else 0.24)
     return draw(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Mark = Literal["", "best", "second"]
 Tone = Literal["plain", "good", "bad", "mixed", "unclear", "warning"]
 
-ARROWS = {True: " ↑", False: " ↓", None: ""}
+ARROWS = {True: "\u00a0↑", False: "\u00a0↓", None: ""}  # never alone on the next line
 
 
 @dataclass(frozen=True)

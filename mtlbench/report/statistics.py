@@ -121,7 +121,7 @@ class Relative:
     per_task     [T] in percent, positive is better
     differences  [S] paired by seed, mean over tasks, in percent: what the sign-flip test sees
     influence    [S] pseudo-values: same mean, and a spread that holds the baseline's uncertainty too
-    shaky        [T] the baseline is not clearly away from zero, so that a percentage of it means little
+    shaky        [T] the baseline is not clearly away from zero, so that a percentage of it means nothing
     """
 
     per_task: Array
@@ -161,7 +161,7 @@ def relative(method_ST: Array, single_ST: Array, higher_T: np.ndarray[Any, Any])
     differences = (sign_T * (method_ST - single_ST)).mean(1)
     residual_ST = (method_ST - method_T) - (method_T / single_T) * (single_ST - single_T)
     influence = per_task.mean() + (sign_T * residual_ST).mean(1)
-    shaky = np.array([_shaky(column) for column in single_ST.T]) | (np.abs(per_task) > 1000)
+    shaky = np.array([_shaky(column) for column in single_ST.T])
     return Relative(per_task, differences, influence, shaky)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from .evidence import Evidence
-from .format import bracket, decimals_for, plus_minus
+from .format import bracket, decimals_for, plural, plus_minus
 from .frame import Data, Task, direction, groups, rows, titled
 from .parts import Cell, Column, Panel, Part, Table, marked, panel_of
 from .statistics import Interval, mean_interval
@@ -59,10 +59,11 @@ def section(evidence: Evidence) -> Part | None:
         for task in evidence.data.tasks(problem)
         if (panel := _others(evidence, problem, task, shown, cells))
     ]
-    seeds = sorted({int(n) for n in raw["seeds"]})
+    fewest, most = int(raw["seeds"].min()), int(raw["seeds"].max())
+    over = plural(most, "seed") if fewest == most else f"{fewest}–{most} seeds"
     caption = (
-        f"Test metrics, mean ± 95 % interval over {'–'.join(map(str, sorted({seeds[0], seeds[-1]})))} seeds (Student's "
-        "t); below each, the difference to single-task training, paired by seed, in the metric's unit, with its 95 % "
+        f"Test metrics, mean ± 95 % interval over {over} (Student's t); "
+        "below each, the difference to single-task training, paired by seed, in the metric's unit, with its 95 % "
         "interval. Arrows point to better; bold is best; ≈ marks what differs from the best, paired by seed, by an "
         "interval that holds zero. Engines differ in speed alone, so one is shown; all are in the CSV file."
     )

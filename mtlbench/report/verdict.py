@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 from ..core.power import seeds_needed, smallest_p
 from .agreement import TOLERANCE, Agreement
-from .deltas import Delta
+from .deltas import Delta, reasons
 from .evidence import Evidence
 from .format import decimals_for, limits, listing, number, plural
 from .frame import EAGER
+from .front import statements as front_statements
 from .kernels import statements as kernel_statements
 from .parts import Part, Statement, Tone
 from .statistics import FEWEST
@@ -32,7 +33,7 @@ def section(evidence: Evidence) -> Part:
     ]
     statements += _power([d for problem in data.problems if data.joint(problem) for d in evidence.of(problem)])
     statements += [s for engine in data.engines if engine != EAGER for s in _engine(evidence, engine)]
-    statements += kernel_statements(evidence)
+    statements += front_statements(evidence) + kernel_statements(evidence)
     return Part("verdict", "Verdict", tuple(statements or [Statement("There is no trial to judge.", "warning")]))
 
 
@@ -51,14 +52,14 @@ def gains(found: Sequence[Delta], most: int, like: Sequence[Delta]) -> str:
 def _problem(problem: str, found: Sequence[Delta]) -> Statement:
     known = sorted((delta for delta in found if delta.found), key=lambda delta: -delta.mean)
     if not known:
-        why = sorted({delta.reason for delta in found})
-        return Statement(f"Nothing can be said about joint training on {problem}: {_reasons(why)}.", "warning")
+        why = sorted({delta.reason for delta in found}) or ["no multi-task method was planned"]
+        return Statement(f"Nothing can be said about joint training on {problem}: {listing(why, 3)}.", "warning")
     groups = {name: [d for d in known if d.outcome == name] for name in _WORDS}
     if len(groups["few"]) == len(known):
-        return Statement(_without_interval(problem, known), "unclear", tuple(_doubts(known)))
+        return Statement(_without_interval(problem, known), "unclear", tuple(_doubts(found)))
     head, tone = _head(len(groups["better"]), len(groups["worse"]), len(known))
     points = [text.format(gains(groups[name], 4, known)) for name, text in _WORDS.items() if groups[name]]
-    return Statement(head.format(f"{problem}{_over(known)}"), tone, (*points, *_doubts(known)))
+    return Statement(head.format(f"{problem}{_over(known)}"), tone, (*points, *_doubts(found)))
 
 
 def _alone(problem: str) -> Statement:
@@ -89,17 +90,14 @@ def _over(known: Sequence[Delta]) -> str:
     return f" over {plural(seeds[0], 'seed')}" if len(seeds) == 1 else f" over {seeds[0]} to {seeds[-1]} seeds"
 
 
-def _doubts(known: Sequence[Delta]) -> list[str]:
-    flags = sorted({f"{delta.method}: {flag}" for delta in known for flag in delta.flags})
-    unlike = [f"{delta.method} ({listing(delta.unlike, 4)})" for delta in known if delta.unlike]
-    doubts = [f"mind: {listing(flags, 2)}"] if flags else []
+def _doubts(found: Sequence[Delta]) -> list[str]:
+    """What the verdict leaves out, and what to mind about the rest."""
+    doubts = [f"without Δm, {text}" for text in reasons(found, lambda d: [d.reason] if d.reason else [])]
+    doubts += [f"mind: {text}" for text in reasons(found, lambda d: d.flags if d.found else ())]
+    unlike = [f"{delta.method} ({listing(delta.unlike, 4)})" for delta in found if delta.unlike and delta.found]
     if unlike:
         doubts.append(f"not of joint training alone, for settings other than single-task's: {', '.join(unlike)}")
     return doubts
-
-
-def _reasons(why: Sequence[str]) -> str:
-    return listing(why, 3) if why else "no multi-task method was planned"
 
 
 def _power(found: Sequence[Delta]) -> list[Statement]:

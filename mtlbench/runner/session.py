@@ -78,7 +78,7 @@ def run(
         plan = plan.again()  # another run may have ended in between
         command = _command(suite, profile=profile, seeds=seeds, only=only)
         while True:  # again where candidates were tried, for what they chose, and where trunks were trained
-            store.write_index(plan.every, plan.resolved(), command, plan.root)
+            store.write_index(plan.every, plan.resolved(), command, plan.root, profile or "")
             events = _events(plan, executor, address, max_parallel)
             with display(plan) as listener, contextlib.closing(events):
                 for event in events:

@@ -16,7 +16,7 @@ from mtlbench.report.html import page
 from mtlbench.report.latex import latex_table
 from mtlbench.report.markdown import markdown_report, markdown_table
 from mtlbench.report.parts import Part
-from tests.report.samples import TASKS, Sample, sample, with_kernels
+from tests.report.samples import TASKS, Sample, sample, settings, with_kernels
 
 INJECTION = '<script>alert("x")</script>&amp;"\'$x^2$ \\input{a} |_*`[a](b)` \u202eλ数字🎲\x00\x1b[31m\n# h'
 SIZE = {"epochs": 2, "seeds": 3, "tasks": {name: TASKS[name] for name in ("digit", "ink")}}
@@ -210,6 +210,7 @@ def hostile():
     made.trials[0] |= {"status": "failed", "error": INJECTION, "traceback": f"{INJECTION}\n{INJECTION}"}
     for row in made.trials:
         row["notes"] = f"{INJECTION}\nsecond"
+        row["settings"] = settings(row, penalty={"name": INJECTION, INJECTION: row["seed"]}, start={"file": INJECTION})
         row["tasks"] = ",".join(f"t,{name}{INJECTION}" for name in row["tasks"].split(","))
     made.environments = {INJECTION: {INJECTION: INJECTION, "a": {"b": [1, None]}}, "e1": {"a": {"b": 2}}}
     made.suite = {"suite": INJECTION, "description": INJECTION, "command": INJECTION, INJECTION: [INJECTION]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -97,9 +98,16 @@ def _trial(made, problem, method, tasks, engine, seed, *, baseline=False, alone=
     made.trials.append(
         row
         | {"tasks": ",".join(tasks), "status": "ok", "error": "", "traceback": "", "shared": not exclusive,
-           "exclusive": exclusive, "seconds": 2.1, "notes": ""}
+           "exclusive": exclusive, "seconds": 2.1, "notes": "", "settings": settings(row)}
     )  # fmt: skip
     return row
+
+
+def settings(row, **parts):
+    """The parts of a trial's method as the store hands them over: plain ones, but for those that are given."""
+    plain = {"learner": "gradient", "schedule": "constant", "penalty": "none"}
+    plain |= {part: row[part] for part in ("architecture", "weighting", "optimizer")}
+    return json.dumps({part: {"name": name} for part, name in plain.items()} | {"start": {}} | parts)
 
 
 def _add(made, row, split, task, metric, value, step=0, unit="", higher=None, main=False):

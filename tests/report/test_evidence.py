@@ -45,6 +45,26 @@ def test_methods_run_on_another_engine_are_compared_with_the_baseline_there_is()
     assert delta(evidence, "random", "fused").rank == 3
 
 
+def test_ranks_of_different_engines_are_among_the_same_methods():
+    found = made(methods={"equal": 0.4, "random": -6.0, "good": 9.0}, engines=("eager", "fused"))
+    found.trials = [row for row in found.trials if (row["method"], row["engine"]) != ("good", "fused")]
+    evidence = gather(*found.frames())
+    assert delta(evidence, "good").rank == 1
+    assert delta(evidence, "random").rank == 4
+    for method in ("equal", "random"):  # the same predictions on both engines
+        assert delta(evidence, method, "fused").rank == delta(evidence, method).rank
+
+
+def test_an_engine_that_failed_does_not_take_its_method_from_the_ranking():
+    found = made(engines=("eager", "fused"))
+    for row in found.trials:
+        row |= {"status": "failed"} if (row["method"], row["engine"]) == ("equal", "eager") else {}
+    evidence = gather(*found.frames())
+    assert math.isnan(delta(evidence, "equal").rank)
+    assert delta(evidence, "random").rank == 3
+    assert delta(evidence, "single-task").rank + delta(evidence, "equal", "fused").rank == pytest.approx(3)
+
+
 def test_only_seeds_of_both_are_paired():
     found = made()
     for row in found.trials:
@@ -88,11 +108,27 @@ def test_a_baseline_of_zero_is_named():
     assert "ink is exactly zero" in delta(gather(*found.frames()), "equal").reason
 
 
-def test_a_near_zero_baseline_is_flagged():
-    found = made()
-    for row in values(found, "rmse", baseline=True, split="test"):
-        row["value"] *= 1e-4
-    assert "ink (rmse) is near zero" in delta(gather(*found.frames()), "equal").flags[0]
+def scaled(found, factor, **where):
+    for row in values(found, "rmse", split="test", **where):
+        row["value"] *= factor(row["seed"])
+    return gather(*found.frames())
+
+
+@pytest.mark.parametrize("factor", [lambda seed: 1e-4, lambda seed: (0.1, 2, 0.5, 3, -2)[seed]])
+def test_of_a_baseline_near_zero_or_uncertain_there_is_no_delta_m(factor):
+    evidence = scaled(made(), factor, baseline=True)
+    for method in ("equal", "random"):
+        assert delta(evidence, method).reason.startswith(
+            "the single-task value of ink (rmse) is near zero or uncertain"
+        )
+        assert delta(evidence, method).outcome == "none"
+        assert delta(evidence, method).rank > 0
+
+
+def test_a_method_gone_astray_keeps_its_delta_m():
+    evidence = scaled(made(methods={"equal": 0.4, "good": 2.0, "random": -6.0}), lambda seed: 100, method="random")
+    assert delta(evidence, "random").mean < -1000
+    assert delta(evidence, "random").outcome == "worse"
 
 
 def test_units_change_nothing():

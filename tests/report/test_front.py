@@ -6,6 +6,7 @@ import pytest
 
 from mtlbench.report.evidence import gather
 from mtlbench.report.front import section
+from mtlbench.report.verdict import section as verdict
 from tests.report.samples import sample
 
 METHODS = {"equal": 0.0, "mgda": 1.0}
@@ -38,11 +39,17 @@ def test_starts_that_reach_the_front_are_counted() -> None:
     assert raw["largest_gap"].to_dict() == pytest.approx({"equal": 18.0, "mgda": 0.099})
 
 
+def test_the_verdict_says_who_reaches_the_front() -> None:
+    (said,) = (each for each in verdict(gather(*frames())).statements if "Pareto" in each.text)
+    assert said.text == "On valley 1 of 2 methods reached the Pareto front from every start."
+    assert said.points == ("from every start: mgda", "starts that reached it: equal 1/2")
+
+
 def test_ways_are_drawn_where_the_suite_names_the_formulas() -> None:
     part = section(gather(*frames()))
     assert part is not None
     assert len(part.figures) == 1
-    assert "mgda" in part.figures[0].svg
+    assert all(f">{name}<" in part.figures[0].svg for name in ("mgda", "x1", "x2"))
     records, trials, environments, _ = frames()
     silent = section(gather(records, trials, environments, {}))
     assert silent is not None

@@ -54,7 +54,7 @@ def test_the_table_holds_every_contender_and_the_panel_a_row_a_case() -> None:
 def test_times_on_the_device_are_apart() -> None:
     report = build(*_frames(devices=("cpu", "cuda")))
     assert [panel.title for panel in report.tables["kernels"].panels] == ["cpu", "cuda"]
-    assert "times as fast there ↑" not in report.tables["kernels"].panels[0].text.columns
+    assert "times as fast there\u00a0↑" not in report.tables["kernels"].panels[0].text.columns
     assert "times as fast there" in report.tables["kernels"].panels[1].text.columns
     assert {"kernels-cpu", "kernels-cuda", "roofline-cpu", "roofline-cuda"} <= set(report.figures)
 

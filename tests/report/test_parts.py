@@ -2,7 +2,7 @@
 
 import pytest
 
-from mtlbench.report import SECTIONS
+from mtlbench.report import SECTIONS, build
 from mtlbench.report.assemble import section
 from mtlbench.report.evidence import gather
 from tests.report.samples import ENVIRONMENT, TASKS, sample
@@ -74,7 +74,7 @@ def test_weights_that_stay_are_named_and_not_drawn(made):
 
 def test_shared_times_are_marked_in_the_tables():
     made = sample(methods={"equal": 0.4}, epochs=1, seeds=1, alone=False)
-    assert "samples/s, shared ↑" in part("methods", made).tables[0].text
+    assert "samples/s, shared\u00a0↑" in part("methods", made).tables[0].text
     assert "2 of 2 rows come from trials that shared" in said(part("throughput", made))
     assert part("throughput", made).tables[0].text["machine"].tolist() == ["shared", "shared"]
 
@@ -83,7 +83,26 @@ def test_what_has_no_delta_m_says_why(made):
     for row in made.trials:
         if row["method"] == "dwa":
             row["status"] = "failed"
-    assert "dwa on digits: no Δm, no finished trial." in said(part("methods", made))
+    assert "On digits, dwa: no Δm, no finished trial." in said(part("methods", made))
+
+
+def test_every_doubt_is_said_once_with_its_methods(made):
+    made.suite = {"optimizer": "adam", "methods": {"equal": {}, "dwa": {"optimizer": "gd"}, "random": {"train": {}}}}
+    made.suite["methods"]["equal"] = {"optimizer": "sgd"}
+    for row in made.records:
+        if row["method"] == "single-task" and row["split"] == "test" and row["metric"] == "rmse":
+            row["value"] *= 1e-4
+    sure = sample(methods={"equal": 0.4, "dwa": 0.1, "random": -6.0}, epochs=1, seeds=4, tasks={"ink": TASKS["ink"]})
+    sure.suite = made.suite
+    rest = "not as in single-task training, so Δm is not of joint training alone."
+    assert said(part("methods", sure)) == f"On digits, equal and dwa: optimizer {rest} On digits, random: train {rest}"
+    why = "the single-task value of ink (rmse) is near zero or uncertain, so that percentages of it mean nothing."
+    assert said(part("methods", made)) == ""  # for the verdict says it
+    for row in made.trials:
+        row |= {"status": "failed"} if row["method"] == "dwa" else {}
+    assert said(part("methods", made)).startswith(f"On digits, equal and random: no Δm, {why}")
+    assert part("gains", made) is None
+    assert part("pairwise", made) is None
 
 
 def test_pairs_are_compared_on_the_seeds_they_share(made):
@@ -103,3 +122,29 @@ def test_pairs_are_antisymmetric_and_transitive():
     assert gap["c", "b"] == pytest.approx(gap["c", "a"] + gap["a", "b"])
     deltas = {delta.method: delta.mean for delta in gather(*made.frames()).deltas}
     assert gap["a", "b"] == pytest.approx(deltas["a"] - deltas["b"])
+
+
+@pytest.mark.parametrize(("seeds", "words"), [(1, "over 1 seed ("), (4, "over 4 seeds (")])
+def test_captions_count_seeds(seeds, words):
+    assert words in part("tasks", sample(methods={"equal": 0.4}, epochs=1, seeds=seeds)).tables[0].caption
+
+
+@pytest.mark.parametrize(("methods", "numbered"), [(13, True), (17, False)])
+def test_a_matrix_without_numbers_says_where_they_are(methods, numbered):
+    made = sample(methods=methods, epochs=1, seeds=3, tasks={"ink": TASKS["ink"], "slant": TASKS["ink"]})
+    (figure,) = part("pairwise", made).figures
+    assert (">+" in figure.svg) == numbered
+    assert figure.title.endswith("numbers are in the table") != numbered
+
+
+def test_a_profile_is_named_in_the_head():
+    made = sample(methods={"equal": 0.4}, problems=("one", "two"), epochs=1, seeds=3, tasks={"ink": TASKS["ink"]})
+    assert "profile" not in build(*made.frames()).markdown
+    made.suite["profile"] = "quick"
+    head = (
+        "one trunk for all beat one each? These are results of the profile “quick”, which overrides parts of the suite"
+    )
+    assert f"{head}; 3 seeds ran." in build(*made.frames()).markdown
+    for row in made.trials:
+        row |= {"status": "missing"} if row["problem"] == "two" and row["seed"] else {}
+    assert f"{head}; 1 to 3 seeds a problem ran." in build(*made.frames()).markdown

@@ -86,18 +86,35 @@ def test_one_task_is_no_joint_training():
     assert found == [("plain", "No verdict on digits, one task: nothing is trained jointly.")]
 
 
+def test_what_has_no_delta_m_is_left_out_and_said():
+    found = sample(methods={"a": 9.0, "b": 9.0, "c": 2.0}, **QUICK)
+    for row in found.trials:
+        row |= {"status": "failed"} if row["method"] != "a" and not row["baseline"] else {}
+    assert "without Δm, b and c: no finished trial" in section(gather(*found.frames())).statements[0].points
+    for row in found.records:
+        row["value"] *= 1e-4 if row["baseline"] and row["task"] == "ink" and row["split"] == "test" else 1
+    assert "the single-task value of ink (rmse) is near zero or uncertain" in str(
+        section(gather(*found.frames())).statements[0]
+    )
+
+
 @pytest.mark.parametrize("seeds", [2, 5])
 def test_gains_of_other_settings_are_not_credited_to_joint_training(seeds):
     found = sample(methods={"a": 9.0, "b": 9.0}, **QUICK, seeds=seeds)
     suite = {
         "optimizer": {"name": "adam"},
-        "methods": {"a": {"train": {"epochs": 9}}, "b": {"train": {"epochs": 3}}},
+        "methods": {
+            "a": {"train": {"epochs": 9}, "init_from": {"method": "b"}},
+            "b": {"train": {"epochs": 3}},
+        },
         "single_task": {"label": "single-task", "train": {"epochs": 3}},
     }
     records, trials, environments, _ = found.frames()
     evidence = gather(records, trials, environments, suite)
     said = str(section(evidence).statements[0])
-    assert "not of joint training alone, for settings other than single-task's: a (train)" in said
+    assert "not of joint training alone, for settings other than single-task's: a (init_from and train)" in said
     assert "b (" not in said
     flagged = [str(statement) for statement in methods_section(evidence).statements]
-    assert flagged == ["a on digits: train not as in single-task training, so Δm is not of joint training alone."]
+    assert flagged == [
+        "On digits, a: init_from and train not as in single-task training, so Δm is not of joint training alone."
+    ]

@@ -18,6 +18,7 @@ from mtlbench.report.format import (
     bracket,
     count,
     decimals_for,
+    decimals_of_largest,
     listing,
     memory,
     number,
@@ -55,7 +56,7 @@ def test_tables_hold_raw_numbers_and_text(report):
     assert len(raw) == 1 + 2 * 3
     assert raw["delta_m"].dtype == np.float64
     text = report.tables["methods"].text
-    assert "Δm [%] ↑" in text
+    assert "Δm [%]\u00a0↑" in text
     assert text.iloc[0, 0] == "single-task"
     assert {"methods", "tasks", "pairwise", "throughput"} <= set(report.tables)
 
@@ -71,10 +72,10 @@ def test_task_differences_are_paired_with_single_task(report, frames):
 
 
 def test_stars_only_where_the_test_can_speak(frames):
-    assert "*" in " ".join(methods.section(gather(*frames)).tables[0].text["Δm [%] ↑"])
+    assert "*" in " ".join(methods.section(gather(*frames)).tables[0].text["Δm [%]\u00a0↑"])
     few = sample(methods={"random": -9.0}, seeds=5, epochs=1).frames()
     methods_text = methods.section(gather(*few)).tables[0].text
-    assert "*" not in " ".join(methods_text["Δm [%] ↑"])
+    assert "*" not in " ".join(methods_text["Δm [%]\u00a0↑"])
     assert "p (Holm)" not in methods_text
 
 
@@ -135,7 +136,7 @@ def test_latex_tables(report):
     assert r"\toprule" in text
     assert r"\textbf{" in text
     assert r"\underline{" in text
-    assert r"digit accuracy [\%] \ensuremath{\uparrow}" in text
+    assert r"digit accuracy [\%]~\ensuremath{\uparrow}" in text
     assert "8 seeds" in text
     body = text.split(r"\toprule")[1]
     counts = {line.count(" & ") for line in body.split(r"\bottomrule")[0].splitlines() if line.endswith(r"\\")}
@@ -204,6 +205,7 @@ def test_numbers():
     assert decimals_for([0.043, 0.05, 3.0]) == 3
     assert decimals_for([], [123.4]) == 1
     assert decimals_for([], []) == 0
+    assert [decimals_of_largest(v) for v in ([0.0135, 3e-5], [27.3, NAN], [1234], [0.0])] == [4, 1, 0, 0]
     assert [short(v) for v in (0.0, 0.01234, 12345.0, 2.5e9, -1e-7)] == [
         "0",
         "0.0123",
