@@ -60,8 +60,10 @@ class TwoValleys(Objectives):
 
     @property
     def lower(self) -> tuple[float, float]:
-        """q is above -20 and l above -6.3, and c_1, c_2 are at most 1."""
-        return -20.0 * self.scale, -20.0
+        """-21 and -21, the first scaled: the distance to it is what FAMO divides by, and its authors' code takes these.
+        q is above -20 and l above -6.3, and c_1, c_2 are at most 1.
+        """
+        return -21.0 * self.scale, -21.0
 
     def value(self, t: int, x: Any, xp: Any) -> Any:
         """The formula above."""

@@ -38,7 +38,8 @@ class Objective:
         """f with its graph, where gradients are enabled."""
         device = self.weights.device
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            total, penalty = self.losses() @ self.weights, self.penalty()
+            losses, penalty = self.losses(), self.penalty()
+        total = losses @ self.weights.to(losses.dtype)
         return total if penalty is None else total + penalty
 
     def __call__(self) -> Any:

@@ -22,7 +22,9 @@ from mtlbench.weightings import TABLE as WEIGHTINGS
 HERE = Path()
 
 
-def train(problem: dict[str, object], weighting: str, epochs: int, lr: float, seed: int = 0) -> list[Record]:
+def train(
+    problem: dict[str, object], weighting: str, epochs: int, lr: float, seed: int = 0, optimizer: str = "adam"
+) -> list[Record]:
     data = TABLE.build(problem).load(seed, HERE)
     job = Job(
         data=data,
@@ -30,7 +32,7 @@ def train(problem: dict[str, object], weighting: str, epochs: int, lr: float, se
         architecture=ARCHITECTURES.build({"name": "point"}),
         weighting=WEIGHTINGS.build({"name": weighting}),
         engine=ENGINES.build({"name": "eager"}),
-        optimizer=OPTIMIZERS.build({"name": "adam", "lr": lr}),
+        optimizer=OPTIMIZERS.build({"name": optimizer, "lr": lr}),
         schedule=SCHEDULES.build({"name": "constant"}),
         train=Train(epochs=epochs, batch_size=1),
         seed=seed,
@@ -50,7 +52,7 @@ def test_losses_are_the_formulas_above_their_bounds() -> None:
     assert formulas is not None
     for t, name in enumerate(data.outline.names):
         expected = formulas.value(t, np.array(formulas.start), np) - formulas.lower[t]
-        assert outputs[name].item() == pytest.approx(expected, rel=1e-5)
+        assert outputs[name].item() == pytest.approx(expected, rel=1e-12)  # in float64
 
 
 def test_seeds_are_starts() -> None:
@@ -70,3 +72,9 @@ def test_a_common_direction_leaves_the_valley_in_which_the_mean_is_stuck() -> No
     problem = {"name": "toy", "scale": 0.1, "starts": [[9.0, 9.0]], "steps": 200}
     assert gaps(train(problem, "mgda", 7, 0.02))[-1] < 0.1
     assert gaps(train(problem, "equal", 7, 0.02))[-1] > 1
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "newton"])
+def test_second_order_steps_are_in_float64_too(optimizer: str) -> None:
+    found = gaps(train({"name": "quadratics", "steps": 5}, "equal", epochs=4, lr=1.0, optimizer=optimizer))
+    assert found[-1] < 1e-6
