@@ -52,8 +52,9 @@ def section(evidence: Evidence) -> Part | None:
         return None
     panels = tuple(_panel(problem, [c for c in found if c.problem == problem]) for problem in _problems(found))
     table = Table("tuning", "Candidates", _CAPTION, pd.DataFrame([vars(c) for c in found]), panels)
-    statements = tuple(_budget(evidence.data, problem, found) for problem in _problems(found))
-    return Part("tuning", "Tuning", statements, (table,))
+    budgets = [_budget(evidence.data, problem, found) for problem in _problems(found)]
+    edges = [s for problem in _problems(found) for s in _edges(problem, [c for c in found if c.problem == problem])]
+    return Part("tuning", "Tuning", (*budgets, *edges), (table,))
 
 
 def _problems(found: list[_Candidate]) -> list[str]:
@@ -104,3 +105,29 @@ def _budget(data: Data, problem: str, found: list[_Candidate]) -> Statement:
         )
     each = listing((f"{method} from {count}" for method, count in counts.items()), 12)
     return Statement(f"On {problem} methods chose from unequally many candidates: {each}.", "warning")
+
+
+def _edges(problem: str, found: list[_Candidate]) -> Iterator[Statement]:
+    """Methods of which most choices are the least or the largest number that was tried."""
+    of_method: dict[tuple[str, str], list[_Candidate]] = {}
+    for candidate in found:
+        of_method.setdefault((candidate.method, candidate.engine), []).append(candidate)
+    outermost = {}
+    for (method, _), mine in of_method.items():
+        values = {value: candidate for candidate in mine if (value := _number(candidate.choice)) is not None}
+        ends = [values[min(values)], values[max(values)]] if len(values) == len(mine) else []
+        for candidate in ends:
+            if 2 * candidate.chosen > candidate.choices:
+                outermost[method] = f"{method} ({candidate.choice})"
+    if outermost:
+        which = listing(outermost.values(), 12)
+        text = f"On {problem} most choices were at an end of what was tried, and beyond it may be better: {which}."
+        yield Statement(text, "warning")
+
+
+def _number(choice: str) -> float | None:
+    """The number that a choice gives to one key; None for any other choice."""
+    try:
+        return float(choice.partition("=")[2])
+    except ValueError:
+        return None

@@ -35,3 +35,20 @@ def test_the_budget_is_said() -> None:
 
 def test_nothing_is_said_where_nothing_was_tried() -> None:
     assert section(gather(*sample(**SMALL).frames())) is None
+
+
+def test_choices_at_an_end_of_what_was_tried_are_told() -> None:
+    part = section(gather(*tuned()))
+    assert part is not None
+    told = str(part.statements[1])
+    assert "at an end of what was tried" in told
+    assert "equal (lr=1)" in told
+    records, trials, *rest = tuned()
+    middle = trials.assign(choice=trials["choice"].replace({"lr=1": "lr=2", "lr=2": "lr=1"}))
+    part = section(gather(records, middle, *rest))
+    assert part is not None
+    assert len(part.statements) == 1
+    names = trials.assign(choice=trials["choice"].str.replace("lr=", "hidden=wide"))
+    part = section(gather(records, names, *rest))
+    assert part is not None
+    assert len(part.statements) == 1
