@@ -98,7 +98,19 @@ def cluster(address: str | None) -> Iterator[list[Node]]:
             if node["Alive"]
         ]
     finally:
-        ray.shutdown()
+        with _without_interrupts():
+            ray.shutdown()
+
+
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """A second Ctrl-C would leave Ray half down, and what is left of it would end the process with a code of its own."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def run_on_ray(
