@@ -104,7 +104,7 @@ def cluster(address: str | None) -> Iterator[list[Node]]:
 
 @contextlib.contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """A second Ctrl-C would leave Ray half down, and what is left of it would end the process with a code of its own."""
+    """A second Ctrl-C would leave Ray half down, and what is left would end the process with its own code."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
