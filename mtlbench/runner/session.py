@@ -100,7 +100,8 @@ def _command(suite: Path | str, **options: object) -> str:
 def _events(
     plan: Plan, executor: Executor, address: str | None, max_parallel: int | None
 ) -> Generator[Event, None, None]:
-    lacking = [trial for trial in plan.wave if "trial" in trial.start and not plan.store.trunk(trial.start["trial"])]
+    waiting = [trial for trial in plan.wave if "trial" in trial.start]
+    lacking = [trial for trial in waiting if not plan.store.trunk_path(trial.start["trial"]).exists()]
     for trial in lacking:
         yield Started(trial)
         yield Finished(trial, _without_trunk(trial, plan))
