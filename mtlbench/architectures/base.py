@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -39,6 +39,10 @@ class Architecture(Config):
 
     def check(self, outline: Outline) -> list[str]:
         """What makes this architecture impossible for a problem, each in one sentence; empty if nothing."""
+        return []
+
+    def strangers(self, tasks: Iterable[str]) -> list[str]:
+        """What speaks of tasks that are none of these, all that a suite has; each in one sentence."""
         return []
 
     def front(self, outline: Outline, seeded: Seeded) -> nn.Module | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
 
 from ..core.task import Outline, TaskSpec
 from .base import Architecture, Seeded
@@ -17,12 +19,14 @@ if TYPE_CHECKING:
 class Point(Architecture):
     """The point x itself, for problems whose tasks are formulas of x: output_t = f_t(x) minus its lower bound.
 
-    x starts where the problem says, in float64: along a valley the gradients' Gramian is so near to singular that in
-    float32 a weighting by its eigenvalues stands still. Its coordinates and its gap to Pareto optimality are recorded
-    after each epoch.
+    x starts where the problem says. Its coordinates and its gap to Pareto optimality are recorded after each epoch. In
+    float64, since along a valley the gradients' Gramian is so near to singular that in float32 a weighting by its
+    eigenvalues stands still; float32 is what the papers' code computes in.
     """
 
     analytic: ClassVar[bool] = True
+
+    dtype: Literal["float32", "float64"] = Field("float64", description="precision of x and of the formulas")
 
     def check(self, outline: Outline) -> list[str]:
         """There must be formulas."""
@@ -39,7 +43,7 @@ class Point(Architecture):
 
         assert outline.objectives is not None
         module: Any = nn.Module()
-        module.x = nn.Parameter(torch.tensor(outline.objectives.start, dtype=torch.float64))
+        module.x = nn.Parameter(torch.tensor(outline.objectives.start, dtype=getattr(torch, self.dtype)))
         module.objectives = outline.objectives
         return module
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -158,6 +158,12 @@ class Trunked(TrunkChoice, Architecture):
         own = {name: {f"the inputs of task '{name}'": form_of(alone[name])} for name in alone}
         found = [sentence for name in own for sentence in self.encoders[name].misfits(own[name])]
         return found or self.check_behind(self.behind(outline))
+
+    def strangers(self, tasks: Iterable[str]) -> list[str]:
+        """Encoders for no task."""
+        known = set(tasks)
+        unknown = [name for name in self.encoders if name not in known]
+        return [f"encoders: no problem here has a task '{name}': {did_you_mean(name, known)}" for name in unknown]
 
     def _nearest(self, task: str) -> str:
         """The encoder that may be meant for a task, or all that are given."""

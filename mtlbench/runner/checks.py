@@ -80,6 +80,7 @@ class Survey:
 
     def pairs(self, variant: Variant, size: int = 0) -> None:
         """Look at a variant on each of its problems: does it fit all tasks, or every ``size`` of them alone?"""
+        before = len(self.issues)
         for problem in variant.problems:
             outline = self.outlines.get(problem.name)
             if outline is None:
@@ -88,6 +89,15 @@ class Survey:
                 for entry, sentence in _misfits(variant, part):
                     message = f"{entry.key} '{entry.name}' on problem '{problem.name}': {sentence}"
                     self.add(sentence_place(entry.node, sentence), message)
+        if len(self.issues) == before:
+            self._strangers(variant.architecture)
+
+    def _strangers(self, architecture: Entry) -> None:
+        """See to it that an architecture speaks of tasks that some problem has."""
+        if architecture.config and len(self.outlines) == len(self.suite.problems):
+            tasks = [name for outline in self.outlines.values() for name in outline.names]
+            for sentence in architecture.config.strangers(tasks):
+                self.add(sentence_place(architecture.node, sentence), sentence)
 
     def by_twos(self, variant: Variant) -> None:
         """See to it that the method of ``affinity``, where it fits all tasks of a problem, fits every two of them."""

@@ -45,14 +45,17 @@ def gaps(records: list[Record]) -> list[float]:
     return [record.value for record in records if record.metric == "gap"]
 
 
-def test_losses_are_the_formulas_above_their_bounds() -> None:
+@pytest.mark.parametrize(("dtype", "rounding"), [("float64", 1e-12), ("float32", 1e-6)])
+def test_losses_are_the_formulas_above_their_bounds(dtype: str, rounding: float) -> None:
     data = TABLE.build({"name": "toy", "scale": 0.1}).load(1, HERE)
-    outputs = Model(ARCHITECTURES.build({"name": "point"}), data.outline, 0)(torch.tensor(data.test.inputs))
+    point = ARCHITECTURES.build({"name": "point", "dtype": dtype})
+    outputs = Model(point, data.outline, 0)(torch.tensor(data.test.inputs))
     formulas = data.outline.objectives
     assert formulas is not None
     for t, name in enumerate(data.outline.names):
         expected = formulas.value(t, np.array(formulas.start), np) - formulas.lower[t]
-        assert outputs[name].item() == pytest.approx(expected, rel=1e-12)  # in float64
+        assert outputs[name].dtype == getattr(torch, dtype)
+        assert outputs[name].item() == pytest.approx(expected, rel=rounding)
 
 
 def test_seeds_are_starts() -> None:

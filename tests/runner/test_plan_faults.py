@@ -230,6 +230,8 @@ def test_encoders_fit_the_single_task_baseline_too_and_a_wrong_name_is_told_with
     found = _faults(suite, suite.read_text().replace("ink", "inc"))
     assert found
     assert all("encoders: expected one for task 'ink', got one for 'inc': did you mean 'ink'?" in f for f in found)
+    (fault,) = _faults(suite, suite.read_text().replace("inc: {}", "inc: {}, ink: {}"))
+    assert "encoders: no problem here has a task 'inc': did you mean 'ink'?" in fault
 
 
 def test_a_method_that_does_not_fit_pairs_of_tasks_cannot_be_compared_for_affinity(suite: Path) -> None:
