@@ -1,0 +1,77 @@
+"""Writes the page of the reference runs: python docs/make_reference.py > results/reference/README.md.
+
+Questions are the first sentences of the suites' files, answers the verdicts of the reports, word for word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+ROOT = Path(__file__).parent.parent
+REFERENCE = ROOT / "results" / "reference"
+INTRO = """\
+<!-- Written by docs/make_reference.py from the reports; do not edit. -->
+# Reference runs
+
+What the suites of [`bench/suites`](../../bench/suites) gave on machines of ours, one folder a machine and in it one a
+suite. Each is what
+
+```
+mtlbench run bench/suites/<suite>.yaml
+```
+
+writes to `results/<suite>/`, without the files of single trials: `report.md` and `report.html` to read, `tables/` as
+CSV, Markdown and LaTeX, `figures/`, `records.parquet` (one row a fact) and `suite.yaml` (every default filled in).
+The environment, and how many trials had their cores to themselves, stand in each report. Accuracies repeat bit by bit
+on the same versions and kind of processor; times that were taken beside other work are marked “shared” or “busy”, and
+are hints.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [INTRO]
+    for machine in sorted(path for path in REFERENCE.iterdir() if path.is_dir()):
+        runs = sorted(path for path in machine.iterdir() if (path / "report.md").exists())
+        links = (f"[{run.name}]({machine.name}/{run.name}/report.md)" for run in runs)
+        rows = [f"| {link} | {question(run.name)} | {answer(run)} |" for link, run in zip(links, runs, strict=True)]
+        head = ["| suite | question | verdict |", "| :--- | :--- | :--- |"]
+        parts.append("\n".join([f"## {machine.name}\n", f"{hardware(runs)}\n", *head, *rows, ""]))
+    return "\n".join(parts)
+
+
+def question(suite: str) -> str:
+    """The first sentence of the comment at the head of the suite's file."""
+    text = (ROOT / "bench" / "suites" / f"{suite}.yaml").read_text()
+    lines = (line.removeprefix("#").strip() for line in text.splitlines()[1:] if line.startswith("#"))
+    found = re.match(r".*?[?.](?=\s|$)", " ".join(lines))
+    assert found, f"bench/suites/{suite}.yaml: expected a sentence in its second line"
+    return found[0]
+
+
+def answer(run: Path) -> str:
+    """What the report's verdict states, without what is under each statement or about the number of seeds."""
+    verdict = (run / "report.md").read_text().split("## Verdict\n", 1)[1].split("\n## ", 1)[0]
+    stated = [line.removeprefix("- ") for line in verdict.splitlines() if line.startswith("- ")]
+    return "<br>".join(line for line in stated if not line.startswith("With "))
+
+
+def hardware(runs: list[Path]) -> str:
+    """What the runs of a folder say of their machine."""
+    found = {" · ".join(_machine(run)) for run in runs}
+    return "; ".join(sorted(found))
+
+
+def _machine(run: Path) -> Iterator[str]:
+    fields = pd.read_csv(run / "tables" / "environment.csv").drop_duplicates("field").set_index("field")["value"]
+    yield f"{fields['cpu']}, {fields['cores']} cores ({fields['cpu_features']})"
+    yield f"GPU {fields['gpus']}" if pd.notna(fields["gpus"]) else "no GPU"
+    yield f"torch {fields['versions.torch']}"
+
+
+if __name__ == "__main__":
+    print(page(), end="")
