@@ -16,7 +16,7 @@
 
 #include "cuda/block_product.h"
 #include "cuda/grid_barrier.h"
-#include "cuda/loss_rows.h"
+#include "cuda/losses/loss_of_tile.h"
 #include "cuda/step_heads.h"
 
 namespace mtlbench::MTLBENCH_DEVICE {
@@ -136,10 +136,6 @@ __device__ typename Call::Number slope_at(const Call& call, const HeadFeatures& 
 
 // --- 1: outputs, labels -------------------------------------------------------------------------------------------
 
-MTLBENCH_FN bool is_counted(const TaskLoss& task) {
-  return task.mask != nullptr || task.kind == LossKind::CrossEntropy;
-}
-
 template <class Call>
 __device__ void count_labels(const Call& call) {
   for_each_tile(call.table.loss_ends, call.heads(), [&](int t, int64_t tile) {
@@ -195,7 +191,7 @@ __device__ void find_factors(const Call& call) {
   for (int t = static_cast<int>(threadIdx.x) / 32; t < call.heads(); t += kThreads / 32) {
     const TaskLoss& task = call.table.tasks[t];
     const int64_t known = is_counted(task) ? sum_of_tiles(call, t, call.space.known) : task.positions();
-    const double r = known == 0 ? 0.0 : (losses.mean ? 1.0 / static_cast<double>(known) : 1.0);
+    const double r = reciprocal_of(known, losses.mean);
     if (threadIdx.x % 32 != 0) continue;
     call.space.reciprocals[t] = r;
     call.space.factors[t] = r * number_at(losses.weights, losses.dtype, t, 1.0);

@@ -13,11 +13,12 @@
 // Nothing waits for the host: a label out of range makes its loss NaN. The tasks travel in the launch's parameters;
 // more than fit take more launches.
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
+#include "cuda/block_sums.h"
 #include "cuda/grid_barrier.h"
-#include "cuda/loss_rows.h"
+#include "cuda/losses/loss_of_tile.h"
+#include "cuda/losses/table.h"
+#include "cuda/losses/types.h"
 #include "cuda/task_losses.h"
 #include "cuda/tensor_table.h"
 #include "cuda/ticket.h"
@@ -25,63 +26,10 @@
 namespace mtlbench::MTLBENCH_DEVICE {
 namespace {
 
-constexpr unsigned kMostBlocks = 4096;  // for which the workspace has room
-
-template <size_t Bytes>
-struct LossTable {
-  static constexpr size_t kCapacity = (Bytes - kHeadBytes) / (sizeof(TaskLoss) + sizeof(uint32_t));
-  uint32_t tensors;  // tasks of this launch
-  uint32_t tiles;
-  int64_t first;  // the number of its first task among those of the call
-  uint32_t ends_[kCapacity];
-  TaskLoss tasks[kCapacity];
-
-  MTLBENCH_FN const uint32_t* ends() const { return ends_; }
-  MTLBENCH_FN uint32_t first_tile(int t) const { return t == 0 ? 0u : ends_[t - 1]; }
-};
-
-// What lies in the workspace; [T] counts the tasks of a call, [B] blocks.
-struct Workspace {
-  double* sums;     // [T + B]
-  int64_t* known;   // [T + B]: labelled positions
-  double* factors;  // [T]: r_t
-  double* total;    // []: of the launches so far
-};
-
-Workspace lay_out(void* memory, int64_t tasks) {
-  auto* numbers = static_cast<double*>(memory);
-  const int64_t places = tasks + kMostBlocks;
-  return {numbers, reinterpret_cast<int64_t*>(numbers + places), numbers + 2 * places, numbers + 2 * places + tasks};
-}
-
-// The blocks whose shares hold tiles of task t: [first, last).
-struct Blocks {
-  uint32_t first;
-  uint32_t last;
-};
-template <class Table>
-__device__ Blocks blocks_of(const Table& table, uint32_t t) {
-  const uint64_t begin = table.first_tile(static_cast<int>(t)), end = table.ends()[t];
-  if (begin == end) return {0, 0};
-  // Block b has tiles from tiles b / blocks on: the last block that starts at or before a tile owns it.
-  const auto owner = [&](uint64_t tile) {
-    return static_cast<uint32_t>(((tile + 1) * gridDim.x + table.tiles - 1) / table.tiles - 1);
-  };
-  return {owner(begin), owner(end - 1) + 1};
-}
-
 // --- Counting -----------------------------------------------------------------------------------------------------
 
-MTLBENCH_FN bool is_counted(const TaskLoss& task) {
-  return task.mask != nullptr || task.kind == LossKind::CrossEntropy;
-}
-
-__device__ double reciprocal(const TaskLosses& work, int64_t known) {
-  return known == 0 ? 0.0 : (work.mean ? 1.0 / static_cast<double>(known) : 1.0);
-}
-
 template <class Table>
-__device__ void count_known(const TaskLosses& work, const Table& table, const Workspace& space) {
+__device__ void count_known(const TaskLosses& work, const Table& table, const LossWorkspace& space) {
   for_each_share(table, blockIdx.x, gridDim.x, [&](int t, uint32_t first, uint32_t last) {
     const TaskLoss& task = table.tasks[t];
     if (!is_counted(task)) return;
@@ -98,7 +46,7 @@ __device__ void count_known(const TaskLosses& work, const Table& table, const Wo
 
 // r_t of all tasks, by one block: a warp a task.
 template <class Table>
-__device__ void find_reciprocals(const TaskLosses& work, const Table& table, const Workspace& space) {
+__device__ void find_reciprocals(const TaskLosses& work, const Table& table, const LossWorkspace& space) {
   for (uint32_t t = threadIdx.x / 32; t < table.tensors; t += kThreads / 32) {
     int64_t known = table.tasks[t].positions();
     if (is_counted(table.tasks[t])) {
@@ -107,7 +55,7 @@ __device__ void find_reciprocals(const TaskLosses& work, const Table& table, con
       for (uint32_t b = blocks.first + threadIdx.x % 32; b < blocks.last; b += 32) known += space.known[t + b];
       known = group_sum(known, 32);
     }
-    if (threadIdx.x % 32 == 0) space.factors[t] = reciprocal(work, known);
+    if (threadIdx.x % 32 == 0) space.factors[t] = reciprocal_of(known, work.mean);
   }
 }
 
@@ -117,33 +65,13 @@ __device__ double weight_of(const TaskLosses& work, int64_t task) {
   return number_at(work.weights, work.dtype, task, 1.0);
 }
 
-// The types that outputs may be stored in; a kernel made for one of them takes fewer registers than one for all.
-template <class... Stored>
-struct Types {};
-using AnyType = Types<float, BFloat16, Float16, double>;
-
-// Calls run(Stored()) for the stored type of a task.
-template <class First, class... Others, class Run>
-__device__ void with_type(Types<First, Others...>, DType dtype, const Run& run) {
-  constexpr DType kFirst = std::is_same_v<First, float>      ? DType::Float32
-                           : std::is_same_v<First, double>   ? DType::Float64
-                           : std::is_same_v<First, BFloat16> ? DType::BFloat16
-                                                             : DType::Float16;
-  if constexpr (sizeof...(Others) == 0) {
-    run(First());
-  } else {
-    if (dtype == kFirst) return run(First());
-    with_type(Types<Others...>(), dtype, run);
-  }
-}
-
 // This block's part of the losses of every task it works on; `counted`: the reciprocals are in the workspace.
 template <class Of, class Table>
-__device__ void add_losses(const TaskLosses& work, const Table& table, const Workspace& space, bool counted) {
+__device__ void add_losses(const TaskLosses& work, const Table& table, const LossWorkspace& space, bool counted) {
   for_each_share(table, blockIdx.x, gridDim.x, [&](int t, uint32_t first, uint32_t last) {
     const TaskLoss& task = table.tasks[t];
     const volatile double* const factors = space.factors;  // written by another block in this launch
-    const double r = counted ? factors[t] : reciprocal(work, task.positions());
+    const double r = counted ? factors[t] : reciprocal_of(task.positions(), work.mean);
     const LossContext context{foreseen_factor(task.dtype, weight_of(work, table.first + t), r), work.label_smoothing,
                               work.ignore_index};
     double sum = 0;
@@ -157,14 +85,14 @@ __device__ void add_losses(const TaskLosses& work, const Table& table, const Wor
 
 // Losses, reciprocals and total, by the block that finishes last: a warp a task, then one thread for the total.
 template <class Table>
-__device__ void finish(const TaskLosses& work, const Table& table, const Workspace& space, bool counted) {
+__device__ void finish(const TaskLosses& work, const Table& table, const LossWorkspace& space, bool counted) {
   for (uint32_t t = threadIdx.x / 32; t < table.tensors; t += kThreads / 32) {
     const Blocks blocks = blocks_of(table, t);
     double sum = 0;
     for (uint32_t b = blocks.first + threadIdx.x % 32; b < blocks.last; b += 32) sum += space.sums[t + b];
     sum = group_sum(sum, 32);
     if (threadIdx.x % 32 != 0) continue;
-    const double r = counted ? space.factors[t] : reciprocal(work, table.tasks[t].positions());
+    const double r = counted ? space.factors[t] : reciprocal_of(table.tasks[t].positions(), work.mean);
     space.factors[t] = weight_of(work, table.first + t) * (sum * r);  // from here on the terms of the total
     set_number(work.losses, work.dtype, table.first + t, sum * r);
     set_number(work.reciprocals, work.dtype, table.first + t, r);
@@ -180,7 +108,7 @@ __device__ void finish(const TaskLosses& work, const Table& table, const Workspa
 template <class Of, class Table>
 __global__ void __launch_bounds__(kThreads, std::is_same_v<Of, AnyType> ? 2 : 3)
     task_losses_kernel(const __grid_constant__ TaskLosses work, const __grid_constant__ Table table,
-                       const __grid_constant__ Workspace space, unsigned ticket, bool counted) {
+                       const __grid_constant__ LossWorkspace space, unsigned ticket, bool counted) {
   if (counted) {
     count_known(work, table, space);
     grid_barrier(ticket, [&] { find_reciprocals(work, table, space); });

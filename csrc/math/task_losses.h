@@ -94,6 +94,11 @@ struct TaskGradients {
   const void* of_losses = nullptr;  // [count]: d(loss)/d(L_t) beside the way through the total; null means 0
 };
 
+// r_t, where `known` positions are labelled.
+MTLBENCH_FN double reciprocal_of(int64_t known, bool mean) {
+  return known == 0 ? 0.0 : (mean ? 1.0 / static_cast<double>(known) : 1.0);
+}
+
 MTLBENCH_FN bool is_foreseen(double weight) {
   const double size = weight < 0 ? -weight : weight;
   return size > 0x1p-40 && size < 0x1p40;

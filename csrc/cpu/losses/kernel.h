@@ -14,11 +14,6 @@ LossKernel loss_kernel(const TaskLoss& task);
 // The number of labelled positions; `error` names the first label out of range.
 int64_t count_known(const TaskLoss& task, int64_t ignore_index, LabelError* error);
 
-// r_t of math/task_losses.h.
-inline double reciprocal_of(int64_t known, bool mean) {
-  return known == 0 ? 0.0 : (mean ? 1.0 / static_cast<double>(known) : 1.0);
-}
-
 // Memory that begins with a cache line.
 struct Scratch {
   explicit Scratch(int64_t doubles) : memory(std::aligned_alloc(64, static_cast<size_t>((doubles + 7) / 8 * 64))) {}
