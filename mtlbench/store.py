@@ -117,6 +117,8 @@ class Store:
 
     def result(self, trial: Trial) -> Result:
         """How a trial of a suite stands: as it ended last, missing, or failed where nothing could be chosen for it."""
+        if trial.waiting:
+            return Result("missing", attempt=0, error="waits for its candidates, which have not all run")
         stored = self.find(trial.id)
         result = stored.result if stored else Result("missing", attempt=0)
         return replace(result, status="failed", error=trial.unchosen) if trial.unchosen else result

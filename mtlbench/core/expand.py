@@ -80,15 +80,17 @@ def _together(suite: Suite, problem: Entry, tasks: tuple[str, ...], *where: Any)
 
 
 def _tried(suite: Suite, variant: Variant, *where: Any) -> Iterator[Trial]:
-    """The trial of a method; or its candidates, of which the records will choose one, fold by fold."""
+    """The trial of a method; or its candidates, of which the records will choose one, fold by fold. Where one of them
+    is judged by folds, all are, so that their scores are of the same rows.
+    """
     plain = [_trial(suite, alternative, *where) for alternative in variant.alternatives]
     options = [option for trial, alternative in zip(plain, variant.alternatives, strict=True)
                for option in _options(trial, alternative)]  # fmt: skip
     if len(options) == 1:
         yield replace(options[0], fold=(0, 0))
         return
+    folds = max(option.fold[1] for option in options)
     for option in options:
-        folds = option.fold[1]
         for part in range(folds) if folds else (0,):
             yield replace(option, role=CANDIDATE, fold=(part, folds))
 

@@ -58,6 +58,7 @@ DEFAULTS: dict[str, Any] = {
     "tune": {},
     "resources": {},
 }
+UNINHERITED = ("architecture", "weighting", "engines", "init_from")  # what the baseline does not take from the suite
 BASELINE = "single-task"
 PROBE = {"name": "affinity"}  # the learner that compares gradients
 UNSHARED = "single"  # the architecture of the baseline
@@ -239,12 +240,13 @@ class Suite:
             if key in first and all(choices.get(key) == first[key] for choices in methods.values())
         }
         baseline = self.baseline.resolved()
+        inherited = {key: value for key, value in common.items() if key not in UNINHERITED}
         return {
             **common,
             "methods": {label: _beyond(choices, common) for label, choices in methods.items()},
             "single_task": {
                 "label": self.baseline.label,
-                **_beyond(baseline, {**common, "problem": baseline["problem"]}),
+                **_beyond(baseline, {**inherited, "problem": baseline["problem"]}),
             },
             "seeds": list(self.seeds),
             **({"affinity": self.affinity[0].label} if self.affinity else {}),

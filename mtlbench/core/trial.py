@@ -12,7 +12,7 @@ from typing import Any
 Spec = Mapping[str, Any]  # {"name": …, **parameters}: one entry of a table with its parameters
 LABELS = (
     "suite", "problem_label", "method", "baseline", "resources", "exclusive", "role", "choice", "unchosen",
-    "keeps_trunk",
+    "waiting", "keeps_trunk",
 )  # fmt: skip
 PARTS = ("learner", "architecture", "weighting", "optimizer", "schedule", "penalty", "start")  # what makes a method
 CANDIDATE, AFFINITY = "candidate", "affinity"  # roles
@@ -61,6 +61,7 @@ class Trial:
     )
     choice: str = ""  # what was chosen, or may be: "optimizer.lr=0.01"
     unchosen: str = ""  # why nothing could be chosen, so that it stands as failed and does not run
+    waiting: bool = False  # its candidates have not all run, so that it is not known yet what it takes
     exclusive: bool = False  # has its CPUs or GPU to itself, so that its throughput counts
     keeps_trunk: bool = False  # another trial starts from what it learned
 

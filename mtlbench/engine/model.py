@@ -104,8 +104,9 @@ class Model(nn.Module):
         return [part for part in (self.front, self.shared) if part is not None]
 
     def trunk_and_heads(self) -> tuple[nn.Module, Sequence[nn.Module]]:
-        """What a suite's penalty takes for the trunk and for the heads."""
-        return self.architecture.trunk_and_heads(self.shared, list(self.own))
+        """What a suite's penalty takes for the trunk, encoders included, and for the heads."""
+        trunk, heads = self.architecture.trunk_and_heads(self.shared, list(self.own))
+        return (trunk if self.front is None else nn.ModuleList([self.front, trunk])), heads
 
     def penalty(self) -> Tensor | None:
         """The architecture's own term of the objective."""

@@ -20,7 +20,7 @@ from .frame import Data, rows
 from .grouping import FEWEST_SEEDS, MOST_TASKS, RESAMPLINGS, Array, Grouping, best_grouping
 from .parts import Cell, Column, Figure, Panel, Part, Statement, Table, Tone, file_names
 from .plots import INK, WIDTH, draw, fit
-from .statistics import mean_interval
+from .statistics import Interval, mean_interval
 
 _CAPTION = (
     "Gain: main test metric of the task trained with the other alone, against single-task training, in percent, mean "
@@ -51,6 +51,11 @@ class _Matrices:
     cosines: Array
     affinities: Array
 
+    def complete(self) -> Array:
+        """The gains of the seeds in which every pair was trained."""
+        apart = ~np.eye(len(self.tasks), dtype=bool)
+        return self.gains[:, :, np.isfinite(self.gains[apart]).all(0)]
+
     def pairs(self) -> Iterator[tuple[int, int]]:
         """Ordered pairs of tasks."""
         count = len(self.tasks)
@@ -68,7 +73,7 @@ def section(evidence: Evidence) -> Part | None:
     table = Table("affinity", "Pairs of tasks", _CAPTION, pd.DataFrame(_raw(found)), tuple(map(_panel, found)))
     names = file_names([matrices.problem for matrices in found], "affinity")
     figures = tuple(_figure(names[matrices.problem], matrices) for matrices in found)
-    said = tuple(_recommendation(matrices, best_grouping(matrices.gains)) for matrices in found)
+    said = tuple(_recommendation(matrices, best_grouping(matrices.complete())) for matrices in found)
     return Part("affinity", "Which tasks belong together", said, (table,), figures)
 
 
@@ -90,7 +95,7 @@ def _matrices(data: Data, problem: str, asked: pd.DataFrame) -> _Matrices:
             scores[i, j, seeds[fact.seed]] = fact.value
     signs = np.array([1.0 if task.higher else -1.0 for task in tasks])
     alone = single.to_numpy().T  # [T, S]
-    level = np.abs(alone.mean(1)) if len(single) else np.full(len(tasks), np.nan)
+    level = np.array([abs(_mean(values)) for values in alone])
     with np.errstate(divide="ignore", invalid="ignore"):
         gains = 100 * signs[:, None, None] * (scores - alone[:, None, :]) / level[:, None, None]
     measured = (_measured(facts, prefix, place) for prefix in (COSINE_WITH, AFFINITY_ONTO))
@@ -112,7 +117,7 @@ def _measured(facts: pd.DataFrame, prefix: str, place: dict[str, int]) -> Array:
 def _raw(found: list[_Matrices]) -> Iterator[dict[str, object]]:
     for m in found:
         for i, j in m.pairs():
-            interval = mean_interval(m.gains[i, j])
+            interval = _interval(m.gains[i, j])
             yield {
                 "problem": m.problem,
                 "task": m.tasks[i],
@@ -130,11 +135,15 @@ def _mean(values: Array) -> float:
     return float(known.mean()) if len(known) else math.nan
 
 
+def _interval(values: Array) -> Interval | None:
+    return mean_interval(values[np.isfinite(values)])
+
+
 def _panel(m: _Matrices) -> Panel:
     cells = []
     decimals = decimals_of_largest(100 * m.affinities[j, i] for i, j in m.pairs())
     for i, j in m.pairs():
-        gain, interval = _mean(m.gains[i, j]), mean_interval(m.gains[i, j])
+        gain, interval = _mean(m.gains[i, j]), _interval(m.gains[i, j])
         cosine, affinity = m.cosines[i, j], 100 * m.affinities[j, i]
         cells.append((
             Cell(m.tasks[i]),
@@ -171,12 +180,15 @@ def _recommendation(m: _Matrices, grouping: Grouping | None) -> Statement:
 
 def _certainty(m: _Matrices, grouping: Grouping, doubtful: list[str]) -> str:
     """How sure a grouping is: what resampling the seeds says, and which gains may be none."""
+    seeds, planned = m.complete().shape[2], m.gains.shape[2]
     if grouping.share is None:
-        sure = f"{plural(m.gains.shape[2], 'seed')} cannot say how sure that is, {FEWEST_SEEDS} could"
+        sure = f"{plural(seeds, 'seed')} cannot say how sure that is, {FEWEST_SEEDS} could"
     else:
         sure = (
             f"resampling the seeds {RESAMPLINGS:,} times recommends the same {100 * grouping.share:.0f} % of the time"
         )
+    if seeds < planned:
+        sure += f"; {seeds} of {plural(planned, 'seed')} have every pair, and speak here alone"
     if not doubtful:
         return sure
     of = f"{len(doubtful)} of the {len(list(m.pairs()))} gains it rests on"
@@ -184,7 +196,7 @@ def _certainty(m: _Matrices, grouping: Grouping, doubtful: list[str]) -> str:
 
 
 def _doubtful(m: _Matrices) -> list[str]:
-    intervals = {pair: mean_interval(m.gains[pair]) for pair in m.pairs()}
+    intervals = {pair: _interval(m.gains[pair]) for pair in m.pairs()}
     return [f"{m.tasks[i]} with {m.tasks[j]}" for (i, j), each in intervals.items() if each and each.contains(0)]
 
 

@@ -155,8 +155,8 @@ def _near_zero(data: Data, problem: str) -> set[str]:
     method that is off by so much has itself gone astray.
     """
     methods = [method for method in data.methods(problem) if method != data.baseline(problem)]
-    means = np.stack([_standing(data, problem, method) for method in methods])
-    single = _standing(data, problem, data.baseline(problem))
+    means = np.stack([_complete(data, problem, method).mean().to_numpy() for method in methods])
+    single = _complete(data, problem, data.baseline(problem)).mean().to_numpy()
     off = np.abs(means[np.isfinite(means).all(1)] - single)
     if not len(off):
         return set()
@@ -177,30 +177,33 @@ def _why_none(data: Data, problem: str, scores: pd.DataFrame, engine: str) -> st
 
 
 def _ranked(data: Data, problem: str, found: list[Delta]) -> list[Delta]:
-    """With mean ranks, each among the same methods: the others stand there once, with their first engine."""
+    """With mean ranks, each among the same methods, over the seeds that all of these have: the others stand there once,
+    with their first engine.
+    """
     higher = np.array([task.higher for task in data.tasks(problem)], dtype=bool)
-    methods = data.methods(problem)
     if not found or not len(higher):
         return found
-    first = np.stack([_standing(data, problem, method) for method in methods])
+    first = {method: _complete(data, problem, method) for method in data.methods(problem)}
 
     def rank(delta: Delta) -> float:
-        ours = np.array([method == delta.method for method in methods])
-        own = _means(data.scores(problem, delta.method, delta.engine))
-        return float(mean_ranks(np.where(ours[:, None], own, first), higher)[ours][0])
+        own = {delta.method: data.scores(problem, delta.method, delta.engine).dropna()}
+        ranks = mean_ranks(_means_in_common([*{**first, **own}.values()]), higher)
+        return float(ranks[list(first).index(delta.method)])
 
     return [replace(delta, rank=rank(delta)) for delta in found]
 
 
-def _standing(data: Data, problem: str, method: str) -> np.ndarray:
-    """The means of a method with the first engine on which it has any."""
-    means = [_means(data.scores(problem, method, engine)) for engine in data.engines_of(problem, method)]
-    return next((values for values in means if np.isfinite(values).all()), means[0])
+def _complete(data: Data, problem: str, method: str) -> pd.DataFrame:
+    """The seeds of a method with a finite score on every task, with the first engine on which it has any."""
+    found = [data.scores(problem, method, engine).dropna() for engine in data.engines_of(problem, method)]
+    return next((scores for scores in found if len(scores)), found[0])
 
 
-def _means(scores: pd.DataFrame) -> np.ndarray:
-    complete = scores.dropna()
-    return complete.mean().to_numpy() if len(complete) else np.full(scores.shape[1], np.nan)
+def _means_in_common(found: Sequence[pd.DataFrame]) -> np.ndarray:
+    """Means [methods, tasks] over the seeds that all methods have; NaN for a method without any seed."""
+    seeds = [set(scores.index) for scores in found if len(scores)]
+    common = sorted(set.intersection(*seeds)) if seeds else []
+    return np.stack([scores.reindex(common if len(scores) else []).mean().to_numpy() for scores in found])
 
 
 def _tested(found: list[Delta]) -> list[Delta]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..core.suite import UNINHERITED
 from ..core.trial import CANDIDATE
 
 EAGER = "eager"  # the engine that others are compared with
@@ -147,7 +148,8 @@ class Data:
     def unlike_baseline(self, method: str) -> tuple[str, ...]:
         """How a method is trained otherwise than the single-task baseline, as the suite tells: optimizer, schedule …"""
         ours = {**self.suite, **self.suite.get("methods", {}).get(method, {})}
-        single = {**self.suite, **self.suite.get("single_task", {})}
+        suite = {key: value for key, value in self.suite.items() if key not in UNINHERITED}
+        single = {**suite, **self.suite.get("single_task", {})}
         unlike = tuple(key for key in _TRAINING if ours.get(key) != single.get(key))
         # Where neither has an optimizer, the learner is the method, not a way of training it.
         return unlike if "optimizer" in ours or "optimizer" in single else ()

@@ -16,10 +16,10 @@ from .timings import Timing
 _CAPTION = (
     "Δm: mean over tasks of the relative gain of the main test metric over single-task training, in percent, positive "
     "is better; in brackets its 95 % interval (Student's t over seeds, the baseline's uncertainty included). Mean rank "
-    "is over tasks and among all methods, 1 is best. The single-task row is one model a task: parameters and training "
-    "seconds are sums over tasks, samples/s is 1 / Σ 1/rate (a row counts when every task has seen it), peak memory is "
-    "the largest; on a CPU it is the resident memory of the whole worker process, so compare it only between runs of "
-    "the same kind. "
+    "is over tasks and among all methods, over the seeds that all of them have, 1 is best. The single-task row is one "
+    "model a task: parameters and training seconds are sums over tasks, samples/s is 1 / Σ 1/rate (a row counts when "
+    "every task has seen it), peak memory is the largest; on a CPU it is the resident memory of the whole worker "
+    "process, so compare it only between runs of the same kind. "
     "Bold is best; ≈ marks a Δm whose difference to the best, paired by seed, has a 95 % interval that holds zero."
 )
 _ENGINES = (

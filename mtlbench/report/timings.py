@@ -85,7 +85,7 @@ def _timing(key: tuple[str, str, str], rows: pd.DataFrame, tasks: int) -> Timing
     baseline = bool(rows["baseline"].iloc[0])
     alone = _per_seed(rows[~rows["shared"]], baseline, tasks)
     everything = _per_seed(rows, baseline, tasks)
-    shared = bool(alone["samples_per_second"].isna().all())
+    shared = bool(alone["train_seconds"].isna().all())  # what every learner measures
     return Timing(
         *key,
         baseline=baseline,

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import inf
 
-from ..core.errors import MtlbenchError
 from ..core.score import Tried, candidate_scores
 from ..core.trial import CANDIDATE, Trial
 from .history import Stored
 
+_UNSCORED = (
+    "tune chooses by the validation split, and no candidate has a score there: give the problem a validation split, or "
+    "leave tune out"
+)
 Find = Callable[[str], Stored | None]  # by the trial's id
 
 
@@ -25,12 +28,13 @@ def _final(candidate: Trial) -> Trial:
 
 
 def with_choices(trials: Iterable[Trial], find: Find) -> Iterator[Trial]:
-    """The trials and, after each group of candidates that has run, the trial that it chose.
+    """The trials and, after each group of candidates, the trial that it chose; until all of it has run, one that waits
+    (``Trial.waiting``) and takes what the first of them takes.
 
     A group is what one seed (and task, for the baseline) tries for one method on one engine. Its choice has the lowest
     of ``core.score.candidate_scores``, the first among equals; test splits have no say. One that failed or diverged is
-    never chosen; where all did, the group's trial stands as failed (``Trial.unchosen``). Where there are no folds the
-    chosen trial is the candidate itself under its method's name, so that it has run already.
+    never chosen; where all did, or none has a score, the group's trial stands as failed (``Trial.unchosen``). Without
+    folds the chosen trial is the candidate itself under its method's name, so that it has run already.
     """
     group: list[Trial] = []
     for trial in trials:
@@ -43,39 +47,30 @@ def with_choices(trials: Iterable[Trial], find: Find) -> Iterator[Trial]:
     yield from _chosen(group, find)
 
 
-def undecided(trials: Iterable[Trial], find: Find) -> int:
-    """How many choices wait for candidates."""
-    groups: dict[object, list[Trial]] = {}
-    for trial in trials:
-        if trial.role == CANDIDATE:
-            groups.setdefault(_slot(trial), []).append(trial)
-    return sum(not list(_chosen(group, find)) for group in groups.values())
-
-
 def _slot(trial: Trial) -> tuple[object, ...]:
     candidate = trial.role == CANDIDATE
     return (candidate, trial.problem_name, trial.method, trial.tasks, trial.engine, trial.seed)
 
 
 def _chosen(group: Sequence[Trial], find: Find) -> Iterator[Trial]:
-    """The final trial of a group, once all of it has run."""
+    """The final trial of a group."""
+    if not group:
+        return
     found = {trial.id: find(trial.id) for trial in group}
     results = {identity: stored.result for identity, stored in found.items() if stored}
-    if not group or len(results) < len(found):
+    if len(results) < len(found):
+        yield replace(_final(group[0]), choice="", waiting=True)
         return
     scores = candidate_scores(
         Tried(trial.choice, trial.part, results[trial.id].records if results[trial.id].ok else ()) for trial in group
     )
-    folded = any(trial.fold[1] for trial in group)
-    if not folded and min(scores.values()) == inf and any(result.ok for result in results.values()):
-        raise MtlbenchError(
-            f"method '{group[0].method}': tune chooses by the validation split, and no candidate has a score there: "
-            "give the problem a validation split, or leave tune out"
-        )
     best = min(scores, key=lambda choice: scores[choice])
     final = _final(next(trial for trial in group if trial.choice == best))
     if scores[best] < inf:
         yield final
         return
     first = next((result.error for result in results.values() if not result.ok), "no validation score")
-    yield replace(final, choice="", unchosen=f"all {len(scores)} candidates failed, the first with: {first}")
+    why = f"all {len(scores)} candidates failed, the first with: {first}"
+    folded = any(trial.fold[1] for trial in group)
+    unscored = not folded and any(result.ok for result in results.values())
+    yield replace(final, choice="", unchosen=_UNSCORED if unscored else why)

@@ -19,7 +19,7 @@ from ..core.suite_reader import read_suite
 from ..core.trial import Trial
 from ..store import Store
 from .checks import survey
-from .choices import undecided, with_choices
+from .choices import with_choices
 from .history import History, Planned
 from .kernel_checks import extension_digest
 from .selection import select
@@ -80,20 +80,21 @@ class Plan:
     data_notes: tuple[str, ...]  # choices made for the user, such as inferred task types
     expanded: tuple[Trial, ...]  # those that follow from the suite alone: without what candidates chose
     only: str | None = None
-    ran: frozenset[tuple[str, str]] = frozenset()  # (id, role) of trials that this run has tried already
+    ran: frozenset[str] = frozenset()  # ids of trials that this run has tried already
 
     def again(self, ran: Iterable[Trial] = ()) -> Plan:
         """The same plan, after another look at what is in the results folder, and after a wave of trials."""
         history = History(self.store.all())
         every = tuple(with_choices(self.expanded, self.store.find))
-        planned = tuple(map(history.plan, select(self.only, every)))
-        done = self.ran | {(trial.id, trial.role) for trial in ran}
+        known = tuple(trial for trial in every if not trial.waiting)
+        planned = tuple(map(history.plan, select(self.only, known)))
+        done = self.ran | {trial.id for trial in ran}
         return replace(self, planned=planned, history=history, every=every, ran=done)
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """What a person should know of the plan."""
-        waiting = undecided(self.expanded, self.store.find)
+        waiting = sum(trial.waiting for trial in self.every)
         later = (f"{waiting} choices wait for their candidates; what they choose runs afterwards",) if waiting else ()
         return (*self.data_notes, *later)
 
@@ -104,9 +105,17 @@ class Plan:
 
     @cached_property
     def todo(self) -> tuple[Trial, ...]:
-        """The trials that would run."""
-        found = (planned for planned in self.planned if planned.to_run)
-        return tuple(planned.trial for planned in found if (planned.id, planned.trial.role) not in self.ran)
+        """The trials that would run, each once whatever it stands for: alone on its machine, and with its trunk kept,
+        where any of that asks for it.
+        """
+        found: dict[str, Trial] = {}
+        for planned in self.planned:
+            if planned.to_run and planned.id not in self.ran:
+                trial = planned.trial
+                first = found.setdefault(planned.id, trial)
+                exclusive, keeps = first.exclusive or trial.exclusive, first.keeps_trunk or trial.keeps_trunk
+                found[planned.id] = replace(first, exclusive=exclusive, keeps_trunk=keeps)
+        return tuple(found.values())
 
     @cached_property
     def wave(self) -> tuple[Trial, ...]:

@@ -171,3 +171,12 @@ def test_a_resolved_suite_reads_back_as_itself(read: Reader, a: Any, b: Any, sin
     again = read(to_yaml(suite.resolved()))
     assert again.resolved() == suite.resolved()
     assert trials(again) == trials(suite)
+
+
+@pytest.mark.parametrize("shared", ["weighting: uncertainty", "architecture: single", "engines: fused"])
+def test_what_the_baseline_has_in_common_with_every_method_is_its_own(read: Reader, shared: str) -> None:
+    text = "problem: digits\narchitecture: shared\noptimizer: adam\n"
+    methods = f"methods: {{a: {{{shared}, train: {{epochs: 3}}}}, b: {{{shared}, train: {{epochs: 2}}}}}}\n"
+    suite = read(f"{text}{methods}single_task: {{{shared}}}\n")
+    again = read(to_yaml(suite.resolved()))
+    assert trials(again) == trials(suite)

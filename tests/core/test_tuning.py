@@ -129,6 +129,25 @@ def test_a_weighting_may_bring_candidates_of_its_own(tmp_path: Path, monkeypatch
     assert all(t.fold == (0, 0) for t in found if t.baseline)
 
 
+def test_candidates_beside_ones_judged_by_folds_are_judged_by_folds(tmp_path: Path, monkeypatch: Any) -> None:
+    equal = TABLES["weighting"].load("equal")
+    specs = ({"name": "equal", "w": 1}, {"name": "equal", "w": 2})
+    monkeypatch.setattr(equal, "candidates", lambda self, tasks: (3, specs) if len(tasks) > 1 else (0, ()))
+    text = TEXT.replace(
+        "tune: {optimizer.lr: [0.1, 0.01]}", "tune: {weighting: [equal, {name: fixed, weights: {a: 1.0}}]}"
+    )
+    tuned = [t for t in trials(read(tmp_path, text)) if t.seed == 0 and t.method == "tuned"]
+    assert {(t.choice, t.fold) for t in tuned} == {
+        (choice, (k, 3))
+        for choice in (
+            "weighting=equal, w=1",
+            "weighting=equal, w=2",
+            "weighting=fixed weights a mapping with the keys a",
+        )
+        for k in range(3)
+    }
+
+
 @pytest.mark.parametrize("keys", ["weighting: [equal], weighting.mu: [1]", "weighting.mu: [1], weighting: [equal]"])
 def test_a_key_and_what_lies_in_it_cannot_both_vary(tmp_path: Path, keys: str) -> None:
     with pytest.raises(SuiteError, match=r"'weighting' and 'weighting\.mu' set the same"):

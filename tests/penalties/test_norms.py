@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mtlbench.architectures import TABLE as ARCHITECTURES
+from mtlbench.core.task import Outline, TaskSpec
 from mtlbench.engine.model import Model
 from mtlbench.penalties import TABLE
 from mtlbench.penalties.base import Norm
@@ -48,6 +49,18 @@ def value_of(name: str, w: Tensor) -> Tensor:
         "l21": (w**2).sum(0).sqrt().sum(),
         "trace": torch.linalg.eigvalsh(w.T @ w).clamp(min=0).sqrt().sum(),
     }[name]
+
+
+@pytest.mark.parametrize("name", ["shared", "single"])
+def test_encoders_are_part_of_the_trunk(name: str) -> None:
+    outline = Outline((TaskSpec("a", 1, "mse"), TaskSpec("b", 1, "mse")), {"a": (3,), "b": (4,)}, 9)
+    model = Model(
+        ARCHITECTURES.build({"name": name, "encoders": {"a": {"hidden": [5]}, "b": {"hidden": [5]}}}), outline, 0
+    )
+    TABLE.build({"name": "l2", "strength": RHO, "on": "trunk"}).term(*model.trunk_and_heads()).backward()
+    weights = [p for part, p in model.named_parameters() if part.startswith("front.") and p.ndim > 1]
+    assert len(weights) == 4
+    assert all(torch.allclose(p.grad, RHO * p) for p in weights)
 
 
 @pytest.mark.parametrize("on", ["trunk", "heads", "all"])

@@ -55,6 +55,19 @@ def test_the_grouping_and_its_uncertainty_are_said() -> None:
     assert "no group of tasks is predicted to gain: train them apart" in str(part.statements[0])
 
 
+def test_a_lost_trial_takes_its_seed_from_the_grouping_alone() -> None:
+    records, trials, *rest = all_pairs(3, seeds=6)
+    lost = (trials["role"] == AFFINITY) & (trials["seed"] == 2) & (trials["tasks"] == "t0,t1")
+    alone = trials["baseline"] & (trials["seed"] == 4) & (trials["tasks"] == "t2")
+    trials = trials.assign(status=trials["status"].mask(lost | alone, "failed"))
+    part = section(gather(records, trials, *rest))
+    (sure,) = part.statements
+    assert "the pairs recommend the groups" in str(sure)
+    assert "4 of 6 seeds have every pair" in str(sure)
+    raw = part.tables[0].raw.set_index(["task", "with"])
+    assert np.isfinite(raw[["gain", "low", "high"]]).all(axis=None)
+
+
 def test_gains_that_may_be_none_are_named_beside_the_grouping() -> None:
     (sure,) = section(gather(*all_pairs(3, seeds=5))).statements
     assert sure.tone == "plain"

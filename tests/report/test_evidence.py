@@ -55,6 +55,18 @@ def test_ranks_of_different_engines_are_among_the_same_methods():
         assert delta(evidence, method, "fused").rank == delta(evidence, method).rank
 
 
+def test_ranks_are_of_the_seeds_that_all_methods_have():
+    found = made(methods={"good": 3.0, "lucky": -3.0})
+    for row in found.records:
+        if row["seed"] == 0 and row["main"] and row["split"] == "test":
+            row["value"] *= 0.5 if row["higher_is_better"] else 2.0  # a hard split
+    for row in found.trials:
+        if row["method"] == "lucky" and row["seed"] == 0:
+            row["status"] = "failed"  # of which it is spared
+    evidence = gather(*found.frames())
+    assert [delta(evidence, method).rank for method in ("good", "single-task", "lucky")] == [1, 2, 3]
+
+
 def test_an_engine_that_failed_does_not_take_its_method_from_the_ranking():
     found = made(engines=("eager", "fused"))
     for row in found.trials:
@@ -190,6 +202,17 @@ def test_times_come_from_trials_that_ran_alone():
         row["value"] = 1000.0 if row["seed"] == 0 else 10.0
     timing = gather(*found.frames()).timing("digits", "equal", "eager")
     assert timing.mean("samples_per_second") == 1000
+    assert not timing.shared
+
+
+def test_learners_without_steps_are_timed_alone_too():
+    found = made()
+    for row in values(found, "samples_per_second", method="equal"):
+        row["metric"] = "unheard_of"
+    for row in values(found, "train_seconds", method="equal"):
+        row["value"] = 1.0 if row["seed"] == 0 else 9.0
+    timing = gather(*found.frames()).timing("digits", "equal", "eager")
+    assert timing.mean("train_seconds") == 1
     assert not timing.shared
 
 

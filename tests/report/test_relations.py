@@ -141,6 +141,12 @@ def test_learners_without_an_optimizer_are_methods_not_settings() -> None:
     assert data.unlike_baseline("two") == ("learner", "optimizer")
 
 
+def test_a_trunk_that_every_method_starts_from_is_not_the_baselines() -> None:
+    made = sample(METHODS, tasks=tasks_of(), seeds=3, epochs=1)
+    made.suite = {"optimizer": {"name": "adam"}, "init_from": {"file": "x.pt"}, "methods": {"one": {}}}
+    assert gather(*made.frames()).data.unlike_baseline("one") == ("init_from",)
+
+
 def test_relations_are_pure() -> None:
     frames = with_correlations(sample(METHODS, tasks=tasks_of(), seeds=2, epochs=1)).frames()
     first, second = (relations.section(gather(*frames)) for _ in range(2))

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from mtlbench.core.errors import MtlbenchError
 from mtlbench.core.record import Record, Result
 from mtlbench.core.trial import CANDIDATE, Trial
-from mtlbench.runner.choices import undecided, with_choices
+from mtlbench.runner.choices import with_choices
 from mtlbench.runner.history import FAILED, History
 
 from .test_plan_history import TRIAL
@@ -39,9 +38,9 @@ def ran(trial: Trial, loss: float | None, test: float = 0.0) -> Stored:
 def choose(*stored: Stored, more: tuple[Trial, ...] = ()) -> list[Trial]:
     by_id = {one.trial.id: one for one in stored}
     trials = [*(one.trial for one in stored), *more]
-    found = [trial for trial in with_choices(trials, by_id.get) if trial.role == ""]
-    assert undecided(trials, by_id.get) == len({(t.method, t.seed) for t in trials if t.role}) - len(found)
-    return found
+    finals = [trial for trial in with_choices(trials, by_id.get) if trial.role == ""]
+    assert len(finals) == len({(t.method, t.seed) for t in trials if t.role})
+    return [trial for trial in finals if not trial.waiting]
 
 
 def test_the_lowest_validation_score_is_chosen_whatever_the_test_split_says() -> None:
@@ -74,6 +73,8 @@ def test_a_candidate_that_failed_in_one_fold_is_not_chosen() -> None:
 
 def test_nothing_is_chosen_before_all_have_run() -> None:
     assert choose(ran(candidate(1), 0.5), more=(candidate(2),)) == []
+    *_, final = with_choices([candidate(1), candidate(2)], {}.get)
+    assert (final.waiting, final.title, final.choice) == (True, TRIAL.title, "")
 
 
 def test_every_seed_and_method_chooses_for_itself_in_its_place() -> None:
@@ -114,5 +115,5 @@ def test_the_final_trial_is_timed_as_its_candidates(exclusive: bool) -> None:
 
 def test_nothing_can_be_chosen_without_a_validation_split() -> None:
     tried = [Stored(candidate(lr), Result("ok", records=(Record("loss", 1.0, "test", "digit"),))) for lr in (1, 2)]
-    with pytest.raises(MtlbenchError, match="tune chooses by the validation split, and no candidate has a score"):
-        choose(*tried)
+    (final,) = choose(*tried)
+    assert final.unchosen.startswith("tune chooses by the validation split, and no candidate has a score there")

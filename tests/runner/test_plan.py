@@ -11,6 +11,7 @@ import pytest
 from mtlbench.core.errors import MtlbenchError
 from mtlbench.core.record import Record, Result
 from mtlbench.runner.plan import Plan, make_plan
+from mtlbench.runner.session import report_again
 from mtlbench.store import Store
 
 SUITE = """\
@@ -155,3 +156,34 @@ def test_a_thousand_trials_wait_for_nothing_heavy(suite: Path) -> None:
     count, *modules = ended.stdout.split()
     assert int(count) == 1001
     assert not {"torch", "ray", "pandas", "numpy", "sklearn", "scipy", "matplotlib"} & set(modules)
+
+
+TUNED = SUITE.replace("engines: [eager, foreach]\n", "").replace(
+    "learned: {weighting: uncertainty}", "tuned: {tune: {optimizer.lr: [3e-4, 1e-3]}}"
+)
+
+
+def test_a_trial_of_several_roles_runs_once_as_each_of_them_asks(suite: Path) -> None:
+    suite.write_text(TUNED + "affinity: equal\n")
+    plan = _plan(suite)
+    ids = [trial.id for trial in plan.todo]
+    assert len(ids) == len(set(ids)) < len(plan.trials)
+    shared = {trial.id for trial in plan.trials if trial.role} & {trial.id for trial in plan.trials if not trial.role}
+    assert shared  # a candidate at the suite's own rate is the method equal
+    assert all(trial.exclusive == (trial.seed == 0) for trial in plan.todo if trial.id in shared)
+    assert not plan.again(plan.todo).todo
+
+
+def test_what_waits_for_its_candidates_is_planned_and_reported_as_missing(suite: Path) -> None:
+    suite.write_text(TUNED + "single_task: {tune: {optimizer.lr: [3e-4, 1e-3]}}\n")
+    plan = _plan(suite, only="/equal/")
+    assert "8 choices wait for their candidates" in plan.notes[-1]
+    _store(plan)
+    plan = plan.again()
+    plan.store.write_index(plan.every, plan.resolved())
+    found = report_again(plan.store.folder)
+    text = (plan.store.folder / "report.md").read_text()
+    assert "2 of 10 planned trials finished; 8 did not run." in text
+    assert "waits for its candidates" in text
+    assert "no single-task baseline in the suite" not in text
+    assert {"digits/tuned/eager/seed0", "digits/single-task[ink]/eager/seed1"} < set(found.missing)
