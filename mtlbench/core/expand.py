@@ -16,7 +16,7 @@ from .settings import Resources, Timing
 from .starts import with_starts
 from .suite import MAX_TRIALS, Kernels, Suite, Variant
 from .task import Outline
-from .trial import AFFINITY, CANDIDATE, Trial
+from .trial import AFFINITY, CANDIDATE, Trial, names
 
 
 def expand(
@@ -146,7 +146,7 @@ def _trial(
 
 def _own(variant: Variant) -> Iterator[str]:
     """Names of the entries whose code decides what a variant computes, the problem's apart."""
-    yield from (str(part.spec["name"]) for part in variant.parts if part.used)
+    yield from (name for part in variant.parts if part.used for name in names(part.spec))
 
 
 def expand_kernels(suite: Suite, kernels: Kernels, extension: str, code: Mapping[str, str]) -> Iterator[Trial]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,13 @@ LABELS = (
 )  # fmt: skip
 PARTS = ("learner", "architecture", "weighting", "optimizer", "schedule", "penalty", "start")  # what makes a method
 CANDIDATE, AFFINITY = "candidate", "affinity"  # roles
+
+
+def names(spec: Any) -> Iterator[str]:
+    """The name of an entry, and those of the entries that its parameters describe."""
+    if isinstance(spec, Mapping):
+        yield from (str(value) for key, value in spec.items() if key == "name")
+        yield from (name for value in spec.values() for name in names(value))
 
 
 @dataclass(frozen=True)

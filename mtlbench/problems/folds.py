@@ -1,4 +1,6 @@
-"""Cross-validation inside a problem: one part of the training split is held out, and nothing else is seen."""
+"""Cross-validation inside a problem: one part of the training split is held out. What the problem fitted to the whole
+training split (standardisation, imputation, vocabulary) stays as it is; validation and test splits are never seen.
+"""
 
 from __future__ import annotations
 

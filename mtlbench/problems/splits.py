@@ -87,9 +87,12 @@ def assign(strata: Array, sizes: Sequence[int], rng: np.random.Generator) -> Arr
 
 def keep_classes(part: Array, codes: Array) -> None:
     """Give train a row of each class (codes int64 [N], -1 where unknown) that chance kept from it, in exchange for one
-    of its most frequent class, so that a rare class does not fail some seeds.
+    of its most frequent class, so that a rare class does not fail some seeds. Nothing where train has none to give.
     """
     import numpy as np
+
+    if not ((part == TRAIN) & (codes >= 0)).any():
+        return
 
     for missing in np.setdiff1d(codes[codes >= 0], codes[part == TRAIN]):
         trained = codes[(part == TRAIN) & (codes >= 0)]

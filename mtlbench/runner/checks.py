@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import inspect
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from ..core.explain import sentence_place
 from ..core.suite import Suite, Variant
 from ..core.task import Outline
 from ..core.tree import Place
+from ..core.trial import names
 from ..core.uses import uses
 from ..engine.table import TABLE as ENGINES
 from ..engine.table import Engine
@@ -157,15 +159,15 @@ def survey(suite: Suite, local: bool) -> Survey:
         found.pairs(variant, size=int(variant.label == suite.baseline.label))
         found.machine(variant, local)
         found.trunk(variant)
-        found.code |= {str(entry.spec["name"]): _sha256(_source(entry)) for entry in _own(variant)}
+        found.code |= {name: _sha256(_source(name)) for name in _own(variant)}
     if suite.affinity and all(map(found.kinds, suite.affinity)):
         found.by_twos(suite.affinity[0])
         found.together(suite.affinity[0])
     if suite.kernels:
         for place, message in kernel_faults(suite.kernels, bool(_gpus()) if local else True):
             found.add(place, message)
-        own = (case for case in suite.kernels.cases if case.config and ":" in str(case.spec["name"]))
-        found.code |= {str(case.spec["name"]): _sha256(_source(case)) for case in own}
+        cases = (str(case.spec["name"]) for case in suite.kernels.cases if case.config)
+        found.code |= {name: _sha256(_source(name)) for name in cases if ":" in name}
     return found
 
 
@@ -193,7 +195,7 @@ def digest(entry: Entry, root: Path) -> str:
     """SHA-256 of all that decides a problem's data beside its parameters: its files, and its own source file where it
     is a ``module:attribute``; "" where there is nothing. Contents count, paths do not.
     """
-    return _sha256([*entry.config.files(root), *_source(entry)])
+    return _sha256([*entry.config.files(root), *_source(entry.spec["name"])])
 
 
 def _sha256(files: Iterable[Path]) -> str:
@@ -206,16 +208,17 @@ def _sha256(files: Iterable[Path]) -> str:
     return "" if total.hexdigest() == empty else total.hexdigest()
 
 
-def _own(variant: Variant) -> Iterator[Entry]:
+def _own(variant: Variant) -> Iterator[str]:
     """The entries that are the user's own code, the problem's apart, which its data already cover."""
-    yield from (part for part in (*variant.parts, *variant.engines) if part.config and ":" in str(part.spec["name"]))
+    parts = (part for part in (*variant.parts, *variant.engines) if part.config)
+    yield from (name for part in parts for name in names(part.spec) if ":" in name)
 
 
-def _source(entry: Entry) -> Iterator[Path]:
-    if ":" in entry.spec["name"]:
-        source = inspect.getsourcefile(type(entry.config))
-        if source:
-            yield Path(source)
+def _source(name: str) -> Iterator[Path]:
+    """The file behind a ``module:attribute`` that has been imported."""
+    module, _, attribute = name.partition(":")
+    if attribute and (source := inspect.getsourcefile(getattr(importlib.import_module(module), attribute))):
+        yield Path(source)
 
 
 def _misfits(variant: Variant, outline: Outline) -> Iterator[tuple[Entry, str]]:

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class GradNormState(NamedTuple):
-    """Weights for the next step, and the losses of the first."""
+    """Weights for the next step, and each task's first loss, NaN before it had one."""
 
     weights: Tensor
-    first: Tensor | None
+    first: Tensor
 
 
 class GradNorm(Leveled):
@@ -28,8 +28,8 @@ class GradNorm(Leveled):
     lambda descends sum_t |lambda_t ||g_t|| - m r_t^alpha|, where m is the mean of lambda_t ||g_t|| and r_t the task's
     L_t / L_t(0) over the mean of those; then it is scaled to sum to T. Source: Chen et al., GradNorm, ICML 2018,
     equations 1 and 2, Algorithm 1. Deviations: plain steps on lambda in the place of Adam's, with the slope divided by
-    mean ||g_t||, so that lr has no unit, and lambda kept at 0.01 or above; L_t(0) is the loss of the first batch;
-    gradients are of all shared parameters, in the paper of the last shared layer.
+    mean ||g_t||, so that lr has no unit, and lambda kept at 0.01 or above; L_t(0) is the loss of the first
+    batch in which the task has a gradient; gradients are of all shared parameters, in the paper of the last shared layer.
     """
 
     needs: ClassVar[Need] = Need.LOSSES | Need.GRAMIAN
@@ -43,15 +43,16 @@ class GradNorm(Leveled):
         """Ones."""
         import torch
 
-        return GradNormState(torch.ones(len(tasks), device=device), None)
+        ones = torch.ones(len(tasks), device=device)
+        return GradNormState(ones, ones * torch.nan)
 
     def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
         """The weights so far, and their next values."""
         assert shown.gramian is not None
-        first = shown.losses if state.first is None else state.first
-        ratios = shown.losses / first.clamp_min(1e-12)
-        pace = (ratios / ratios.mean().clamp_min(1e-12)).clamp_min(0) ** self.alpha
         lengths = shown.gramian.diagonal().clamp_min(0).sqrt()
+        first = shown.losses.where(state.first.isnan() & (lengths > 0), state.first)
+        ratios = (shown.losses / first.clamp_min(1e-12)).where(~first.isnan(), 1.0)
+        pace = (ratios / ratios.mean().clamp_min(1e-12)).clamp_min(0) ** self.alpha
         weighted = state.weights * lengths
         slope = lengths * (weighted - weighted.mean() * pace).sign()
         moved = (state.weights - self.lr * slope / lengths.mean().clamp_min(1e-12)).clamp_min(0.01)

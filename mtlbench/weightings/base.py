@@ -48,7 +48,7 @@ class Weighting(Config):
     Weightings on losses weigh whole tasks: a task's own parameters move by lambda_t grad L_t as well. Weightings on
     gradients speak of the shared parameters alone, since only there tasks can conflict; each task's own parameters move
     by grad L_t, unweighted, as in torchjd and LibMTL (a weight of 0 or below would stop or reverse a head). A task
-    without a label in the batch has the gradient 0.
+    without a label in the batch has the gradient 0, and shows the last loss that it had (1 before any).
     """
 
     needs: ClassVar[Need] = Need.LOSSES

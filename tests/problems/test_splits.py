@@ -76,6 +76,12 @@ def test_keep_classes_changes_no_size_and_leaves_no_class_out(codes: list[int], 
     assert set(known[part == 0]) | {-1} == set(known) | {-1}
 
 
+def test_train_without_a_row_has_none_to_give() -> None:
+    part = np.array([1, 2, 1])
+    keep_classes(part, np.array([0, 1, -1]))
+    assert part.tolist() == [1, 2, 1]
+
+
 @pytest.mark.parametrize("wrong", [{"train": 0.9}, {"train": 0.6, "validation": 0.4, "test": 0.0}, {"test": -0.2}])
 def test_fractions_sum_to_one(wrong: dict[str, float]) -> None:
     with pytest.raises(ValidationError, match=r"= 1, got|greater than 0"):

@@ -136,6 +136,14 @@ def test_changed_data_are_a_reason(suite: Path, tmp_path: Path) -> None:
     assert {(planned.state, planned.reason) for planned in again.planned} == {("changed", "data changed")}
 
 
+def test_source_of_an_entry_within_an_entry_belongs_to_its_identity(suite: Path, tmp_path: Path) -> None:
+    (tmp_path / "own_problem.py").write_text("from mtlbench.weightings.gramian import UPGrad as Own\n")
+    text = SUITE.replace("equal: {}", "equal: {weighting: {name: smoothed, of: 'own_problem:Own'}}")
+    suite.write_text(text)
+    own = [trial for trial in make_plan(suite, out=tmp_path / "out").trials if trial.method == "equal"]
+    assert all(trial.code for trial in own)
+
+
 def test_source_of_an_own_problem_belongs_to_its_identity(suite: Path, tmp_path: Path) -> None:
     text = SUITE.replace("digits", "own_problem:Own")
     first = _ids(suite, text)

@@ -33,6 +33,14 @@ def test_gradnorm_lengthens_the_gradient_of_the_task_that_learns_slower() -> Non
     torch.testing.assert_close(second, 2 * moved / moved.sum())
 
 
+def test_gradnorm_compares_with_the_first_loss_that_a_task_has() -> None:
+    weighting, state = start("gradnorm")
+    unlabelled = G * torch.tensor([[1.0, 0.0], [0.0, 0.0]])  # no gradient, and a loss that stands for none
+    _, state = weighting.weigh(Shown(torch.tensor([2.0, 1.0]), unlabelled), state)
+    _, state = weighting.weigh(Shown(torch.tensor([1.0, 4.0]), G), state)
+    assert state.first.tolist() == [2, 4]
+
+
 def test_a_step_of_gradnorm_is_free_of_the_scale_of_the_gradients() -> None:
     weighting, state = start("gradnorm")
     (_, one), (_, other) = (weighting.weigh(Shown(torch.tensor([1.0, 2.0]), scale * G), state) for scale in (1, 1e4))
