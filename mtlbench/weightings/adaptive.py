@@ -28,8 +28,8 @@ class GradNorm(Leveled):
     lambda descends sum_t |lambda_t ||g_t|| - m r_t^alpha|, where m is the mean of lambda_t ||g_t|| and r_t the task's
     L_t / L_t(0) over the mean of those; then it is scaled to sum to T. Source: Chen et al., GradNorm, ICML 2018,
     equations 1 and 2, Algorithm 1. Deviations: plain steps on lambda in the place of Adam's, with the slope divided by
-    mean ||g_t||, so that lr has no unit, and lambda kept at 0.01 or above; L_t(0) is the loss of the first
-    batch in which the task has a gradient; gradients are of all shared parameters, in the paper of the last shared layer.
+    mean ||g_t||, so that lr has no unit, and lambda kept at 0.01 or above; L_t(0) is the loss of the first batch
+    in which the task has a gradient; gradients are of all shared parameters, in the paper of the last shared layer.
     """
 
     needs: ClassVar[Need] = Need.LOSSES | Need.GRAMIAN
