@@ -29,6 +29,9 @@ CSV, Markdown and LaTeX, `figures/`, `records.parquet` (one row a fact) and `sui
 The environment, and how many trials had their cores to themselves, stand in each report. Accuracies repeat bit by bit
 on the same versions and kind of processor; times that were taken beside other work are marked “shared” or “busy”, and
 are hints.
+
+For their size, the tables of School's 139 tasks are left out (`relation`, `deep_relation`), and so are the facts of
+`deep_relation`'s candidates.
 """
 
 
