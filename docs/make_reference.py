@@ -40,6 +40,8 @@ def page() -> str:
     parts = [INTRO]
     for machine in sorted(path for path in REFERENCE.iterdir() if path.is_dir()):
         runs = sorted(path for path in machine.iterdir() if (path / "report.md").exists())
+        if not runs:
+            continue
         links = (f"[{run.name}]({machine.name}/{run.name}/report.md)" for run in runs)
         rows = [f"| {link} | {question(run.name)} | {answer(run)} |" for link, run in zip(links, runs, strict=True)]
         head = ["| suite | question | verdict |", "| :--- | :--- | :--- |"]

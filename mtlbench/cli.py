@@ -70,7 +70,8 @@ def _display(plan: Plan) -> Iterator[Any]:
 
     console = _console()
     show_todo(plan, console)
-    with make_progress(Tally(len(plan.wave), len(plan.trials) - len(plan.todo)), console) as progress:
+    cached = len({planned.id for planned in plan.planned}) - len(plan.todo)  # a trial of several roles counts once
+    with make_progress(Tally(len(plan.wave), cached), console) as progress:
         yield progress.show
 
 
