@@ -33,12 +33,12 @@ from mtlbench.core.task import Data, Outline, Split, TaskSpec
 from mtlbench.core.trial import Trial
 from mtlbench.engine import TABLE as ENGINES
 from mtlbench.learners.base import Job
-from mtlbench.learners.training import Training
+from mtlbench.learners.loops.training import Training
 from mtlbench.measure.clock import interleave, speedup
 from mtlbench.measure.load import ForeignLoad
 from mtlbench.optim.adam import Adam
 from mtlbench.optim.schedules import Constant
-from mtlbench.problems.digits import Digits
+from mtlbench.problems.small.digits import Digits
 from mtlbench.runner.trial import execute
 from mtlbench.weightings.losses import Equal
 

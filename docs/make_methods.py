@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from mtlbench.runner.catalogue import Listed, catalogue
+from mtlbench.screen.catalogue import Listed, catalogue
 from mtlbench.weightings import TABLE as WEIGHTINGS
 from mtlbench.weightings.base import GRADIENTS, Need
 

@@ -6,20 +6,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .core.suite import Suite
     from .fused_adam import FusedAdam
     from .ops import task_losses
+    from .plan.reading import read_suite
     from .runner.session import Run, run
+    from .suite.suite import Suite
 
 # Public names and where they live; imported when first used, so that `import mtlbench` waits for nothing.
 _HOMES = {
     "FusedAdam": "fused_adam",
     "Run": "runner.session",
-    "Suite": "core.suite",
+    "Suite": "suite.suite",
+    "read_suite": "plan.reading",
     "run": "runner.session",
     "task_losses": "ops",
 }
-__all__ = ["FusedAdam", "Run", "Suite", "run", "task_losses"]
+__all__ = ["FusedAdam", "Run", "Suite", "read_suite", "run", "task_losses"]
 
 
 def __getattr__(name: str) -> Any:

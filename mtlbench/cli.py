@@ -15,7 +15,7 @@ import click
 from .core.errors import MtlbenchError
 
 if TYPE_CHECKING:
-    from .runner.plan import Plan
+    from .plan.plan import Plan
 
 _suite = click.argument("suite", type=click.Path(path_type=Path))
 _choice = [
@@ -55,8 +55,8 @@ def run(
     if dry_run:
         _show_plan(suite, as_json=False, **choice)
         return
-    from .runner.screen import show_result
     from .runner.session import run as run_suite
+    from .screen.tables import show_result
 
     result = run_suite(suite, executor=executor, address=address, max_parallel=max_parallel, display=_display, **choice)
     show_result(result, _console())
@@ -65,8 +65,8 @@ def run(
 
 @contextlib.contextmanager
 def _display(plan: Plan) -> Iterator[Any]:
-    from .runner.progress import Tally, make_progress
-    from .runner.screen import show_todo
+    from .screen.progress import Tally, make_progress
+    from .screen.tables import show_todo
 
     console = _console()
     show_todo(plan, console)
@@ -85,8 +85,8 @@ def plan(suite: Path, as_json: bool, **choice: Any) -> None:
 
 
 def _show_plan(suite: Path, as_json: bool, **choice: Any) -> None:
-    from .runner.plan import make_plan
-    from .runner.screen import show_plan
+    from .plan.plan import make_plan
+    from .screen.tables import show_plan
 
     made = make_plan(suite, **choice)
     if as_json:
@@ -99,8 +99,8 @@ def _show_plan(suite: Path, as_json: bool, **choice: Any) -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 def report(folder: Path) -> None:
     """Write tables, figures and report.html of a results FOLDER again, from its records."""
-    from .runner.screen import show_result
     from .runner.session import report_again
+    from .screen.tables import show_result
 
     show_result(report_again(folder), _console())
 
@@ -109,8 +109,8 @@ def report(folder: Path) -> None:
 @click.argument("room", required=False)
 def list_entries(room: str | None) -> None:
     """List every entry of every table, or of one ROOM: problems, architectures, weightings, optimizers ..."""
-    from .runner.catalogue import catalogue
-    from .runner.screen import show_catalogue
+    from .screen.catalogue import catalogue
+    from .screen.tables import show_catalogue
 
     show_catalogue(list(catalogue(room)), _console())
 
@@ -118,8 +118,8 @@ def list_entries(room: str | None) -> None:
 @cli.command()
 def doctor() -> None:
     """Show versions, CPU, GPUs and kernels; what is missing; and the command that mends it."""
-    from .runner.doctor import examine
-    from .runner.screen import show_checks
+    from .screen.doctor import examine
+    from .screen.tables import show_checks
 
     checks = examine()
     show_checks(checks, _console())
@@ -130,7 +130,7 @@ def doctor() -> None:
 @click.argument("path", type=click.Path(path_type=Path), default=Path("suite.yaml"))
 def init(path: Path) -> None:
     """Write a commented suite that runs as it is to PATH (suite.yaml)."""
-    from .runner.starter import write_starter
+    from .screen.starter import write_starter
 
     written = write_starter(path)
     click.echo(f"wrote {written}; next: mtlbench run {written}")
@@ -139,7 +139,7 @@ def init(path: Path) -> None:
 @cli.command()
 def schema() -> None:
     """Print the JSON Schema of suite files, for editors."""
-    from .runner.schema import json_schema
+    from .screen.schema import json_schema
 
     click.echo(json.dumps(json_schema(), indent=1))
 

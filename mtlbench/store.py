@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .core.errors import MtlbenchError
 from .core.record import Result
 from .core.trial import PARTS, Trial
-from .core.yaml_reader import to_yaml
+from .core.yaml_writer import to_yaml
 
 if TYPE_CHECKING:
     import pandas as pd

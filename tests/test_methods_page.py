@@ -12,7 +12,7 @@ import torchjd.aggregation
 import torchjd.scalarization
 
 from mtlbench.core.config import Config
-from mtlbench.runner.catalogue import Listed, catalogue
+from mtlbench.screen.catalogue import Listed, catalogue
 
 ROOT = Path(__file__).parent.parent
 FAMILIES = {"Aggregator", "GramianWeightedAggregator", "Scalarizer", "WeightedAggregator", "Weighting"}

@@ -19,8 +19,8 @@ from pydantic import (
 
 from ..core.config import Config
 from ..core.errors import did_you_mean, either
-from ..core.explain import first_sentence
 from ..core.task import Outline
+from ..core.wording import first_sentence
 from .base import Architecture, Seeded
 from .trunks import TRUNKS, affine
 from .trunks.base import (

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, ValidationError
 
 from .config import Config
 from .errors import MtlbenchError, did_you_mean
-from .explain import first_sentence
+from .wording import first_sentence
 
 _beside: list[str] = []  # the folder that was looked in last
 

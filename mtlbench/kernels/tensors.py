@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from ..core.explain import shown
+from ..core.wording import shown
 
 _SIZE = r"[1-9][0-9]*[kM]?"
 _GROUP = rf"{_SIZE} x {_SIZE}(x{_SIZE})*"

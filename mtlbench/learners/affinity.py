@@ -28,7 +28,7 @@ class Affinity(Learner):
         """The records of training, and "cosine with u" and "affinity onto u" of every task t and epoch."""
         import torch
 
-        from .probing import Probing  # a plan reads this class without waiting for torch
+        from .loops.probing import Probing  # a plan reads this class without waiting for torch
 
         devices = [job.device] if job.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):

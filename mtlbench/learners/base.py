@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, ClassVar
 from ..architectures.base import Architecture
 from ..core.config import Config
 from ..core.errors import MtlbenchError
+from ..core.parts import MACHINERY
 from ..core.record import Record
 from ..core.settings import Train
-from ..core.suite import MACHINERY
 from ..core.task import Data, Outline
 from ..engine.table import Engine
 from ..optim import Optimizer, Schedule

@@ -14,7 +14,7 @@ class Gradient(Learner):
         """Train, evaluate, report. Bitwise the same records on a CPU, timings aside. Raises Diverged, TimedOut."""
         import torch
 
-        from .training import Training  # a plan reads this class without waiting for torch
+        from .loops.training import Training  # a plan reads this class without waiting for torch
 
         devices = [job.device] if job.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):

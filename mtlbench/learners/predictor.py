@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..core.record import Record
 from .base import Job
-from .evaluate import Evaluator
+from .loops.evaluate import Evaluator
 
 if TYPE_CHECKING:
     from ..core.task import Array

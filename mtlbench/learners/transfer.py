@@ -7,8 +7,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from ..core.errors import did_you_mean
+from ..core.parts import MACHINERY
 from ..core.record import Record
-from ..core.suite import MACHINERY
 from ..core.task import Outline
 from .base import Job, Learner
 
@@ -59,7 +59,7 @@ class Transfer(Learner):
 
     def run(self, job: Job) -> list[Record]:
         """The records of fine-tuning, and what pre-training cost. Raises as ``gradient`` does."""
-        from .finetuning import transfer  # a plan reads this class without waiting for torch
+        from .loops.finetuning import transfer  # a plan reads this class without waiting for torch
 
         before = self.stages(job.data.outline.names)[0]
         return transfer(job, before, self.epochs or job.train.epochs, self.freeze)

@@ -3,55 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .parts import Table
-
-# One row a section, in the order of the report: name -> "module:function" from Evidence to Part, or to None where
-# there is nothing to show.
-SECTIONS: dict[str, str] = {
-    "verdict": "mtlbench.report.verdict:section",
-    "failures": "mtlbench.report.failures:section",
-    "methods": "mtlbench.report.methods:section",
-    "pooled": "mtlbench.report.pooled:section",
-    "tuning": "mtlbench.report.tuning:section",
-    "gains": "mtlbench.report.gains:section",
-    "front": "mtlbench.report.front:section",
-    "tasks": "mtlbench.report.tasks:section",
-    "pairwise": "mtlbench.report.pairwise:section",
-    "affinity": "mtlbench.report.affinity:section",
-    "throughput": "mtlbench.report.throughput:section",
-    "tradeoff": "mtlbench.report.scatter:section",
-    "curves": "mtlbench.report.curves:section",
-    "weights": "mtlbench.report.weights:section",
-    "relations": "mtlbench.report.relations:section",
-    "kernels": "mtlbench.report.kernels:section",
-    "environment": "mtlbench.report.environment:section",
-    "notes": "mtlbench.report.notes:section",
-}
-
-
-@dataclass(frozen=True)
-class Report:
-    """Everything a run has to say.
-
-    tables    name -> Table, with raw numbers in ``.raw`` and the strings people read in ``.text``
-    figures   name -> SVG
-    html      one self-contained page
-    markdown  the same in short, for a README
-    verdict   the main findings, one sentence or two each
-    """
-
-    tables: dict[str, Table]
-    figures: dict[str, str]
-    html: str
-    markdown: str
-    verdict: list[str]
+    from .assemble import Report
 
 
 def build(
@@ -75,8 +33,8 @@ def build(
 def write(report: Report, folder: Path) -> None:
     """Write tables/*.{csv,md,tex}, figures/*.svg, report.html and report.md, each file whole or not at all."""
     from ..store import write_atomically
-    from .latex import latex_table
-    from .markdown import markdown_table
+    from .writing.latex import latex_table
+    from .writing.markdown import markdown_table
 
     for name in ("tables", "figures"):
         (folder / name).mkdir(parents=True, exist_ok=True)

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import pandas as pd
 
-from . import SECTIONS, Report
-from .evidence import Evidence, gather
-from .format import plural
-from .html import page
-from .markdown import markdown_report
-from .parts import Part
+from ..core.wording import plural
+from .evidence.evidence import Evidence, gather
+from .sections import SECTIONS
+from .writing.html import page
+from .writing.markdown import markdown_report
+from .writing.parts import Part, Table
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything a run has to say.
+
+    tables    name -> Table, with raw numbers in ``.raw`` and the strings people read in ``.text``
+    figures   name -> SVG
+    html      one self-contained page
+    markdown  the same in short, for a README
+    verdict   the main findings, one sentence or two each
+    """
+
+    tables: dict[str, Table]
+    figures: dict[str, str]
+    html: str
+    markdown: str
+    verdict: list[str]
 
 
 def parts_of(evidence: Evidence) -> tuple[Part, ...]:

@@ -230,8 +230,8 @@ def _collect(reference: Any, flight: Flight) -> tuple[Result, bytes, bool]:
 
 def _run(trial: dict[str, Any], root: str, attempt: int, alone: bool, given: bytes) -> tuple[dict[str, Any], bytes]:
     """Runs in a worker: plain JSON and a trunk's file in, the same out."""
+    from .checkpoints import Trunks
     from .trial import execute  # imports torch, which the driver does without
-    from .trunks import Trunks
 
     parsed, trunks = Trial.from_json(trial), Trunks(given)
     result = execute(parsed, Path(root), attempt, parsed.resources.get("timeout"), alone=alone, trunks=trunks)

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..core.trial import Trial
+from .checkpoints import Trunks
 from .events import Event, Finished, Given, Started
 from .trial import execute
-from .trunks import Trunks
 
 
 def run_serially(trials: Sequence[Trial], root: Path, attempts: Mapping[str, int], given: Given) -> Iterator[Event]:

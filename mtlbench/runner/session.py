@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Literal
 
 from ..core.record import Result
 from ..core.trial import CANDIDATE, Trial
+from ..plan.plan import Plan, make_plan
 from ..store import Store
 from .events import Event, Finished, Given, Started
-from .plan import Plan, make_plan
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..report import Report
+    from ..report.assemble import Report
 
 Executor = Literal["ray", "serial"]
 Listener = Callable[[Event], None]

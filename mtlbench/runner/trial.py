@@ -32,7 +32,7 @@ from ..penalties import TABLE as PENALTIES
 from ..problems import TABLE as PROBLEMS
 from ..problems.folds import fold
 from ..weightings import TABLE as WEIGHTINGS
-from .trunks import Trunks
+from .checkpoints import Trunks
 
 Facts = tuple[tuple[Record, ...], tuple[str, ...]]
 

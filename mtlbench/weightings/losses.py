@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from ..core.errors import UnavailableError, did_you_mean
-from ..core.tuning import MAX_CANDIDATES
+from ..core.settings import MAX_CANDIDATES
 from .base import Need, Shown, Weighting
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from mtlbench.architectures import TABLE as ARCHITECTURES
+from mtlbench.core.parts import MACHINERY
 from mtlbench.core.record import Record
 from mtlbench.core.settings import EarlyStopping, Train
-from mtlbench.core.suite import MACHINERY
 from mtlbench.core.task import Data, Split, Stream
 from mtlbench.engine import TABLE as ENGINES
 from mtlbench.learners import TABLE

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtlbench.report import SECTIONS, build
+from mtlbench.report import build
 from mtlbench.report.assemble import parts_of, section
-from mtlbench.report.evidence import gather
-from mtlbench.report.html import page
-from mtlbench.report.latex import latex_table
-from mtlbench.report.markdown import markdown_report, markdown_table
-from mtlbench.report.parts import Part
+from mtlbench.report.evidence.evidence import gather
+from mtlbench.report.sections import SECTIONS
+from mtlbench.report.writing.html import page
+from mtlbench.report.writing.latex import latex_table
+from mtlbench.report.writing.markdown import markdown_report, markdown_table
+from mtlbench.report.writing.parts import Part
 from tests.report.samples import TASKS, Sample, sample, settings, with_kernels
 
 INJECTION = '<script>alert("x")</script>&amp;"\'$x^2$ \\input{a} |_*`[a](b)` \u202eλ数字🎲\x00\x1b[31m\n# h'

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from mtlbench.core.registry import Registry, UnknownName
 
-from .toy_entries import TABLES, Adam, Shared
+from ..suite.toy_entries import TABLES, Adam, Shared
 
 
 def test_entries_are_built_from_json_values() -> None:

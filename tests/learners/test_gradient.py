@@ -17,8 +17,8 @@ from mtlbench.core.task import Data, Split
 from mtlbench.engine import TABLE as ENGINES
 from mtlbench.engine.model import Model
 from mtlbench.learners.base import Diverged, Job
-from mtlbench.learners.early_stopping import BestEpoch
 from mtlbench.learners.gradient import Gradient
+from mtlbench.learners.loops.early_stopping import BestEpoch
 from mtlbench.optim import OPTIMIZERS, SCHEDULES
 from mtlbench.penalties import TABLE as PENALTIES
 from mtlbench.weightings import TABLE as WEIGHTINGS

@@ -14,9 +14,9 @@ from mtlbench.core.record import Record
 from mtlbench.core.settings import Train
 from mtlbench.engine import TABLE as ENGINES
 from mtlbench.learners.base import Job
-from mtlbench.learners.training import Training
+from mtlbench.learners.loops.training import Training
 from mtlbench.optim import OPTIMIZERS, SCHEDULES
-from mtlbench.problems.dense import Dense
+from mtlbench.problems.images.dense import Dense
 from mtlbench.weightings import TABLE as WEIGHTINGS
 
 CLASSES, HEIGHT, WIDTH = 13, 24, 32

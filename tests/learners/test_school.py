@@ -10,7 +10,7 @@ import pytest
 
 from mtlbench.core.task import Data
 from mtlbench.learners import TABLE
-from mtlbench.problems.school import School
+from mtlbench.problems.small.school import School
 from tests.learners.relation_data import run, scores
 from tests.problems.conftest import PLACES
 

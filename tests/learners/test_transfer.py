@@ -18,9 +18,9 @@ from mtlbench.core.task import Outline, TaskSpec
 from mtlbench.engine import TABLE as ENGINES
 from mtlbench.engine.model import Model
 from mtlbench.learners.base import Start
-from mtlbench.learners.training import Training
+from mtlbench.learners.loops.training import Training
 from mtlbench.learners.transfer import Transfer
-from mtlbench.runner.plan import make_plan
+from mtlbench.plan.plan import make_plan
 from mtlbench.weightings import TABLE as WEIGHTINGS
 from tests.contracts.test_learners import job, untimed
 from tests.system.conftest import SUITE, Cli, cli

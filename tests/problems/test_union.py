@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from mtlbench.core.errors import DataError
 from mtlbench.core.task import Outline, Split, TaskSpec
 from mtlbench.problems import TABLE
-from mtlbench.problems.digits import Digits
-from mtlbench.problems.synthetic import Synthetic
+from mtlbench.problems.small.digits import Digits
+from mtlbench.problems.small.synthetic import Synthetic
 from mtlbench.problems.union import Union
 from tests.contracts.test_problems import corpora, slots, table, two_pairs
 

@@ -15,7 +15,7 @@ import torch
 from mtlbench.core.record import Record, Result
 from mtlbench.core.trial import Trial
 from mtlbench.measure.load import ForeignLoad
-from mtlbench.problems.synthetic import Synthetic
+from mtlbench.problems.small.synthetic import Synthetic
 from mtlbench.runner.trial import execute
 
 ROOT = Path(__file__).parents[2]

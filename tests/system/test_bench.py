@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mtlbench.core.suite import Suite
-from mtlbench.runner.plan import tables
+from mtlbench.plan.reading import tables
+from mtlbench.suite.reader import read_suite
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -24,7 +24,7 @@ def test_a_short_run_ends_well(script: Path) -> None:
 
 def test_the_profile_of_nyuv2_is_on_whole_frames() -> None:
     """A profile's mapping would be laid over the suite's: the tiles and the 40 classes of its two frames would stay."""
-    suite = Suite.read(ROOT / "bench" / "suites" / "dense.yaml", tables=tables(), profile="nyuv2")
+    suite = read_suite(ROOT / "bench" / "suites" / "dense.yaml", tables=tables(), profile="nyuv2")
     (problem,) = [entry.config for entry in suite.problems]
     assert (problem.classes, problem.tiles, problem.divide, problem.size) == (13, 1, "frames", None)
     assert problem.path.endswith("nyuv2")

@@ -7,18 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import model_validator
 
-from .base import (
-    Activation,
-    Channels,
-    Dropout,
-    Form,
-    Hidden,
-    KernelSize,
-    Pooling,
-    Trunk,
-    activation_of,
-    dropout_of,
-)
+from .base import Activation, Channels, Dropout, Form, Hidden, KernelSize, Pooling, Trunk, activation_of, dropout_of
 from .heads import affine
 
 if TYPE_CHECKING:

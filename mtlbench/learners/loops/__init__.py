@@ -1,0 +1,1 @@
+"""Training loops of networks: training, fine-tuning, probing, and evaluation."""

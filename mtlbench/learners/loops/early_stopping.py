@@ -1,0 +1,46 @@
+"""Early stopping by the score of the validation split, with the best epoch's weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import inf
+
+import torch
+
+from ...core.errors import MtlbenchError
+from ...core.settings import EarlyStopping
+from ...engine.model import Model
+
+
+def check_scored(first: Mapping[str, float]) -> None:
+    """Raise where no epoch can have a score."""
+    if not any(loss > 0 for loss in first.values()):
+        raise MtlbenchError(
+            "early stopping (or a schedule by score) expects labelled rows in the validation split, got none: "
+            "give the problem a validation split, or remove train.early_stopping and choose another schedule"
+        )
+
+
+class BestEpoch:
+    """Follows the score; without settings, the last epoch is the best. The initial weights are no candidate."""
+
+    def __init__(self, settings: EarlyStopping | None, model: Model) -> None:
+        self.settings, self.model = settings, model
+        self.epoch, self.score = 0, inf
+        self.weights: dict[str, torch.Tensor] = {}  # parameters and buffers
+
+    def update(self, epoch: int, score: float) -> bool:
+        """Take note of an epoch's score; True when training should stop."""
+        if self.settings is None:
+            self.epoch = epoch
+            return False
+        if score < self.score - self.settings.min_delta:
+            self.epoch, self.score = epoch, score
+            self.weights = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        return epoch - self.epoch >= self.settings.patience
+
+    def restore(self) -> int:
+        """Put the best weights back into the model; the epoch they are from."""
+        if self.weights:
+            self.model.load_state_dict(self.weights)
+        return self.epoch

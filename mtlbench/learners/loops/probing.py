@@ -1,0 +1,68 @@
+"""Training with a look, after each epoch, at the tasks' gradients by the shared parameters. T tasks, P parameters."""
+
+from __future__ import annotations
+
+from itertools import islice, permutations
+
+import torch
+from torch import Tensor
+
+from ...core.record import AFFINITY_ONTO, COSINE_WITH, Record
+from ...engine.batches import Batch
+from ...engine.losses import reference
+from ..base import Job
+from .training import Training
+
+
+class Probing(Training):
+    """A training that records cosines and lookahead affinities of the shared gradients."""
+
+    def __init__(self, job: Job, batches: int) -> None:
+        super().__init__(job)
+        self.probed = batches
+        self.shared = [parameter for parameter in self.model.shared_parameters() if parameter.requires_grad]
+
+    def epoch(self, epoch: int) -> None:
+        """One pass over the training split, and then the look."""
+        super().epoch(epoch)
+        names = self.outline.names
+        if not self.shared or len(names) < 2:
+            return
+        self.model.eval()  # no dropout: what is seen are the tasks, and the training's random numbers stay its own
+        with torch.backends.cudnn.flags(enabled=False):  # its recurrent layers have no backward pass in this mode
+            seen = [self._look(batch) for batch in islice(self.batches.epoch(epoch + 1), self.probed)]
+        cosine_TT, affinity_TT = torch.stack(seen).mean(0).tolist()
+        for i, j in permutations(range(len(names)), 2):
+            for metric, value in ((COSINE_WITH, cosine_TT[i][j]), (AFFINITY_ONTO, affinity_TT[i][j])):
+                self.records.append(Record(metric + names[j], value, "train", names[i], step=epoch))
+
+    def _look(self, batch: Batch) -> Tensor:
+        """Cosines and affinities [2, T, T] on one batch; 0 where a task has no label or no gradient in it."""
+        losses = self._losses(batch)
+        rows = []
+        for loss in losses.unbind():
+            parts = torch.autograd.grad(loss, self.shared, retain_graph=True, materialize_grads=True)
+            rows.append(torch.cat([part.flatten() for part in parts]))
+        gradients_TP, before_T = torch.stack(rows), losses.detach()
+        unit_TP = torch.nn.functional.normalize(gradients_TP, dim=1)
+        after_TT = torch.stack([self._after(batch, gradient) for gradient in gradients_TP])
+        affinity_TT = torch.where(before_T > 0, 1 - after_TT / before_T, 0)
+        return torch.stack([unit_TP @ unit_TP.T, affinity_TT])
+
+    def _losses(self, batch: Batch) -> Tensor:
+        """The task losses [T], whatever the engine."""
+        outputs, tasks = self.model(batch.inputs), self.outline.tasks
+        of_tasks, kinds = [outputs[task.name] for task in tasks], [task.loss for task in tasks]
+        return reference(of_tasks, batch.targets, kinds, batch.masks)
+
+    @torch.no_grad()
+    def _after(self, batch: Batch, gradient_P: Tensor) -> Tensor:
+        """The losses [T] after a gradient step of the shared parameters, which are then as they were."""
+        before = [parameter.clone() for parameter in self.shared]
+        pieces = gradient_P.split([parameter.numel() for parameter in self.shared])
+        for parameter, piece in zip(self.shared, pieces, strict=True):
+            parameter.sub_(self.optimizer.param_groups[0]["lr"] * piece.view_as(parameter))
+        after = self._losses(batch)
+        for parameter, old in zip(self.shared, before, strict=True):
+            parameter.copy_(old)
+        return after

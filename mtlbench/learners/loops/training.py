@@ -1,0 +1,146 @@
+"""A training run: epochs of steps, early stopping, one look at the test split."""
+
+from __future__ import annotations
+
+from math import isfinite
+from statistics import median
+
+import torch
+from torch import Tensor
+
+from ...core.errors import MtlbenchError
+from ...core.record import Record
+from ...core.score import relative_score
+from ...engine.batches import training_batches
+from ...engine.graph import graphed
+from ...engine.model import Model
+from ...engine.step import Step
+from ...measure.clock import now
+from ..base import Diverged, Job
+from ..correlations import correlations
+from .early_stopping import BestEpoch, check_scored
+from .evaluate import Evaluator
+
+
+class Training:
+    """One job on its way; ``records`` grows."""
+
+    def __init__(self, job: Job) -> None:
+        self.job, self.outline = job, job.data.outline.only(job.tasks)
+        names, device = self.outline.names, job.device
+        self.model = Model(job.architecture, self.outline, job.seed)
+        if job.init_from:
+            self.model.start_from(job.init_from.trunk, job.init_from.freeze)
+        self.model.to(device)
+        state = job.weighting.start(names, device)
+        self.optimizer = job.optimizer.build(
+            self.model.parameters(), job.weighting.parameters(state), job.engine.choices.update
+        )
+        self.rates = job.schedule.build(self.optimizer, job.train.epochs, job.optimizer.momentum_key)
+        step = Step(job.engine, self.model, self.outline, job.weighting, state, self.optimizer, job.penalty)
+        self.step = graphed(step)
+        size = job.optimizer.batch_size(job.train.batch_size, job.data.train.size)
+        self.batches = training_batches(job.data.train, names, size, job.seed, device)
+        self.validation = Evaluator(job.data.validation, self.outline, job.train.evaluation_batch_size, device)
+        self.records: list[Record] = []
+        self.epochs: list[tuple[float, int, int]] = []  # seconds, steps, rows of every epoch
+
+    def run(self) -> list[Record]:
+        """Train, then test the best epoch, of which the trunk is handed out."""
+        step, job = self.fit(), self.job
+        if job.keep:
+            job.keep(self.model.trunk())
+        test = Evaluator(job.data.test, self.outline, job.train.evaluation_batch_size, job.device)
+        return [*self.records, *test.records(self.model, "test", step), *self._totals()]
+
+    def fit(self) -> int:
+        """Train until the epochs are over or early stopping says so; the epoch whose weights the model then has."""
+        train = self.job.train
+        first = self._validate(0)
+        if self.job.schedule.by_score or train.early_stopping:
+            check_scored(first)
+        best = BestEpoch(train.early_stopping, self.model)
+        for epoch in range(1, train.epochs + 1):
+            self.epoch(epoch)
+            score = relative_score(self._validate(epoch), first)
+            if best.update(epoch, score):
+                break
+            self.rates.step(score)
+        return best.restore()
+
+    def epoch(self, epoch: int) -> None:
+        """One pass over the training split; losses and weights are read from the device once, at its end."""
+        self.model.train()
+        loss_sums, label_counts, weight_sums = self._zeros(), self._zeros(), self._zeros()
+        steps = rows = 0
+        start = now(self.job.device)
+        for batch in self.batches.epoch(epoch):
+            self.job.check_deadline(f"in epoch {epoch}, step {steps}")
+            losses, weights = self.step(batch)
+            loss_sums.addcmul_(losses, batch.counts)
+            label_counts.add_(batch.counts)
+            weight_sums.add_(weights)
+            steps, rows = steps + 1, rows + batch.rows
+        if not steps:
+            raise MtlbenchError(f"tasks {', '.join(self.outline.names)}: expected labelled training rows, got none")
+        self.step.end_epoch()
+        means, lambdas = torch.stack([loss_sums / label_counts.clamp(min=1), weight_sums / steps]).tolist()
+        self.epochs.append((now(self.job.device) - start, steps, rows))
+        self._record_epoch(epoch, means, lambdas)
+
+    @property
+    def seconds(self) -> float:
+        """Time of all epochs so far, evaluation excluded."""
+        return sum(seconds for seconds, _, _ in self.epochs)
+
+    def _record_epoch(self, epoch: int, means: list[float], lambdas: list[float]) -> None:
+        for name, loss, weight in zip(self.outline.names, means, lambdas, strict=True):
+            self._check_finite("training", name, loss, epoch)
+            self.records.append(Record("loss", loss, "train", name, higher_is_better=False, step=epoch))
+            self.records.append(Record("weight", weight, "train", name, step=epoch))
+        seconds = self.epochs[-1][0]
+        self.records.append(Record("epoch_seconds", seconds, "train", unit="s", higher_is_better=False, step=epoch))
+
+    def _validate(self, epoch: int) -> dict[str, float]:
+        """Record the validation losses and main metrics, and what the model shows of itself; the losses by task."""
+        self.records += [Record(name, value, "train", step=epoch) for name, value in self.model.observe().items()]
+        found = self.validation.records(self.model, "validation", epoch, main_only=True)
+        self.records += found
+        losses = {record.task: record.value for record in found if record.metric == "loss"}
+        for name, loss in losses.items():
+            self._check_finite("validation", name, loss, epoch)
+        return losses
+
+    def _check_finite(self, split: str, task: str, loss: float, epoch: int) -> None:
+        if not isfinite(loss):
+            raise Diverged(
+                f"task '{task}': expected a finite {split} loss, got {loss} in epoch {epoch}; lower the optimizer's lr "
+                f"(now {self.job.optimizer.lr:g}), or look for extreme values in the inputs and targets"
+            )
+
+    def _totals(self) -> list[Record]:
+        """Facts of the whole training."""
+        parameters = sum(parameter.numel() for parameter in self.model.parameters())
+        covariance = self.job.penalty.covariance(self.model.trunk_and_heads()[1])
+        return [
+            *self._rates(),
+            *(correlations(self.outline.tasks, covariance.cpu().numpy()) if covariance is not None else ()),
+            Record("train_seconds", self.seconds, unit="s", higher_is_better=False),
+            Record("parameters", parameters, higher_is_better=False),
+            Record("epochs", len(self.epochs)),
+            Record("steps", sum(n for _, n, _ in self.epochs)),
+        ]
+
+    def _rates(self) -> list[Record]:
+        """Medians over the epochs after warm-up; nothing where none is left, since warming up is not speed."""
+        timed = self.epochs[self.job.train.warmup_epochs :]
+        if not timed:
+            return []
+        rate, step = median(r / s for s, _, r in timed), median(s / n for s, n, _ in timed)
+        return [
+            Record("samples_per_second", rate, "train", unit="1/s", higher_is_better=True),
+            Record("step_seconds", step, "train", unit="s", higher_is_better=False),
+        ]
+
+    def _zeros(self) -> Tensor:
+        return torch.zeros(len(self.outline.tasks), device=self.job.device)

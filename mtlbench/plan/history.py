@@ -1,0 +1,139 @@
+"""What earlier runs say about a trial: is it finished, did it fail, what has changed, how long will it take."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, Protocol
+
+from ..core.record import Result
+from ..core.trial import Trial
+from ..core.wording import shown
+
+NEW = "new"
+FINISHED = "finished"
+FAILED = "failed before"
+CHANGED = "changed"
+SHARED = "timed beside others"
+NO_TRUNK = "without its trunk"
+_MOST_DIFFERENCES = 3
+_AROUND_TIMING = 8.0  # seconds to start a process, compile the contenders and check them, about
+
+
+class Stored(Protocol):
+    """A trial that ran, and how its last attempt ended."""
+
+    @property
+    def trial(self) -> Trial:
+        """Its coordinates."""
+
+    @property
+    def result(self) -> Result:
+        """Its last result."""
+
+    @property
+    def trunk(self) -> bool:
+        """Whether the trunk that it trained was kept."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A trial of a plan. ``attempts`` counts those made before."""
+
+    trial: Trial
+    id: str
+    state: str = NEW
+    reason: str = ""
+    attempts: int = 0
+
+    @property
+    def to_run(self) -> bool:
+        """Whether it would run."""
+        return self.state != FINISHED and not self.trial.unchosen
+
+
+class History:
+    """Everything that a results folder holds, by what it is asked for."""
+
+    def __init__(self, stored: Iterable[Stored]) -> None:
+        self._by_id: dict[str, Stored] = {}
+        self._by_labels: dict[tuple[object, ...], list[Trial]] = defaultdict(list)
+        self._seconds: dict[tuple[object, ...], list[float]] = defaultdict(list)
+        for found in stored:
+            self._by_id[found.trial.id] = found
+            self._by_labels[_called(found.trial)].append(found.trial)
+            if found.result.ok:
+                self._seconds[_kind(found.trial)].append(found.result.seconds)
+
+    def plan(self, trial: Trial) -> Planned:
+        """What is to be done about a trial, and why."""
+        identity = trial.id
+        stored = self._by_id.get(identity)
+        if trial.unchosen:
+            return Planned(trial, identity, FAILED, trial.unchosen, stored.result.attempt if stored else 0)
+        if stored is None:
+            reason = self._what_changed(trial)
+            return Planned(trial, identity, CHANGED if reason else NEW, reason)
+        result = stored.result
+        if not result.ok:
+            return Planned(trial, identity, FAILED, result.error, result.attempt)
+        if trial.exclusive and not result.alone:
+            reason = "its throughput counts, but other trials ran beside it"
+            return Planned(trial, identity, SHARED, reason, result.attempt)
+        if trial.keeps_trunk and not stored.trunk:
+            return Planned(trial, identity, NO_TRUNK, "another trial starts from its trunk", result.attempt)
+        return Planned(trial, identity, FINISHED, "", result.attempt)
+
+    def seconds(self, trial: Trial) -> float | None:
+        """Median time of earlier trials of the same problem, method and engine; without an earlier record, what the
+        suite gives a kernel, or None.
+        """
+        times = self._seconds.get(_kind(trial))
+        if times:
+            return median(times)
+        return 2 * trial.kernel["seconds"] + _AROUND_TIMING if trial.kernel else None  # caches warm and cold
+
+    def _what_changed(self, trial: Trial) -> str:
+        """The differences from the most similar trial that went by the same labels; "" where there is none."""
+        relatives = self._by_labels.get(_called(trial))
+        if not relatives:
+            return ""
+        new = trial.coordinates()
+        fewest = min((differences(old.coordinates(), new) for old in relatives), key=len)
+        more = f" and {len(fewest) - _MOST_DIFFERENCES} more" if len(fewest) > _MOST_DIFFERENCES else ""
+        return ", ".join(fewest[:_MOST_DIFFERENCES]) + more
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What differs between two trials' coordinates: ``optimizer.lr 0.001 → 0.01``."""
+    before, after = _flat(old), _flat(new)
+    lines = []
+    for key in dict.fromkeys([*after, *before]):
+        if key in ("data", "code") and before.get(key, "") != after.get(key, ""):
+            lines.append(f"{key} changed")
+        elif before.get(key) != after.get(key):
+            lines.append(f"{key} {shown(before.get(key))} → {shown(after.get(key))}")
+    return lines
+
+
+def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, child in value.items():
+        if isinstance(child, Mapping) and child:
+            flat |= _flat(child, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = child
+    return flat
+
+
+def _called(trial: Trial) -> tuple[object, ...]:
+    """What a person calls the trial."""
+    tried = (trial.role, trial.choice, trial.fold) if trial.role else ()
+    return (*_kind(trial), trial.seed, *tried)
+
+
+def _kind(trial: Trial) -> tuple[object, ...]:
+    """What a person calls the trial, but for its seed."""
+    return (trial.suite, trial.problem_name, trial.method, trial.tasks if trial.baseline else "", trial.way)

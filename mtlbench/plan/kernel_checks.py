@@ -1,0 +1,58 @@
+"""What only the kernels themselves and the machine can tell of a suite's ``kernels``."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..core.errors import did_you_mean
+from ..kernels.base import Kernel
+from ..suite.suite import Kernels
+from ..suite.tree import Node, Place
+
+
+def kernel_faults(kernels: Kernels, gpus: bool) -> Iterator[tuple[Place, str]]:
+    """Cases that are no kernels, contenders that nobody knows, and GPUs that are missing."""
+    for case in kernels.cases:
+        if case.config and not isinstance(case.config, Kernel):
+            yield (
+                case.node["name"].place,
+                f"kernel '{case.name}': expected a subclass of {Kernel.__module__}.{Kernel.__name__}, "
+                f"got {type(case.config).__name__}",
+            )
+    timing = kernels.timing
+    if timing.config is None:
+        return
+    cases = [case for case in kernels.cases if isinstance(case.config, Kernel)]
+    titles: set[str] = set()
+    for case in cases:
+        if kernels.title(case) in titles:
+            yield case.node.place, f"two kernels are called '{kernels.title(case)}': give each a label of its own"
+        titles.add(kernels.title(case))
+    known = dict.fromkeys(name for case in cases for name in case.config.contenders)
+    whole = len(cases) == len(kernels.cases)  # a faulty case may have contenders that nobody can know
+    for i, name in enumerate(timing.config.contenders or ()):
+        if whole and name not in known:
+            yield _item(timing.node, "contenders", i), f"unknown contender '{name}', {did_you_mean(name, known)}"
+    for case in cases:
+        if not kernels.contenders(case):
+            yield case.node.place, f"kernel '{case.name}': none of kernels.contenders competes in it"
+    for i, device in enumerate(timing.config.devices):
+        if device == "cuda" and not gpus:
+            yield _item(timing.node, "devices", i), "kernels.devices: expected a GPU on this machine for cuda, got none"
+
+
+def _item(node: Node, key: str, index: int) -> Place:
+    if key not in node:
+        return node.place
+    return node[key].value[index].place
+
+
+def extension_digest() -> str:
+    """SHA-256 of the compiled kernels, found without loading them; "" where they are not built."""
+    spec = importlib.util.find_spec("mtlbench._C")
+    if spec is None or spec.origin is None:
+        return ""
+    return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()

@@ -1,0 +1,242 @@
+"""What a suite would run: its trials, what is to be done about each and why, for how long, and what it could prove."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import SuiteError
+from ..core.power import Power
+from ..core.registry import look_beside
+from ..core.trial import Trial
+from ..store import Store
+from ..suite.expand import expand, expand_kernels
+from ..suite.reader import read_with_issues
+from ..suite.suite import Suite
+from .choices import with_choices
+from .history import History, Planned
+from .kernel_checks import extension_digest
+from .reading import tables
+from .selection import select
+from .survey import survey
+
+
+@dataclass(frozen=True)
+class Row:
+    """The trials of one problem, method and engine, or of one kernel on one device, which stand there then.
+
+    ``seconds`` is one trial's, None without an earlier record.
+    """
+
+    problem: str
+    method: str
+    engine: str
+    baseline: bool
+    trials: int
+    to_run: int
+    states: dict[str, int]
+    cpus: int
+    gpus: int
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A suite's trials and what is to be done about each."""
+
+    suite: Suite
+    planned: tuple[Planned, ...]
+    history: History
+    store: Store
+    every: tuple[Trial, ...]  # all trials of the suite, whatever ``only`` says
+    data_notes: tuple[str, ...]  # choices made for the user, such as inferred task types
+    expanded: tuple[Trial, ...]  # those that follow from the suite alone: without what candidates chose
+    only: str | None = None
+    ran: frozenset[str] = frozenset()  # ids of trials that this run has tried already
+
+    def again(self, ran: Iterable[Trial] = ()) -> Plan:
+        """The same plan, after another look at what is in the results folder, and after a wave of trials."""
+        history = History(self.store.all())
+        every = tuple(with_choices(self.expanded, self.store.find))
+        known = tuple(trial for trial in every if not trial.waiting)
+        planned = tuple(map(history.plan, select(self.only, known)))
+        done = self.ran | {trial.id for trial in ran}
+        return replace(self, planned=planned, history=history, every=every, ran=done)
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of the plan."""
+        waiting = sum(trial.waiting for trial in self.every)
+        later = (f"{waiting} choices wait for their candidates; what they choose runs afterwards",) if waiting else ()
+        return (*self.data_notes, *later)
+
+    @cached_property
+    def trials(self) -> tuple[Trial, ...]:
+        """The trials that ``only`` left in the plan."""
+        return tuple(planned.trial for planned in self.planned)
+
+    @cached_property
+    def todo(self) -> tuple[Trial, ...]:
+        """The trials that would run, each once whatever it stands for: alone on its machine, and with its trunk kept,
+        where any of that asks for it.
+        """
+        found: dict[str, Trial] = {}
+        for planned in self.planned:
+            if planned.to_run and planned.id not in self.ran:
+                trial = planned.trial
+                first = found.setdefault(planned.id, trial)
+                exclusive, keeps = first.exclusive or trial.exclusive, first.keeps_trunk or trial.keeps_trunk
+                found[planned.id] = replace(first, exclusive=exclusive, keeps_trunk=keeps)
+        return tuple(found.values())
+
+    @cached_property
+    def wave(self) -> tuple[Trial, ...]:
+        """Those of them that wait for no other's trunk."""
+        waited_for = {trial.id for trial in self.todo}
+        return tuple(trial for trial in self.todo if trial.start.get("trial") not in waited_for)
+
+    @cached_property
+    def states(self) -> dict[str, int]:
+        """How many trials are in each state."""
+        return dict(Counter(planned.state for planned in self.planned))
+
+    @property
+    def root(self) -> Path:
+        """The folder that the suite's relative paths start from; absolute, since workers may run elsewhere."""
+        return self.suite.root.resolve()
+
+    @cached_property
+    def _attempts(self) -> dict[str, int]:
+        return {planned.id: planned.attempts for planned in self.planned}
+
+    def attempts(self, trial: Trial) -> int:
+        """How often the trial was tried before."""
+        return self._attempts[trial.id]
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """Counts by problem, method and engine, in the order of the suite."""
+        groups: dict[tuple[str, str, str], list[Planned]] = {}
+        for planned in self.planned:
+            trial = planned.trial
+            groups.setdefault((trial.problem_name, trial.method, trial.way), []).append(planned)
+        return tuple(self._row(*key, group) for key, group in groups.items())
+
+    def _row(self, problem: str, method: str, engine: str, group: list[Planned]) -> Row:
+        trial = group[0].trial
+        times = [self.history.seconds(planned.trial) for planned in group]
+        known = [time for time in times if time is not None]
+        return Row(
+            problem,
+            method,
+            engine,
+            trial.baseline,
+            trials=len(group),
+            to_run=sum(planned.to_run for planned in group),
+            states=dict(Counter(planned.state for planned in group)),
+            cpus=trial.resources["cpus"],
+            gpus=trial.resources["gpus"],
+            seconds=sum(known) / len(known) if known else None,
+        )
+
+    @cached_property
+    def seconds(self) -> float:
+        """Time of the trials to run, one after another, as far as earlier records tell."""
+        return sum(self.history.seconds(trial) or 0.0 for trial in self.todo)
+
+    @cached_property
+    def without_record(self) -> int:
+        """How many trials to run have no earlier record to estimate their time from."""
+        return sum(self.history.seconds(trial) is None for trial in self.todo)
+
+    @property
+    def power(self) -> Power:
+        """What the whole suite could prove: methods on one engine are tested against the same baseline."""
+        methods = [
+            sum(
+                any(choice.name == problem.name for choice in method.problems)
+                and any(choice.name == engine for choice in method.engines)
+                for method in self.suite.methods
+            )
+            for problem in self.suite.problems
+            for engine in {choice.name for method in self.suite.methods for choice in method.engines}
+        ]
+        return Power(len(self.suite.seeds), max(methods, default=0))
+
+    def resolved(self) -> dict[str, Any]:
+        """The suite with every default filled in."""
+        return self.suite.resolved()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types, for ``mtlbench plan --json``."""
+        power = self.power
+        return {
+            "suite": self.suite.name,
+            "trials": [_json(planned) for planned in self.planned],
+            "states": self.states,
+            "rows": [asdict(row) for row in self.rows],
+            "seconds": self.seconds,
+            "without_record": self.without_record,
+            "power": {
+                "seeds": power.seeds,
+                "comparisons": power.comparisons,
+                "smallest_p": power.smallest_p,
+                "enough": power.enough,
+                "seeds_needed": power.seeds_needed,
+            },
+            "notes": list(self.notes),
+        }
+
+
+def _json(planned: Planned) -> dict[str, Any]:
+    trial = planned.trial
+    return {
+        "id": planned.id,
+        "title": trial.title,
+        "state": planned.state,
+        "reason": planned.reason,
+        "problem": trial.problem_name,
+        "tasks": list(trial.tasks),
+        "method": trial.method,
+        "baseline": trial.baseline,
+        "engine": trial.engine,
+        "seed": trial.seed,
+        "exclusive": trial.exclusive,
+        **trial.resources,
+    }
+
+
+def make_plan(
+    path: Path,
+    *,
+    profile: str | None = None,
+    seeds: int | None = None,
+    only: str | None = None,
+    out: Path | str | None = None,
+    local: bool = True,
+) -> Plan:
+    """Read a suite, look at its data and at what earlier runs left in its results folder; nothing starts.
+
+    profile  one of the suite's profiles
+    seeds    number of seeds, instead of the suite's
+    only     part of a trial's title, or a pattern with ``*`` and ``?``; a method's includes its candidates
+    out      results folder, instead of results/<suite>
+    local    whether trials run on this machine, so that a missing GPU is a fault
+
+    Raises SuiteError with every fault of the file, and MtlbenchError where ``only`` matches nothing.
+    """
+    look_beside(path.resolve().parent)
+    suite, issues = read_with_issues(path, tables=tables(), profile=profile, seeds=seeds)
+    found = survey(suite, local)
+    if issues or found.issues:
+        raise SuiteError([*issues, *found.issues])
+    expanded = expand(suite, found.outlines, found.digests, found.code)
+    if suite.kernels:
+        expanded += tuple(expand_kernels(suite, suite.kernels, extension_digest(), found.code))
+    store = Store(Path(out) if out else Path("results") / suite.name)
+    notes = tuple(f"{name}: {note}" for name, outline in found.outlines.items() for note in outline.notes)
+    return Plan(suite, (), History(()), store, (), notes, expanded, only).again()

@@ -1,0 +1,209 @@
+"""Tasks from target columns: their kinds, stated or inferred, their labels, and one task per group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from ...core.config import Config
+from ...core.errors import DataError, did_you_mean
+from ...core.task import TaskSpec
+from .columns import categories, has_decimal_commas, is_numeric, numbers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ...core.task import Array
+
+Kind = Literal["regression", "classification", "binary"]
+Loss = Literal["mse", "l1", "smooth_l1", "cross_entropy", "bce_with_logits"]
+MetricName = Literal["accuracy", "balanced_accuracy", "macro_f1", "auc", "rmse", "mae", "r2"]
+LOSSES: dict[str, tuple[str, ...]] = {
+    "regression": ("mse", "l1", "smooth_l1"),
+    "classification": ("cross_entropy",),
+    "binary": ("bce_with_logits",),
+}
+METRICS: dict[str, tuple[str, ...]] = {
+    "regression": ("rmse", "mae", "r2"),
+    "classification": ("accuracy", "balanced_accuracy", "macro_f1"),
+    "binary": ("accuracy", "balanced_accuracy", "macro_f1", "auc"),
+}
+FEW = 20  # a text column with more distinct values than this, in more than half of its rows, holds no classes
+MOST_CELLS = 2**31  # rows x groups: each group's task has a label and a mask for every row
+
+
+class Target(Config):
+    """One target column; whatever is not stated is inferred."""
+
+    kind: Kind | None = Field(None, description="regression, classification or binary; inferred if not stated")
+    positive: str | None = Field(None, description="the category that counts as 1, all others as 0; makes it binary")
+    loss: Loss | None = Field(None, description="loss; the first that fits the kind if not stated")
+    metrics: tuple[MetricName, ...] = Field((), strict=False, description="metrics, the first one ranks methods")
+    unit: str = Field("", description="unit of a regression target, for the tables")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        kind = self.stated
+        if self.positive is not None and kind != "binary":
+            raise ValueError(f"expected kind: binary beside positive, got {kind}")
+        if kind and self.loss and self.loss not in LOSSES[kind]:
+            raise ValueError(f"expected a loss for {kind} ({', '.join(LOSSES[kind])}), got {self.loss}")
+        for metric in self.metrics if kind else ():
+            if metric not in METRICS[kind]:
+                raise ValueError(f"expected metrics for {kind} ({', '.join(METRICS[kind])}), got {metric}")
+        return self
+
+    @property
+    def stated(self) -> str:
+        """The kind that is stated or that the loss or the positive category implies; empty if none does."""
+        implied = next((kind for kind, losses in LOSSES.items() if self.loss in losses), "")
+        return self.kind or implied or ("binary" if self.positive is not None else "")
+
+
+@dataclass(frozen=True)
+class Labels:
+    """A task with its labels: ``values`` float64 [N] or class indices int64 [N], ``known`` bool [N]."""
+
+    spec: TaskSpec
+    values: Array
+    known: Array
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether values are numbers, not classes."""
+        return self.spec.loss in LOSSES["regression"]
+
+
+def read_labels(path: Path, column: pd.Series[Any], target: Target) -> Labels:
+    """The task of a target column. Raises DataError."""
+    import numpy as np
+
+    name = str(column.name)
+    kind = target.stated or _infer(path, column)
+    if target.metrics and set(target.metrics) - set(METRICS[kind]):
+        raise DataError(
+            f"{path}: target '{name}' is a {kind}: expected metrics among {', '.join(METRICS[kind])}, "
+            f"got {', '.join(target.metrics)}"
+        )
+    loss = target.loss or LOSSES[kind][0]
+    if kind == "regression":
+        advice = f"or, if these are classes, state targets: {{{name}: {{kind: classification}}}}"
+        values = numbers(path, column, advice)
+        spec = TaskSpec(name, 1, loss, target.metrics, unit=target.unit)
+        known = ~np.isnan(values)
+        distinct = len(set(values[known].tolist()))
+    else:
+        values, classes = categories(column)
+        if target.positive is not None:
+            values, classes = _against_others(path, name, target.positive, values, classes)
+        known, distinct = values >= 0, len(classes)
+        spec = TaskSpec(name, 1 if kind == "binary" else distinct, loss, target.metrics, classes=classes)
+    if distinct < 2:
+        raise DataError(
+            f"{path}: target '{name}' ({kind}) has one {'value' if kind == 'regression' else 'class'} only, "
+            f"'{column.dropna().iloc[0]}' in all {int(known.sum())} labelled rows; expected at least two"
+        )
+    if kind == "binary" and distinct > 2:
+        raise DataError(
+            f"{path}: target '{name}' is stated binary: expected 2 classes, got {distinct} "
+            f"({', '.join(spec.classes[:4])}, …)"
+        )
+    return Labels(spec, values, known)
+
+
+def _against_others(
+    path: Path, name: str, positive: str, codes: Array, classes: tuple[str, ...]
+) -> tuple[Array, tuple[str, ...]]:
+    """Codes 1 where the category is ``positive``, 0 where it is another, -1 where it is missing; and their names."""
+    import numpy as np
+
+    if positive not in classes:
+        raise DataError(
+            f"{path}: target '{name}' has no category '{positive}' (positive); {did_you_mean(positive, classes)}"
+        )
+    others = [other for other in classes if other != positive]
+    negative = others[0] if len(others) == 1 else f"not {positive}"
+    return np.where(codes < 0, -1, codes == classes.index(positive)), (negative, positive)
+
+
+def _infer(path: Path, column: pd.Series[Any]) -> str:
+    """Numbers mean regression, except 0 and 1 alone; two categories mean binary, more mean classification."""
+    import pandas as pd
+
+    distinct, labelled = column.nunique(), int(column.notna().sum())
+    if is_numeric(column):
+        values = set(pd.to_numeric(column.dropna(), errors="coerce"))
+        return "binary" if values == {0, 1} and distinct == 2 else "regression"  # '1' and '1.0' would be two classes
+    if distinct > FEW and has_decimal_commas(column):
+        raise DataError(
+            f"{path}: target '{column.name}' holds texts such as '{column.dropna().iloc[0]}': expected numbers with a "
+            'decimal point; state decimal: "," and correct cells that are no numbers, or state kind: classification'
+        )
+    if distinct > FEW and distinct > labelled / 2:
+        raise DataError(
+            f"{path}: target '{column.name}' holds {distinct} different texts in {labelled} rows: expected numbers or "
+            "repeated categories; state kind: classification if these are classes"
+        )
+    return "binary" if distinct <= 2 else "classification"
+
+
+def inferred(labels: Sequence[Labels], targets: Mapping[str, Target]) -> list[str]:
+    """A note on each kind that was inferred, and for which targets."""
+    names: dict[str, list[str]] = {}
+    for spec in (task.spec for task in labels if not targets[task.spec.name].stated):
+        kind = next(kind for kind, losses in LOSSES.items() if spec.loss in losses)
+        detail = {
+            "binary": f" (positive class {''.join(spec.classes[-1:])!r})",
+            "classification": f" ({spec.outputs} classes)",
+        }
+        names.setdefault(kind, []).append(spec.name + detail.get(kind, ""))
+    return [f"inferred {kind}: {', '.join(found)}" for kind, found in names.items()]
+
+
+def labelled_rows(path: Path, frame: pd.DataFrame, targets: Iterable[str]) -> tuple[Array, list[str]]:
+    """Where any target is known, bool [N], and a note on the rest. Raises DataError for a target without any label."""
+    known = frame[list(targets)].notna()
+    for name in known.columns[~known.any()]:
+        raise DataError(f"{path}: target '{name}' has no label: expected some, all {len(frame)} rows are missing")
+    kept = known.any(axis=1).to_numpy()
+    lost = int((~kept).sum())
+    return kept, [f"{lost} rows without any label are left out"] if lost else []
+
+
+def grouped_rows(path: Path, frame: pd.DataFrame, group: str, fewest: int) -> tuple[Array, list[str]]:
+    """Rows of groups with at least ``fewest`` rows, bool [N], and notes on the others. Raises DataError."""
+    import numpy as np
+
+    codes, names = categories(frame[group])
+    counts = np.bincount(codes[codes >= 0], minlength=len(names))
+    large = int((counts >= fewest).sum())
+    if not large:
+        raise DataError(
+            f"{path}: column '{group}': expected groups of at least {fewest} labelled rows (min_rows), "
+            f"the largest of {len(names)} has {counts.max(initial=0)}"
+        )
+    if large * len(codes) > MOST_CELLS:
+        raise DataError(
+            f"{path}: column '{group}' makes {large} tasks of {len(codes)} rows each, too many to hold; raise min_rows"
+        )
+    small, lost = len(names) - large, int((codes < 0).sum())
+    notes = [f"{small} of {len(names)} groups have fewer than {fewest} labelled rows and are left out"] if small else []
+    notes += [f"{lost} rows without a '{group}' are left out"] if lost else []
+    return (codes >= 0) & (np.append(counts, 0)[codes] >= fewest), notes
+
+
+def by_group(labels: Labels, groups: pd.Series[Any]) -> tuple[list[Labels], list[str]]:
+    """One task per group, named ``column=value``: the labels of all rows, known only in its own. And a note."""
+    codes, names = categories(groups)
+    tasks = [
+        Labels(replace(labels.spec, name=f"{groups.name}={name}"), labels.values, labels.known & (codes == code))
+        for code, name in enumerate(names)
+    ]
+    if labels.is_regression:
+        return tasks, []
+    poor = sum(len(set(task.values[task.known].tolist())) < 2 for task in tasks)
+    return tasks, [f"{poor} of {len(tasks)} groups hold one class only"] if poor else []

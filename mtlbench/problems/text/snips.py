@@ -1,0 +1,60 @@
+"""Intents and slots of spoken commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from ...core.errors import DataError
+from ..files import find
+from .files import Source, read_lines
+from .sequences import Parts, Sentences, Sequences
+
+_FOLDERS = ("train", "dev", "test")
+_WORDS, _SLOTS, _INTENTS = "seq.in", "seq.out", "label"
+
+
+class Snips(Sequences):
+    """Intent and slots of spoken commands (SNIPS, ATIS): one label a sentence, a tag at every token, same sentences.
+
+    ``intent`` is ranked by accuracy, ``slots`` by the F1 of exactly found slots. All three splits are given by the
+    files, so seeds differ in initial weights and order alone, unless ``limit`` draws rows.
+
+    Format: folders train, dev and test, each with the files seq.in (words), seq.out (B-type, I-type or O for each
+    word) and label (the intent), gzipped or not, one sentence a line. 13,084 / 700 / 700 sentences, 7 intents, 72 tags.
+
+    Source: Coucke et al., Snips Voice Platform, arXiv 2018; in this form Goo et al., Slot-gated modeling for joint slot
+    filling and intent prediction, NAACL 2018.
+    """
+
+    path: str = Field(description="the folder of the folders train, dev and test")
+
+    def files(self, root: Path) -> tuple[Path, ...]:
+        """Three files of each split. Raises DataError."""
+        return tuple(self._file(root, folder, name) for folder in _FOLDERS for name in (_WORDS, _SLOTS, _INTENTS))
+
+    def _file(self, root: Path, folder: str, name: str) -> Path:
+        plain = f"{self.path}/{folder}/{name}"
+        zipped = f"{plain}.gz"
+        return find(root, zipped if (root / Path(zipped).expanduser()).exists() else plain)
+
+    def read(self, root: Path) -> Parts:
+        """The sentences of all splits. Raises DataError."""
+        return Parts(*(self._part(root, folder) for folder in _FOLDERS))
+
+    def _part(self, root: Path, folder: str) -> Sentences:
+        sources = [Source(self._file(root, folder, name)) for name in (_WORDS, _SLOTS, _INTENTS)]
+        words, slots, intents = ([line.split() for line in read_lines(source, "utf-8")] for source in sources)
+        for source, rows in zip(sources[1:], (slots, intents), strict=True):
+            if len(rows) != len(words):
+                raise DataError(f"{source}: expected {len(words)} lines as in {sources[0]}, got {len(rows)}")
+        for number, (sentence, tags, intent) in enumerate(zip(words, slots, intents, strict=True), 1):
+            if not sentence:
+                raise DataError(f"{sources[0]}:{number}: expected words, got an empty line")
+            if len(tags) != len(sentence):
+                raise DataError(f"{sources[1]}:{number}: expected {len(sentence)} tags, one a word, got {len(tags)}")
+            if len(intent) != 1:
+                raise DataError(f"{sources[2]}:{number}: expected one word, the intent, got {' '.join(intent)!r}")
+        labels = {"intent": [intent for (intent,) in intents]}
+        return Sentences(sources[0].path, words, {"slots": slots}, labels)

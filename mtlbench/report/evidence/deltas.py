@@ -1,0 +1,212 @@
+"""Delta m of every method: what joint training gains over single-task training, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from ...core.power import can_be_significant
+from ...core.wording import listing, plural
+from .frames import Data
+from .statistics import LEVEL, Interval, Relative, holm, mean_interval, mean_ranks, relative, sign_flip
+
+Outcome = Literal["better", "worse", "leaning", "unclear", "few", "none"]
+
+
+@dataclass(frozen=True)
+class Delta:
+    """Delta m of one method on one problem with one engine.
+
+    ``interval`` is the 95 % interval; ``wide`` the one that allows for all ``comparisons`` at once (Bonferroni).
+    ``reason`` says why there is no Delta m, ``flags`` what to doubt about it, ``unlike`` what
+    else than joint training sets the method apart from the baseline: optimizer, schedule …
+    """
+
+    problem: str
+    method: str
+    engine: str
+    baseline: bool
+    seeds: tuple[int, ...] = ()
+    left_out: int = 0
+    found: Relative | None = None
+    interval: Interval | None = None
+    wide: Interval | None = None
+    p: float = math.nan
+    p_holm: float = math.nan
+    comparisons: int = 0
+    rank: float = math.nan
+    reason: str = ""
+    flags: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()  # what it is of, where that is not every task of the problem
+    unlike: tuple[str, ...] = ()
+
+    @property
+    def mean(self) -> float:
+        """Delta m in percent: 0 for the baseline itself, NaN where there is none."""
+        if self.baseline:
+            return 0.0
+        return self.found.mean if self.found else math.nan
+
+    @property
+    def title(self) -> str:
+        """The method, with its tasks where it is of some alone."""
+        return f"{self.method} ({', '.join(self.tasks)})" if self.tasks else self.method
+
+    @property
+    def testable(self) -> bool:
+        """Whether there are seeds enough for the sign-flip test to reach significance."""
+        return can_be_significant(len(self.seeds), self.comparisons)
+
+    @property
+    def significant(self) -> bool:
+        """Whether the exact test says so, after Holm's correction."""
+        return self.testable and self.p_holm <= 1 - LEVEL
+
+    @property
+    def outcome(self) -> Outcome:
+        """Clear (better, worse) when the wide interval leaves out zero and the exact test, where it can, agrees."""
+        if self.found is None:
+            return "none"
+        if self.interval is None or self.wide is None:
+            return "few"
+        if not self.wide.contains(0) and (self.significant or not self.testable):
+            return "better" if self.mean > 0 else "worse"
+        return "unclear" if self.interval.contains(0) else "leaning"
+
+
+def reasons(found: Sequence[Delta], texts: Callable[[Delta], Iterable[str]]) -> list[str]:
+    """``a, b and c: why`` of every reason that ``texts`` gives, said once with all its methods."""
+    methods: dict[str, list[str]] = {}
+    for delta in found:
+        for text in texts(delta):
+            methods.setdefault(text, []).append(delta.method)
+    every = [delta.method for delta in found]
+    return [
+        f"{'every method' if len(every) > 2 and names == every else listing(names, len(names))}: {text}"
+        for text, names in methods.items()
+    ]
+
+
+def paired(method: pd.DataFrame, single: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of seeds for which both have a finite score on every task."""
+    seeds = method.dropna().index.intersection(single.dropna().index)
+    return method.loc[seeds], single.loc[seeds]
+
+
+def deltas(data: Data) -> tuple[Delta, ...]:
+    """Every problem, engine and method, the baseline first."""
+    found: list[Delta] = []
+    for problem in data.problems:
+        of_problem: list[Delta] = []
+        for engine in data.engines:
+            methods = [method for method in data.methods(problem) if engine in data.engines_of(problem, method)]
+            of_problem += _tested([_delta(data, problem, method, engine) for method in methods])
+        found += _ranked(data, problem, of_problem)
+    return tuple(found)
+
+
+def _delta(data: Data, problem: str, method: str, engine: str) -> Delta:
+    tasks = data.targets(problem, method)
+    names = [task.name for task in tasks]
+    baseline = method == data.baseline(problem)
+    scores, single = data.scores(problem, method, engine)[names], data.baseline_scores(problem, engine)[names]
+    planned = data.planned_seeds(problem, method, engine)
+    some = () if len(tasks) == len(data.tasks(problem)) else tuple(names)
+    unlike = () if baseline else data.unlike_baseline(method)
+    bare = Delta(problem, method, engine, baseline, tasks=some, unlike=unlike)
+    if baseline:
+        complete = scores.dropna() if len(tasks) else scores.iloc[:0]
+        return replace(bare, seeds=tuple(complete.index), left_out=planned - len(complete))
+    ours, single = paired(scores, single)
+    if not len(ours) or not tasks:
+        return replace(bare, left_out=planned, reason=_why_none(data, problem, scores, engine))
+    found = relative(ours.to_numpy(), single.to_numpy(), np.array([task.higher for task in tasks]))
+    bare = replace(bare, seeds=tuple(ours.index), left_out=planned - len(ours))
+    if bare.left_out:
+        flag = f"{bare.left_out} of {plural(planned, 'seed')} left out: failed, not run, or not a finite score"
+        bare = replace(bare, flags=(flag,))
+    if found is None:
+        zero = [task.name for task in tasks if single[task.name].mean() == 0]
+        return replace(bare, reason=f"the single-task {zero[0]} is exactly zero, so that no percentage of it exists")
+    doubted = _near_zero(data, problem) | {name for name, shaky in zip(names, found.shaky, strict=True) if shaky}
+    if doubted:
+        which = listing((f"{task.name} ({task.metric})" for task in tasks if task.name in doubted), 4)
+        why = f"the single-task value of {which} is near zero or uncertain, so that percentages of it mean nothing"
+        return replace(bare, reason=why)
+    return replace(bare, found=found, interval=mean_interval(found.influence), p=sign_flip(found.differences))
+
+
+def _near_zero(data: Data, problem: str) -> set[str]:
+    """Tasks whose single-task value is so small that the middle method is off by more than ten times that value; one
+    method that is off by so much has itself gone astray.
+    """
+    methods = [method for method in data.methods(problem) if method != data.baseline(problem)]
+    means = np.stack([_complete(data, problem, method).mean().to_numpy() for method in methods])
+    single = _complete(data, problem, data.baseline(problem)).mean().to_numpy()
+    off = np.abs(means[np.isfinite(means).all(1)] - single)
+    if not len(off):
+        return set()
+    near = np.median(off, axis=0) > 10 * np.abs(single)
+    return {task.name for task, zero in zip(data.tasks(problem), near, strict=True) if zero}
+
+
+def _why_none(data: Data, problem: str, scores: pd.DataFrame, engine: str) -> str:
+    if not len(scores):
+        return "no finished trial"
+    if scores.dropna().empty:
+        return f"no finite score on {' or '.join(str(c) for c in scores.columns[scores.isna().any()])}"
+    if not data.baseline(problem):
+        return "no single-task baseline in the suite"
+    if data.baseline_scores(problem, engine).dropna().empty:
+        return "no single-task baseline with a finite score on every task"
+    return "no seed in common with the single-task baseline"
+
+
+def _ranked(data: Data, problem: str, found: list[Delta]) -> list[Delta]:
+    """With mean ranks, each among the same methods, over the seeds that all of these have: the others stand there once,
+    with their first engine.
+    """
+    higher = np.array([task.higher for task in data.tasks(problem)], dtype=bool)
+    if not found or not len(higher):
+        return found
+    first = {method: _complete(data, problem, method) for method in data.methods(problem)}
+
+    def rank(delta: Delta) -> float:
+        own = {delta.method: data.scores(problem, delta.method, delta.engine).dropna()}
+        ranks = mean_ranks(_means_in_common([*{**first, **own}.values()]), higher)
+        return float(ranks[list(first).index(delta.method)])
+
+    return [replace(delta, rank=rank(delta)) for delta in found]
+
+
+def _complete(data: Data, problem: str, method: str) -> pd.DataFrame:
+    """The seeds of a method with a finite score on every task, with the first engine on which it has any."""
+    found = [data.scores(problem, method, engine).dropna() for engine in data.engines_of(problem, method)]
+    return next((scores for scores in found if len(scores)), found[0])
+
+
+def _means_in_common(found: Sequence[pd.DataFrame]) -> np.ndarray:
+    """Means [methods, tasks] over the seeds that all methods have; NaN for a method without any seed."""
+    seeds = [set(scores.index) for scores in found if len(scores)]
+    common = sorted(set.intersection(*seeds)) if seeds else []
+    return np.stack([scores.reindex(common if len(scores) else []).mean().to_numpy() for scores in found])
+
+
+def _tested(found: list[Delta]) -> list[Delta]:
+    """Corrected for all methods that are compared with the same baseline."""
+    comparisons = sum(delta.found is not None for delta in found)
+    adjusted = holm([delta.p for delta in found])
+    return [
+        replace(
+            delta,
+            comparisons=comparisons,
+            p_holm=p,
+            wide=mean_interval(delta.found.influence, 1 - (1 - LEVEL) / comparisons) if delta.found else None,
+        )
+        for delta, p in zip(found, adjusted, strict=True)
+    ]

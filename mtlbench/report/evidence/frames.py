@@ -1,0 +1,255 @@
+"""What sections see: facts and trials in a sure shape, and the names in them in a fixed order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...core.parts import UNINHERITED
+from ...core.trial import CANDIDATE
+
+EAGER = "eager"  # the engine that others are compared with
+KEYS = ["problem", "method", "engine", "seed"]
+
+_TRAINING = ("learner", "init_from", "optimizer", "schedule", "penalty", "train", "tune")
+_DIVERGED = 1e100  # a metric beyond this is no number any more; its square overflows
+_WORDS = (
+    "trial",
+    "kind",
+    "suite",
+    "problem",
+    "method",
+    "architecture",
+    "weighting",
+    "engine",
+    "optimizer",
+    "role",
+    "choice",
+    "part",
+)
+_RECORDS = {
+    **dict.fromkeys((*_WORDS, "split", "task", "metric", "unit", "environment"), ""),
+    **dict.fromkeys(("baseline", "main"), False),
+    **dict.fromkeys(("seed", "attempt", "step"), 0),
+    **dict.fromkeys(("value", "higher_is_better"), np.nan),
+}
+_TRIALS = {
+    **dict.fromkeys((*_WORDS, "tasks", "settings", "status", "error", "traceback", "notes", "environment"), ""),
+    **dict.fromkeys(("baseline", "exclusive"), False),
+    "shared": True,
+    **dict.fromkeys(("seed", "attempt"), 0),
+    "seconds": np.nan,
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task and the metric that ranks methods on it."""
+
+    name: str
+    metric: str
+    unit: str
+    higher: bool
+
+    @property
+    def title(self) -> str:
+        """``digit accuracy [%]``."""
+        return titled(f"{self.name} {self.metric}", self.unit)
+
+
+def rows(frame: pd.DataFrame) -> Iterator[Any]:
+    """The rows of a frame as named tuples."""
+    return iter(frame.itertuples(index=False))
+
+
+def titled(name: str, unit: str) -> str:
+    """A name with its unit, where it has one."""
+    return f"{name} [{unit}]" if unit not in ("", "1") else name
+
+
+def direction(metric: str, higher_is_better: float) -> bool | None:
+    """Where better is: True for higher, False for lower (losses always are), None where nobody said."""
+    if math.isfinite(higher_is_better):
+        return bool(higher_is_better)
+    return False if metric == "loss" else None
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Facts of finished training trials, planned training trials, environments, and the suite.
+
+    ``records`` and ``trials`` are those that stand for their methods, ``tried_records`` and ``tried`` those of other
+    training (``core.trial``: role). ``planned`` are the planned trials of every kind but candidates, ``kernel_records``
+    the facts of finished kernel trials. Frames have every column, missing words as "", missing and diverged numbers as
+    NaN.
+    """
+
+    records: pd.DataFrame
+    trials: pd.DataFrame
+    environments: Mapping[str, Mapping[str, Any]]
+    suite: Mapping[str, Any]
+    tried_records: pd.DataFrame
+    tried: pd.DataFrame
+    planned: pd.DataFrame
+    kernel_records: pd.DataFrame
+
+    @classmethod
+    def of(
+        cls, records: pd.DataFrame, trials: pd.DataFrame, environments: Mapping[str, Any], suite: Mapping[str, Any]
+    ) -> Data:
+        """Put frames as the store gives them into the sure shape."""
+        facts, planned = _shaped(records, _RECORDS), _shaped(trials, _TRIALS)
+        finished = planned.loc[planned["status"] == "ok", "trial"]
+        facts = facts[facts["trial"].isin(finished)]
+        stands, trained = facts["role"] == "", facts["kind"] == "train"
+        trials = planned[planned["kind"] == "train"]
+        return cls(
+            facts[trained & stands].reset_index(drop=True),
+            trials[trials["role"] == ""].reset_index(drop=True),
+            environments,
+            suite,
+            facts[trained & ~stands].reset_index(drop=True),
+            trials[trials["role"] != ""].reset_index(drop=True),
+            planned[planned["role"] != CANDIDATE].reset_index(drop=True),
+            facts[facts["kind"] == "kernel"].reset_index(drop=True),
+        )
+
+    @cached_property
+    def problems(self) -> tuple[str, ...]:
+        """In the order of the plan."""
+        return tuple(self.trials["problem"].unique())
+
+    @cached_property
+    def engines(self) -> tuple[str, ...]:
+        """Eager first, then in the order of the plan."""
+        found = list(self.trials["engine"].unique())
+        return tuple(sorted(found, key=lambda engine: (engine != EAGER, found.index(engine))))
+
+    @cached_property
+    def _baselines(self) -> dict[str, str]:
+        single = self.trials[self.trials["baseline"]].drop_duplicates("problem")
+        return dict(zip(single["problem"], single["method"], strict=True))
+
+    def baseline(self, problem: str) -> str:
+        """The single-task method of a problem, "" where there is none."""
+        return self._baselines.get(problem, "")
+
+    def joint(self, problem: str) -> bool:
+        """Whether there is more than one task to train jointly."""
+        planned = self.trials.loc[self.trials["problem"] == problem, "tasks"]
+        return len(set(",".join(planned).split(","))) > 1
+
+    def unlike_baseline(self, method: str) -> tuple[str, ...]:
+        """How a method is trained otherwise than the single-task baseline, as the suite tells: optimizer, schedule …"""
+        ours = {**self.suite, **self.suite.get("methods", {}).get(method, {})}
+        suite = {key: value for key, value in self.suite.items() if key not in UNINHERITED}
+        single = {**suite, **self.suite.get("single_task", {})}
+        unlike = tuple(key for key in _TRAINING if ours.get(key) != single.get(key))
+        # Where neither has an optimizer, the learner is the method, not a way of training it.
+        return unlike if "optimizer" in ours or "optimizer" in single else ()
+
+    def methods(self, problem: str) -> tuple[str, ...]:
+        """The baseline first, then in the order of the plan."""
+        found = list(self.trials.loc[self.trials["problem"] == problem, "method"].unique())
+        single = self.baseline(problem)
+        return tuple(sorted(found, key=lambda method: (method != single, found.index(method))))
+
+    @cached_property
+    def _planned(self) -> dict[tuple[str, str], dict[str, int]]:
+        counts = self.trials.groupby(["problem", "method", "engine"])["seed"].nunique()
+        planned: dict[tuple[str, str], dict[str, int]] = {}
+        for row in rows(counts.reset_index()):
+            planned.setdefault((row.problem, row.method), {})[row.engine] = int(row.seed)
+        return planned
+
+    def engines_of(self, problem: str, method: str) -> tuple[str, ...]:
+        """The engines that were planned for a method."""
+        return tuple(engine for engine in self.engines if engine in self._planned[problem, method])
+
+    def planned_seeds(self, problem: str, method: str, engine: str) -> int:
+        """How many seeds were asked for."""
+        return self._planned[problem, method][engine]
+
+    @cached_property
+    def _main(self) -> pd.DataFrame:
+        frame = self.records
+        return frame[frame["main"] & (frame["split"] == "test") & (frame["task"] != "")]
+
+    @cached_property
+    def _tasks(self) -> dict[str, tuple[Task, ...]]:
+        return {problem: self._tasks_of(problem) for problem in self.problems}
+
+    def tasks(self, problem: str) -> tuple[Task, ...]:
+        """Tasks with a test result, in the order of the plan, each with its main metric."""
+        return self._tasks[problem]
+
+    def _tasks_of(self, problem: str) -> tuple[Task, ...]:
+        chosen = self._main[self._main["problem"] == problem].drop_duplicates("task")
+        planned = ",".join(self.trials.loc[self.trials["problem"] == problem, "tasks"]).split(",")
+        place = {name: i for i, name in reversed(list(enumerate(planned)))}
+        found = [Task(row.task, row.metric, row.unit, bool(row.higher_is_better)) for row in rows(chosen)]
+        return tuple(sorted(found, key=lambda task: place.get(task.name, len(place))))
+
+    def targets(self, problem: str, method: str) -> tuple[Task, ...]:
+        """The tasks that a method is planned for, with a test result: all of the problem's, or some of them."""
+        planned = f",{','.join(self._targets[problem, method])},"  # a name may hold a comma
+        return tuple(task for task in self.tasks(problem) if f",{task.name}," in planned)
+
+    @cached_property
+    def _targets(self) -> dict[tuple[str, str], tuple[str, ...]]:
+        return {key: tuple(found["tasks"].unique()) for key, found in groups(self.trials, ["problem", "method"])}
+
+    @cached_property
+    def _scores(self) -> dict[tuple[str, str, str], pd.DataFrame]:
+        metrics = {(problem, task.name): task.metric for problem in self.problems for task in self.tasks(problem)}
+        keys = zip(self._main["problem"], self._main["task"], self._main["metric"], strict=True)
+        ranking = [metrics[problem, task] == metric for problem, task, metric in keys]
+        chosen = self._main[np.array(ranking, dtype=bool)]
+        found: dict[tuple[str, str, str], pd.DataFrame] = {}
+        for (problem, method, engine), group in groups(chosen, ["problem", "method", "engine"]):
+            wide = group.groupby(["seed", "task"])["value"].mean().unstack("task")
+            found[problem, method, engine] = wide.reindex(columns=[task.name for task in self.tasks(problem)])
+        return found
+
+    def scores(self, problem: str, method: str, engine: str) -> pd.DataFrame:
+        """Main test metrics, one row a seed, one column a task in the order of ``tasks``."""
+        empty = pd.DataFrame(index=pd.Index([], name="seed", dtype=int), dtype=float)
+        found = self._scores.get((problem, method, engine))
+        return empty.reindex(columns=[task.name for task in self.tasks(problem)]) if found is None else found
+
+    def baseline_scores(self, problem: str, engine: str) -> pd.DataFrame:
+        """The single-task scores beside an engine's: of the same engine, or else of the first that has any."""
+        single = self.baseline(problem)
+        found = [self.scores(problem, single, name) for name in (engine, *self.engines)]
+        return next((scores for scores in found if len(scores)), found[0])
+
+
+def groups(frame: pd.DataFrame, keys: list[str]) -> Iterator[tuple[Any, pd.DataFrame]]:
+    """Groups in the order of the frame; keys are tuples."""
+    return iter(frame.groupby(keys, sort=False))
+
+
+def _shaped(frame: pd.DataFrame, defaults: Mapping[str, Any]) -> pd.DataFrame:
+    """All columns of ``defaults``, with their types."""
+    return pd.DataFrame({name: _column(frame, name, default) for name, default in defaults.items()})
+
+
+def _column(frame: pd.DataFrame, name: str, default: Any) -> pd.Series[Any]:
+    if name not in frame:
+        return pd.Series([default] * len(frame), index=frame.index, dtype=object if default == "" else type(default))
+    column = frame[name]
+    if isinstance(default, str):
+        return pd.Series(_words(column), index=frame.index, dtype=object)
+    known = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    numbers = pd.Series(np.where(np.abs(known) < _DIVERGED, known, np.nan), index=frame.index)
+    return numbers if default is np.nan else numbers.fillna(default).astype(type(default))
+
+
+def _words(column: Iterable[object]) -> list[str]:
+    return ["" if value is None or value is pd.NA or value != value else str(value) for value in column]

@@ -1,0 +1,152 @@
+"""The verdict in plain words: never more than the intervals allow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ...core.power import seeds_needed, smallest_p
+from ...core.wording import listing, plural
+from ..evidence.agreement import TOLERANCE, Agreement
+from ..evidence.deltas import Delta, reasons
+from ..evidence.evidence import Evidence
+from ..evidence.frames import EAGER
+from ..evidence.statistics import FEWEST
+from ..writing.format import decimals_for, limits, number
+from ..writing.parts import Part, Statement, Tone
+from .front import statements as front_statements
+from .kernels import statements as kernel_statements
+
+_WORDS = {
+    "better": "better than single-task: {}",
+    "worse": "worse than single-task: {}",
+    "leaning": "leaning, but not clear once all comparisons are allowed for: {}",
+    "unclear": "no clear difference: {}",
+    "few": "without an interval: {}",
+}
+
+
+def section(evidence: Evidence) -> Part:
+    """One statement a problem, one an engine, and what the number of seeds allows."""
+    data = evidence.data
+    statements = [
+        _problem(problem, evidence.of(problem)) if data.joint(problem) else _alone(problem) for problem in data.problems
+    ]
+    statements += _power([d for problem in data.problems if data.joint(problem) for d in evidence.of(problem)])
+    statements += [s for engine in data.engines if engine != EAGER for s in _engine(evidence, engine)]
+    statements += front_statements(evidence) + kernel_statements(evidence)
+    return Part("verdict", "Verdict", tuple(statements or [Statement("There is no trial to judge.", "warning")]))
+
+
+def gain(delta: Delta, decimals: int) -> str:
+    """``uncertainty +1.3 % [+0.4, +2.1]``."""
+    text = f"{delta.title} {number(delta.mean, decimals, sign=True)} %"
+    return f"{text} {limits(delta.interval, decimals)}" if delta.interval else text
+
+
+def gains(found: Sequence[Delta], most: int, like: Sequence[Delta]) -> str:
+    """Several of them, with the decimals that suit all of ``like``."""
+    decimals = decimals_for((d.interval.half for d in like if d.interval), (d.mean for d in like), most=2)
+    return listing((gain(delta, decimals) for delta in found), most)
+
+
+def _problem(problem: str, found: Sequence[Delta]) -> Statement:
+    known = sorted((delta for delta in found if delta.found), key=lambda delta: -delta.mean)
+    if not known:
+        why = sorted({delta.reason for delta in found}) or ["no multi-task method was planned"]
+        return Statement(f"Nothing can be said about joint training on {problem}: {listing(why, 3)}.", "warning")
+    groups = {name: [d for d in known if d.outcome == name] for name in _WORDS}
+    if len(groups["few"]) == len(known):
+        return Statement(_without_interval(problem, known), "unclear", tuple(_doubts(found)))
+    head, tone = _head(len(groups["better"]), len(groups["worse"]), len(known))
+    points = [text.format(gains(groups[name], 4, known)) for name, text in _WORDS.items() if groups[name]]
+    return Statement(head.format(f"{problem}{_over(known)}"), tone, (*points, *_doubts(found)))
+
+
+def _alone(problem: str) -> Statement:
+    return Statement(f"No verdict on {problem}, one task: nothing is trained jointly.")
+
+
+def _without_interval(problem: str, known: Sequence[Delta]) -> str:
+    seeds, found = max(len(delta.seeds) for delta in known), gains(known, 4, known)
+    if seeds >= FEWEST:
+        return f"Joint training on {problem} cannot be judged: {found}, the same for each of {plural(seeds, 'seed')}."
+    return (
+        f"Too few seeds to judge joint training on {problem}: {found}, without an interval over "
+        f"{plural(seeds, 'seed')}. Run at least {FEWEST}, better 5."
+    )
+
+
+def _head(better: int, worse: int, known: int) -> tuple[str, Tone]:
+    if better and worse:
+        return "On {}, the method decides whether joint training helped or hurt.", "mixed"
+    if not better and not worse:
+        return "Joint training made no clear difference on {}.", "unclear"
+    part = f" with {better + worse} of {known} methods" if better + worse < known else ""
+    return f"Joint training {'helped' if better else 'hurt'} on {{}}{part}.", "good" if better else "bad"
+
+
+def _over(known: Sequence[Delta]) -> str:
+    seeds = sorted({len(delta.seeds) for delta in known})
+    return f" over {plural(seeds[0], 'seed')}" if len(seeds) == 1 else f" over {seeds[0]} to {seeds[-1]} seeds"
+
+
+def _doubts(found: Sequence[Delta]) -> list[str]:
+    """What the verdict leaves out, and what to mind about the rest."""
+    doubts = [f"without Δm, {text}" for text in reasons(found, lambda d: [d.reason] if d.reason else [])]
+    doubts += [f"mind: {text}" for text in reasons(found, lambda d: d.flags if d.found else ())]
+    unlike = [f"{delta.method} ({listing(delta.unlike, 4)})" for delta in found if delta.unlike and delta.found]
+    if unlike:
+        doubts.append(f"not of joint training alone, for settings other than single-task's: {', '.join(unlike)}")
+    return doubts
+
+
+def _power(found: Sequence[Delta]) -> list[Statement]:
+    """What this number of seeds can prove."""
+    weak = [delta for delta in found if delta.interval and not delta.testable]
+    if not weak:
+        return []
+    seeds, comparisons = min(len(delta.seeds) for delta in weak), max(delta.comparisons for delta in weak)
+    against = "the method" if comparisons == 1 else f"{comparisons} methods compared at once"
+    return [
+        Statement(
+            f"With {plural(seeds, 'seed')} no exact paired test can give p below {smallest_p(seeds):.2g}; "
+            f"significance for {against} needs {seeds_needed(comparisons)} seeds. So intervals speak, without stars."
+        )
+    ]
+
+
+def _engine(evidence: Evidence, engine: str) -> list[Statement]:
+    timed = [t for t in evidence.timings if t.engine == engine and math.isfinite(t.ratio)]
+    compared = [a for a in evidence.agreements if a.engine == engine and math.isfinite(a.relative)]
+    said = []
+    if timed:
+        ratios = [timing.ratio for timing in timed]
+        middle = math.exp(sum(map(math.log, ratios)) / len(ratios))
+        text = f"The {engine} engine trained on {middle:.2f} times as many samples per second as eager"
+        if len(timed) > 1:
+            text += f" (geometric mean of {len(ratios)} pairs, from {min(ratios):.2f} to {max(ratios):.2f})"
+        elif timed[0].ratio_interval:
+            text += f" {limits(timed[0].ratio_interval, 2, sign=False)}"
+        if any(timing.ratio_shared for timing in timed):
+            text += "; other work shared the machine, so take this as a hint"
+        if any(timing.mixed for timing in timed):
+            text += "; some pairs ran in different environments"
+        said.append(Statement(f"{text}. {_accuracy(compared)}".strip(), "plain"))
+    if any(agreement.differs for agreement in compared):
+        said.append(Statement(f"The {engine} engine changed accuracy: {_changes(compared)}.", "bad"))
+    return said
+
+
+def _accuracy(compared: Sequence[Agreement]) -> str:
+    if not compared or any(agreement.differs for agreement in compared):
+        return ""
+    largest = max(abs(agreement.relative) for agreement in compared)
+    if largest <= TOLERANCE:
+        return f"Its accuracy is eager's within {100 * TOLERANCE:g} %."
+    return f"Its accuracy is not distinguishable from eager's (furthest apart: {100 * largest:.1f} %)."
+
+
+def _changes(compared: Sequence[Agreement]) -> str:
+    changed = (agreement for agreement in compared if agreement.differs)
+    return listing((f"{a.method} on {a.problem}, {a.task}: {100 * a.relative:+.1f} %" for a in changed), 4)

@@ -1,0 +1,1 @@
+"""How parts of the report look: HTML, LaTeX, Markdown and figures."""

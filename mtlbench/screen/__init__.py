@@ -1,0 +1,1 @@
+"""What a terminal shows: plans, progress, tables, lists, checks and schemas."""

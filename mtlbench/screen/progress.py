@@ -1,0 +1,156 @@
+"""What a person sees while trials run: a live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from statistics import fmean
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from ..runner.events import Event, Finished, Started
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Tally:
+    """Counts, remaining time and running means, kept from the events alone."""
+
+    def __init__(self, total: int, cached: int) -> None:
+        self.total = total
+        self.counts = Counter({"cached": cached})
+        self.running: dict[str, str] = {}
+        self.began = time.monotonic()
+        # (problem, method, engine) -> task -> main test metrics of the finished seeds
+        self.scores: dict[tuple[str, str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+
+    def add(self, event: Event) -> None:
+        """Take an event in."""
+        if isinstance(event, Started):
+            self.running[event.trial.id] = event.trial.title
+            return
+        self.running.pop(event.trial.id, None)
+        if event.retried:
+            self.counts["retried"] += 1
+            return
+        self.counts["done" if event.result.ok else "failed"] += 1
+        if event.trial.role:
+            return  # its scores are not its method's
+        key = (event.trial.problem_name, event.trial.method, event.trial.engine)
+        for record in event.result.records:
+            if record.split == "test" and record.main:
+                self.scores[key][record.task].append(record.value)
+
+    @property
+    def ended(self) -> int:
+        """Trials that will not run again in this run."""
+        return self.counts["done"] + self.counts["failed"]
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds left at the pace so far; None before the first trial ended."""
+        if not self.ended:
+            return None
+        return (time.monotonic() - self.began) / self.ended * (self.total - self.ended)
+
+    def line(self) -> str:
+        """Counts in one line."""
+        parts = [f"{self.counts['done']} done", f"{len(self.running)} running", f"{self.counts['failed']} failed"]
+        parts += [f"{self.counts['cached']} cached"] if self.counts["cached"] else []
+        parts += [f"{self.counts['retried']} retried"] if self.counts["retried"] else []
+        left = self.eta
+        return ", ".join(parts) + (f", about {duration(left)} left" if left is not None else "")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person would say them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+class PlainProgress:
+    """One line an attempt, for logs and pipes."""
+
+    def __init__(self, tally: Tally, console: Console) -> None:
+        self.tally = tally
+        self.console = console
+
+    def __enter__(self) -> PlainProgress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def show(self, event: Event) -> None:
+        """Take an event in and tell it."""
+        self.tally.add(event)
+        if isinstance(event, Finished):
+            self.console.print(outcome(event) + f"  ({self.tally.line()})", markup=False, highlight=False)
+
+
+class LiveProgress:
+    """Bar, running trials and the current table of methods, redrawn in place."""
+
+    def __init__(self, tally: Tally, console: Console) -> None:
+        self.tally = tally
+        self.bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console)
+        self.job = self.bar.add_task("trials", total=tally.total)
+        self.live = Live(self, console=console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> LiveProgress:
+        self.live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.live.__exit__(kind, error, trace)
+
+    def __rich__(self) -> Group:
+        self.bar.update(self.job, completed=self.tally.ended)
+        running = "\n".join(f"  … {title}" for title in list(self.tally.running.values())[:8])
+        return Group(self.bar, Text(self.tally.line()), Text(running, style="dim"), standings(self.tally))
+
+    def show(self, event: Event) -> None:
+        """Take an event in; a failure is also told above the display, where it stays."""
+        self.tally.add(event)
+        if isinstance(event, Finished) and not event.result.ok:
+            self.live.console.print(outcome(event), markup=False, highlight=False, style="red")
+
+
+def outcome(event: Finished) -> str:
+    """An ended attempt in one line."""
+    if event.result.ok:
+        return f"done    {event.trial.title}  {event.result.seconds:.1f} s"
+    again = " — trying again" if event.retried else ""
+    return f"failed  {event.trial.title}: {event.result.error}{again}"
+
+
+def standings(tally: Tally) -> Table:
+    """Mean main test metric per method and task over the seeds finished so far."""
+    tasks: Iterable[str] = dict.fromkeys(task for scores in tally.scores.values() for task in scores)
+    table = Table("method", "engine", "seeds", title="so far (test, main metric)")
+    for task in tasks:
+        table.add_column(Text(task))
+    for (problem, method, engine), scores in tally.scores.items():
+        cells = [f"{fmean(scores[task]):.3f}" if scores.get(task) else "" for task in tasks]
+        seeds = max(len(values) for values in scores.values())
+        table.add_row(Text(f"{problem} · {method}"), engine, str(seeds), *cells)
+    return table
+
+
+def make_progress(tally: Tally, console: Console) -> PlainProgress | LiveProgress:
+    """The display that fits the console."""
+    return LiveProgress(tally, console) if console.is_terminal else PlainProgress(tally, console)

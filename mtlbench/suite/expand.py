@@ -1,0 +1,176 @@
+"""A suite into its trials: problems x seeds x (the baseline's tasks + methods x engines) x candidates x folds; and
+kernels x processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import combinations, islice
+from typing import Any
+
+from ..core.errors import Issue, SuiteError
+from ..core.settings import Resources, Timing
+from ..core.task import Outline
+from ..core.trial import AFFINITY, CANDIDATE, Trial, names
+from ..core.wording import shown
+from .entries import Entry
+from .starts import with_starts
+from .suite import MAX_TRIALS, Kernels, Suite, Variant
+
+
+def expand(
+    suite: Suite, outlines: Mapping[str, Outline], digests: Mapping[str, str], code: Mapping[str, str] | None = None
+) -> tuple[Trial, ...]:
+    """Every trial of a suite, problem by problem and seed by seed, the baseline before the methods.
+
+    outlines  what is known of each problem, by its name in the suite; problems without one are left out
+    digests   SHA-256 of each problem's files, by the same name; "" where it has none
+    code      SHA-256 of the source behind each ``module:attribute`` of the suite, and of each trunk's file
+
+    Trials that differ in method alone share problem, seed and data: they are paired. Raises SuiteError, without making
+    them all, where there are more than MAX_TRIALS, and MtlbenchError where ``init_from`` asks for the trunk of a seed
+    that does not exist.
+    """
+    every = (
+        trial
+        for problem in suite.problems
+        if problem.name in outlines
+        for seed in _seeds(suite, outlines[problem.name])
+        for trial in _of_seed(suite, problem, outlines[problem.name].names, digests[problem.name], seed, code or {})
+    )
+    found = tuple(islice(every, MAX_TRIALS + 1))
+    if len(found) > MAX_TRIALS:
+        message = f"expected at most {MAX_TRIALS:,} trials, got more, of methods, engines, candidates, folds, pairs of "
+        message += f"tasks and the baseline's tasks, for {len(suite.seeds)} seeds: split the suite"
+        raise SuiteError([Issue(str(suite.path), 0, 0, message)])
+    return with_starts(suite, found, code or {})
+
+
+def _seeds(suite: Suite, outline: Outline) -> Iterator[int]:
+    """The suite's seeds, as far as they differ on a problem."""
+    yield from (seed for seed in suite.seeds if outline.seeds is None or seed < outline.seeds)
+
+
+def _of_seed(
+    suite: Suite, problem: Entry, tasks: tuple[str, ...], data: str, seed: int, code: Mapping[str, str]
+) -> Iterator[Trial]:
+    for task in tasks:
+        for engine in suite.baseline.engines:
+            yield from _tried(suite, suite.baseline, problem, (task,), engine.name, data, seed, code)
+    for method in suite.methods:
+        if any(choice.name == problem.name for choice in method.problems):
+            for engine in method.engines:
+                judged = method.learner.config.stages(tasks)[-1]
+                yield from _tried(suite, method, problem, judged, engine.name, data, seed, code)
+    yield from _together(suite, problem, tasks, data, seed, code)
+
+
+def _together(suite: Suite, problem: Entry, tasks: tuple[str, ...], *where: Any) -> Iterator[Trial]:
+    """What ``affinity`` asks of one seed: every pair of tasks, and all tasks with a look at their gradients."""
+    if suite.affinity is None or len(tasks) < 2:
+        return
+    method, probe = suite.affinity
+    if any(choice.name == problem.name for choice in method.problems):
+        engine = method.engines[0].name
+        asked = [(method, pair, " + ".join(pair)) for pair in combinations(tasks, 2)]
+        for variant, some, what in [*asked, (probe, tasks, "gradients")]:
+            trial = _trial(suite, variant, problem, some, engine, *where)
+            yield replace(trial, role=AFFINITY, choice=what, exclusive=False)
+
+
+def _tried(suite: Suite, variant: Variant, *where: Any) -> Iterator[Trial]:
+    """The trial of a method; or its candidates, of which the records will choose one, fold by fold. Where one of them
+    is judged by folds, all are, so that their scores are of the same rows.
+    """
+    plain = [_trial(suite, alternative, *where) for alternative in variant.alternatives]
+    options = [option for trial, alternative in zip(plain, variant.alternatives, strict=True)
+               for option in _options(trial, alternative)]  # fmt: skip
+    if len(options) == 1:
+        yield replace(options[0], fold=(0, 0))
+        return
+    folds = max(option.fold[1] for option in options)
+    for option in options:
+        for part in range(folds) if folds else (0,):
+            yield replace(option, role=CANDIDATE, fold=(part, folds))
+
+
+def _options(trial: Trial, variant: Variant) -> Iterator[Trial]:
+    """The trial with each weighting that its own one offers; ``fold`` says by how many folds to choose."""
+    folds, specs = variant.weighting.config.candidates(trial.tasks) if variant.weighting.used else (0, ())
+    if not specs:
+        yield trial
+    for spec in specs:
+        differing = (f"{key}={shown(value)}" for key, value in spec.items() if value != trial.weighting.get(key))
+        label = ", ".join(filter(None, [trial.choice, *differing]))
+        yield replace(trial, weighting=spec, choice=label, fold=(0, folds))
+
+
+def _trial(
+    suite: Suite,
+    variant: Variant,
+    problem: Entry,
+    tasks: tuple[str, ...],
+    engine: str,
+    data: str,
+    seed: int,
+    code: Mapping[str, str],
+) -> Trial:
+    resources: Resources = variant.resources.config
+    alone = resources.exclusive == "all" or (resources.exclusive == "first_seed" and seed == suite.seeds[0])
+    return Trial(
+        problem=problem.spec,
+        tasks=tasks,
+        learner=variant.learner.spec,
+        architecture=variant.architecture.spec,
+        weighting=variant.weighting.spec,
+        engine=engine,
+        optimizer=variant.optimizer.spec,
+        schedule=variant.schedule.spec,
+        penalty=variant.penalty.spec,
+        train=variant.train.spec,
+        seed=seed,
+        device=variant.device,
+        threads=resources.cpus,
+        data=data,
+        code="".join(code.get(name, "") for name in dict.fromkeys([*_own(variant), engine])),
+        suite=suite.name,
+        problem_label=problem.label,
+        method=variant.label,
+        baseline=variant.label == suite.baseline.label,
+        resources={"cpus": resources.cpus, "gpus": resources.gpus, "timeout": resources.timeout},
+        exclusive=alone,
+        choice=variant.choice,
+    )
+
+
+def _own(variant: Variant) -> Iterator[str]:
+    """Names of the entries whose code decides what a variant computes, the problem's apart."""
+    yield from (name for part in variant.parts if part.used for name in names(part.spec))
+
+
+def expand_kernels(suite: Suite, kernels: Kernels, extension: str, code: Mapping[str, str]) -> Iterator[Trial]:
+    """Every kernel trial of a suite: cases x devices x processes, each alone on its machine.
+
+    extension  SHA-256 of the compiled kernels, so that rebuilt ones are timed again
+    code       SHA-256 of the source behind each ``module:attribute``
+    """
+    timing: Timing = kernels.timing.config
+    for case in kernels.cases:
+        kernel = {"case": case.spec, "contenders": kernels.contenders(case)}
+        for device in timing.devices:
+            for process in range(timing.processes):
+                yield Trial(
+                    *({}, (), {}, {}, {}, "", {}, {}, {}),
+                    seed=process,
+                    device=device,
+                    threads=timing.threads,
+                    code=extension + code.get(str(case.spec["name"]), ""),
+                    kind="kernel",
+                    kernel={**kernel, "rounds": timing.rounds, "seconds": timing.seconds},
+                    suite=suite.name,
+                    problem_label=kernels.title(case),
+                    method="kernel",
+                    resources={"cpus": timing.threads, "gpus": int(device == "cuda"), "timeout": timing.timeout},
+                    exclusive=True,
+                )

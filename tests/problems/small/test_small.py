@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes, load_linnerud
+
+from mtlbench.core.task import Data
+from mtlbench.problems.small.diabetes import Diabetes
+from mtlbench.problems.small.linnerud import Linnerud
+
+
+def in_units(data: Data, task: str) -> np.ndarray:
+    """The targets of all rows in the task's unit, sorted."""
+    spec = next(spec for spec in data.outline.tasks if spec.name == task)
+    parts = [split.targets[task] for split in (data.train, data.validation, data.test)]
+    return np.sort(np.concatenate(parts)[:, 0] * spec.scale + spec.offset)
+
+
+def test_linnerud_is_whole() -> None:
+    data, source = Linnerud().load(0, Path()), load_linnerud()
+    for column, task in enumerate(("weight", "waist", "pulse")):
+        assert in_units(data, task) == pytest.approx(np.sort(source.target[:, column]), rel=1e-5)
+    assert data.train.inputs.mean(axis=0) == pytest.approx(0, abs=1e-6)
+
+
+def test_diabetes_keeps_the_second_task_out_of_the_inputs() -> None:
+    data, source = Diabetes().load(0, Path()), load_diabetes(scaled=False)
+    assert in_units(data, "progression") == pytest.approx(np.sort(source.target), rel=1e-4)
+    assert in_units(data, "bmi") == pytest.approx(np.sort(source.data[:, 2]), rel=1e-4)
+    correlation = np.corrcoef(np.c_[data.train.inputs, data.train.targets["bmi"]].T)[-1, :-1]
+    assert np.abs(correlation).max() < 0.9

@@ -1,0 +1,67 @@
+"""How often a nominal 95 % interval holds the truth: ``python tests/report/evidence/measure_coverage.py [samples]``.
+
+The numbers in the docstrings of mtlbench.report.evidence.statistics come from here.
+BCa is scipy's; the t interval is ours.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+import numpy as np
+from scipy import stats
+
+from mtlbench.report.evidence.statistics import mean_interval, relative
+
+SIZES = (3, 4, 5, 7, 10, 20, 50)
+POPULATIONS = {
+    "normal": (lambda rng, shape: rng.normal(size=shape), 0.0),
+    "lognormal .5": (lambda rng, shape: np.exp(0.5 * rng.normal(size=shape)), float(np.exp(0.125))),
+    "exponential": (lambda rng, shape: rng.exponential(size=shape), 1.0),
+}
+
+
+def coverage_t(rows, truth):
+    """Share of rows whose interval holds the truth."""
+    return np.mean([interval.contains(truth) for row in rows if (interval := mean_interval(row))])
+
+
+def coverage_bca(rows, truth):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = stats.bootstrap((rows,), np.mean, axis=-1, n_resamples=999, batch=50, method="BCa")
+    return np.mean((found.confidence_interval.low <= truth) & (truth <= found.confidence_interval.high))
+
+
+def coverage_relative(rng, seeds, samples, spread, correlation, tasks=3):
+    """Coverage of Delta m's interval where the true gain is 5 % on every task, the second being lower-is-better."""
+    truth, held = 5.0, 0
+    higher = np.array([True, False, True][:tasks])
+    single = np.array([90.0, 2.0, -0.5][:tasks])
+    method = single + np.where(higher, 0.05, -0.05) * np.abs(single)
+    for _ in range(samples):
+        common = rng.normal(size=(seeds, tasks))
+        own = rng.normal(size=(2, seeds, tasks))
+        noise = spread * (np.sqrt(correlation) * common + np.sqrt(1 - correlation) * own)
+        found = relative(method + np.abs(single) * noise[0], single + np.abs(single) * noise[1], higher)
+        interval = mean_interval(found.influence)
+        held += interval.contains(truth)
+    return held / samples
+
+
+def main(samples):
+    rng = np.random.default_rng(0)
+    print(f"{'mean of n values':22s}", *(f"{n:5d}" for n in SIZES))
+    for name, (draw, truth) in POPULATIONS.items():
+        rows = {n: draw(rng, (samples, n)) for n in SIZES}
+        print(f"{name:18s} t  ", *(f"{coverage_t(rows[n], truth):5.3f}" for n in SIZES))
+        print(f"{'':18s} BCa", *(f"{coverage_bca(rows[n], truth):5.3f}" for n in SIZES))
+    print("Delta m, spread and correlation of method and baseline over seeds")
+    for spread, correlation in ((0.02, 0.5), (0.1, 0.0), (0.1, 0.8), (0.3, 0.0)):
+        found = (coverage_relative(rng, n, samples, spread, correlation) for n in (3, 5, 10, 20))
+        print(f"spread {spread:4.2f} correlation {correlation:3.1f}", *(f"{value:5.3f}" for value in found))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 4000)
