@@ -13,26 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .core.errors import MtlbenchError
+from .core.parts import columns, coordinates
 from .core.record import Result
-from .core.trial import PARTS, Trial
+from .core.trial import KernelTrial, TrainTrial, Trial, trial_from_json
 from .core.yaml_writer import to_yaml
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_COLUMNS_OF_TRIAL = (
-    "suite",
-    "problem",
-    "method",
-    "baseline",
-    "architecture",
-    "weighting",
-    "engine",
-    "optimizer",
-    "role",
-    "choice",
-    "part",
-)
 _COLUMNS_OF_RECORD = ("split", "task", "metric", "value", "unit", "higher_is_better", "step", "main")
 
 
@@ -117,11 +105,11 @@ class Store:
 
     def result(self, trial: Trial) -> Result:
         """How a trial of a suite stands: as it ended last, missing, or failed where nothing could be chosen for it."""
-        if trial.waiting:
+        if trial.labels.waiting:
             return Result("missing", attempt=0, error="waits for its candidates, which have not all run")
         stored = self.find(trial.id)
         result = stored.result if stored else Result("missing", attempt=0)
-        return replace(result, status="failed", error=trial.unchosen) if trial.unchosen else result
+        return replace(result, status="failed", error=trial.labels.unchosen) if trial.labels.unchosen else result
 
     def all(self) -> Iterator[Stored]:
         """Every readable trial in the folder, whether or not today's suite still asks for it; without its records,
@@ -137,7 +125,7 @@ class Store:
             content = json.loads(path.read_text())
             result = content["result"] if with_records else {**content["result"], "records": ()}
             failures = tuple(Result.from_json(failure) for failure in content["failures"])
-            trial = Trial.from_json(content["trial"])
+            trial = trial_from_json(content["trial"])
             return Stored(trial, Result.from_json(result), failures, self.trunk_path(trial.id).exists())
         except FileNotFoundError:
             return None
@@ -171,7 +159,7 @@ class Store:
         path = self.folder / "index.json"
         try:
             content = json.loads(path.read_text())
-            return tuple(map(Trial.from_json, content["trials"])), content["suite"]
+            return tuple(map(trial_from_json, content["trials"])), content["suite"]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise MtlbenchError(
                 f"{self.folder}: expected a results folder written by `mtlbench run`, got no readable index.json"
@@ -207,7 +195,7 @@ class Store:
             labels = trial_labels(trial, result.attempt, environment)
             rows.append(_trial_row(labels, trial, result))
             facts += [{**labels, **asdict(record)} for record in result.records if result.ok]
-        columns = [*trial_labels(None, 0, ""), *_COLUMNS_OF_RECORD]
+        columns = [*_label_columns(), *_COLUMNS_OF_RECORD]
         records = pd.DataFrame(facts, columns=columns).astype({"value": "float64", "higher_is_better": "boolean"})
         return Frames(records, pd.DataFrame(rows), environments)
 
@@ -236,34 +224,47 @@ def environment_id(environment: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(environment, sort_keys=True, default=str).encode()).hexdigest()[:8]
 
 
-def trial_labels(trial: Trial | None, attempt: int, environment: str) -> dict[str, Any]:
-    """The columns that say which trial a row belongs to (``trial=None`` gives their names alone)."""
-    if trial is None:
-        names = ("trial", "kind", *_COLUMNS_OF_TRIAL, "seed", "attempt", "environment")
-        return dict.fromkeys(names)
-    values = {name: getattr(trial, name) for name in _COLUMNS_OF_TRIAL}
-    values = {name: value.get("name", "") if isinstance(value, Mapping) else value for name, value in values.items()}
-    values |= {"problem": trial.problem_name, "engine": trial.way}
+def _specs(trial: Trial) -> Mapping[str, Mapping[str, Any]]:
+    """The parts of a training by the trial's names for them; a kernel trial has none."""
+    return trial.parts if isinstance(trial, TrainTrial) else {}
+
+
+def trial_labels(trial: Trial, attempt: int, environment: str) -> dict[str, Any]:
+    """The columns that say which trial a row belongs to."""
+    labels, specs = trial.labels, _specs(trial)
     return {
         "trial": trial.id,
         "kind": trial.kind,
-        **values,
+        "suite": labels.suite,
+        "problem": trial.problem_name,
+        "method": labels.method,
+        "baseline": labels.baseline,
+        **{key: specs.get(key, {}).get("name", "") for key in columns()},
+        "engine": trial.way,
+        "role": labels.role,
+        "choice": labels.choice,
+        "part": trial.part if isinstance(trial, TrainTrial) else "",
         "seed": trial.seed,
         "attempt": attempt,
         "environment": environment,
     }
 
 
+def _label_columns() -> list[str]:
+    """The names of these columns, for frames without a row."""
+    return list(trial_labels(KernelTrial(seed=0, kernel={}), 0, ""))
+
+
 def _trial_row(labels: dict[str, Any], trial: Trial, result: Result) -> dict[str, Any]:
     return {
         **labels,
-        "tasks": ",".join(trial.tasks),
-        "settings": json.dumps({part: dict(getattr(trial, part)) for part in PARTS}),
+        "tasks": ",".join(trial.tasks if isinstance(trial, TrainTrial) else ()),
+        "settings": json.dumps({name: dict(_specs(trial).get(name, {})) for name in coordinates()}),
         "status": result.status,
         "error": result.error,
         "traceback": result.traceback,
         "shared": result.shared,
-        "exclusive": trial.exclusive,
+        "exclusive": trial.labels.exclusive,
         "seconds": result.seconds,
         "notes": "\n".join(result.notes),
     }

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar, Self
+
+from .parts import coordinates
 
 Spec = Mapping[str, Any]  # {"name": …, **parameters}: one entry of a table with its parameters
-LABELS = (
-    "suite", "problem_label", "method", "baseline", "resources", "exclusive", "role", "choice", "unchosen",
-    "waiting", "keeps_trunk",
-)  # fmt: skip
-PARTS = ("learner", "architecture", "weighting", "optimizer", "schedule", "penalty", "start")  # what makes a method
 CANDIDATE, AFFINITY = "candidate", "affinity"  # roles
 
 
@@ -26,51 +24,62 @@ def names(spec: Any) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class Trial:
-    """Coordinates of one run. Two trials with equal coordinates are the same trial, whatever they are called.
+class Labels:
+    """What a trial is called in tables and how it is scheduled. Labels do not enter its identity, so that a renamed
+    method keeps its results.
 
-    A trial of kind "train" trains tasks of a problem. One of kind "kernel" times the contenders of a kernel beside each
-    other in one process, and ``seed`` is the number of the process; what only training has is empty there. What the
-    learner of a training does not use (``core.uses``) is empty, too.
-
-    Labels (the last fields) name the trial in tables or say how it is scheduled; they do not enter the id, so a
-    renamed method keeps its results.
+    problem      the user's name for the problem, which two tables read by one entry need
+    baseline     whether it is a single-task run that methods are compared with
+    resources    cpus, gpus, and timeout in seconds
+    role         "": it stands for its method in tables; CANDIDATE: it is tried, so that its method's trial can be
+                 chosen; AFFINITY: it shows what tasks do to each other
+    choice       what was chosen, or may be: "optimizer.lr=0.01"
+    unchosen     why nothing could be chosen, so that it counts as failed and does not run
+    waiting      whether its candidates have not all run, so that it is not known yet what it takes
+    exclusive    whether it has its CPUs or GPU to itself, so that its throughput counts
+    keeps_trunk  whether another trial starts from what it learned
     """
 
-    problem: Spec
-    tasks: tuple[str, ...]  # the tasks trained together
-    learner: Spec
-    architecture: Spec
-    weighting: Spec
-    engine: str
-    optimizer: Spec
-    schedule: Spec
-    train: Spec
+    suite: str = ""
+    problem: str = ""
+    method: str = ""
+    baseline: bool = False
+    resources: Spec = field(default_factory=dict)
+    role: str = ""
+    choice: str = ""
+    unchosen: str = ""
+    waiting: bool = False
+    exclusive: bool = False
+    keeps_trunk: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types, under the keys of a trial's file."""
+        return {_KEYS.get(f.name, f.name): getattr(self, f.name) for f in fields(self)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Labels:
+        """The labels among the keys of a trial's file."""
+        keys = {f.name: _KEYS.get(f.name, f.name) for f in fields(cls)}
+        return cls(**{name: value[key] for name, key in keys.items() if key in value})
+
+
+_KEYS = {"problem": "problem_label"}  # the trial's own problem has the short name in its file
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial(ABC):
+    """Coordinates of one run. Two trials with equal coordinates are the same trial, whatever they are called.
+
+    code  SHA-256 of the source of the user's entries (of the compiled kernels, too, for a kernel trial), so that
+          changed code is a changed trial
+    """
+
+    kind: ClassVar[str]
     seed: int
     device: str = "cpu"  # "cpu" or "cuda"
     threads: int = 1
-    data: str = ""  # SHA-256 of the problem's files, so that changed data is a changed trial
-    code: str = ""  # SHA-256 of the source of the user's own entries, so that changed code is a changed trial
-    kind: str = "train"
-    fold: tuple[int, int] = (0, 0)  # (k, K): trains without part k of K of the training split; (0, 0): on all of it
-    penalty: Spec = field(default_factory=lambda: {"name": "none"})
-    # Whose trunk it starts from: {"trial": id} or {"file": path, "sha256": digest}, with "freeze"; {}: from scratch
-    start: Spec = field(default_factory=dict)
-    kernel: Spec = field(default_factory=dict)  # case, contenders, rounds and seconds of a kernel trial
-    suite: str = ""
-    problem_label: str = ""  # the user's own name for the problem, which two tables read by one entry need
-    method: str = ""
-    baseline: bool = False  # a single-task run that methods are compared with
-    resources: Spec = field(default_factory=dict)  # cpus, gpus, timeout in seconds
-    role: str = (
-        ""  # "": stands for its method in tables; CANDIDATE: tried out, so that its method's trial can be chosen;
-        # AFFINITY: shows what tasks do to each other
-    )
-    choice: str = ""  # what was chosen, or may be: "optimizer.lr=0.01"
-    unchosen: str = ""  # why nothing could be chosen, so that it stands as failed and does not run
-    waiting: bool = False  # its candidates have not all run, so that it is not known yet what it takes
-    exclusive: bool = False  # has its CPUs or GPU to itself, so that its throughput counts
-    keeps_trunk: bool = False  # another trial starts from what it learned
+    code: str = ""
+    labels: Labels = Labels()
 
     @cached_property
     def id(self) -> str:
@@ -79,25 +88,87 @@ class Trial:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def coordinates(self) -> dict[str, Any]:
-        """Everything that can change the outcome; what a kind of trial does not have is left out."""
-        return {key: value for key, value in self.to_json().items() if key not in LABELS and value != {}}
+        """Everything that can change the outcome; what a trial does not have is left out."""
+        return {key: value for key, value in self._fields().items() if value != {}}
+
+    def _fields(self) -> dict[str, Any]:
+        """The coordinates in plain JSON types, empty ones too."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "labels"}
+        return json.loads(json.dumps({"kind": self.kind, **values}))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON types; ``from_json`` gives the same trial back."""
-        return json.loads(json.dumps({f.name: getattr(self, f.name) for f in fields(self)}))
+        """Plain JSON types, coordinates and labels side by side; ``trial_from_json`` gives the same trial back."""
+        return {**self._fields(), **json.loads(json.dumps(self.labels.to_json()))}
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Trial:
-        """The trial that ``to_json`` described; unknown keys (of a newer version) are refused by name."""
-        unknown = set(value) - {f.name for f in fields(cls)}
-        if unknown:
-            raise ValueError(f"unknown trial fields {sorted(unknown)}: written by another version of mtlbench?")
-        return cls(**{**value, "tasks": tuple(value["tasks"]), "fold": tuple(value.get("fold", (0, 0)))})
+    def labelled(self, **labels: Any) -> Self:
+        """The same trial under other labels."""
+        return replace(self, labels=replace(self.labels, **labels))
 
     @property
     def problem_name(self) -> str:
         """What the problem is called in tables, unique within one suite."""
-        return self.problem_label or str(self.problem["name"])
+        return self.labels.problem
+
+    @property
+    def way(self) -> str:
+        """What tables show as the engine: the engine of a training, the device of a kernel."""
+        return self.device
+
+    @property
+    def source(self) -> str:
+        """The id of the trial whose trunk it starts from; "" where it starts from none."""
+        return ""
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """A short human name, unique within one suite."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainTrial(Trial):
+    """A training of some tasks of a problem.
+
+    tasks  those that are trained together
+    parts  {coordinate: spec} of ``core.parts``; {} for a part that the learner does not use. ``start`` is the trunk
+           that training starts from: {"trial": id} or {"file": path, "sha256": digest}, with "freeze"; {} for none
+    data   SHA-256 of the problem's files, so that changed data are a changed trial
+    fold   (k, K): trains without part k of K of the training split; (0, 0): on all of it
+    """
+
+    kind: ClassVar[str] = "train"
+    problem: Spec
+    tasks: tuple[str, ...]
+    parts: Mapping[str, Spec]
+    engine: str
+    data: str = ""
+    fold: tuple[int, int] = (0, 0)
+
+    def with_parts(self, **parts: Spec) -> TrainTrial:
+        """The same trial with other parts."""
+        return replace(self, parts={**self.parts, **parts})
+
+    def _fields(self) -> dict[str, Any]:
+        values = super()._fields()
+        parts = values.pop("parts")
+        return {**values, **parts}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> TrainTrial:
+        """What ``to_json`` described."""
+        parts = {name: value.get(name, part.as_written) for name, part in coordinates().items()}
+        return cls(
+            **{key: value[key] for key in ("problem", "seed", "engine", "device", "threads", "data", "code")},
+            tasks=tuple(value["tasks"]),
+            fold=tuple(value.get("fold", (0, 0))),
+            parts=parts,
+            labels=Labels.from_json(value),
+        )
+
+    @property
+    def problem_name(self) -> str:
+        """See ``Trial``."""
+        return self.labels.problem or str(self.problem["name"])
 
     @property
     def part(self) -> str:
@@ -106,16 +177,61 @@ class Trial:
 
     @property
     def way(self) -> str:
-        """What tables put where engines stand: the engine of a training, the device of a kernel."""
+        """See ``Trial``; the device, where its learner has no engine."""
         return self.engine or self.device
 
     @property
+    def source(self) -> str:
+        """See ``Trial``."""
+        return str(self.parts.get("start", {}).get("trial", ""))
+
+    @property
     def title(self) -> str:
-        """A short human name, unique within one suite."""
-        if self.kind == "kernel":
-            return f"{self.problem_name}/{self.device}/process{self.seed}"
-        task = f"[{self.tasks[0]}]" if self.baseline else ""
-        tried = f"[{self.choice}]" if self.role else ""
+        """``digits/equal/eager/seed0``; brackets hold a baseline's task, what a candidate takes, and its fold."""
+        task = f"[{self.tasks[0]}]" if self.labels.baseline else ""
+        tried = f"[{self.labels.choice}]" if self.labels.role else ""
         fold = f"[{self.part}]" if self.part else ""
         engine = f"/{self.engine}" if self.engine else ""
-        return f"{self.problem_name}/{self.method}{task}{tried}{fold}{engine}/seed{self.seed}"
+        return f"{self.problem_name}/{self.labels.method}{task}{tried}{fold}{engine}/seed{self.seed}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelTrial(Trial):
+    """The contenders of a kernel timed beside each other in one process, whose number is ``seed``.
+
+    kernel  case, contenders, rounds and seconds
+    """
+
+    kind: ClassVar[str] = "kernel"
+    kernel: Spec
+
+    def _fields(self) -> dict[str, Any]:
+        return {**_NOTHING_TRAINED, **super()._fields()}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> KernelTrial:
+        """What ``to_json`` described."""
+        keys = ("seed", "device", "threads", "code", "kernel")
+        return cls(**{key: value[key] for key in keys}, labels=Labels.from_json(value))
+
+    @property
+    def title(self) -> str:
+        """``weighted_adam 200 tensors/cpu/process0``."""
+        return f"{self.problem_name}/{self.device}/process{self.seed}"
+
+
+# Kernel trials were once trainings with empty fields, and their identities still are made of them.
+_NOTHING_TRAINED = {"tasks": [], "engine": "", "data": "", "fold": [0, 0], "penalty": {"name": "none"}}
+_KINDS: dict[str, type[TrainTrial] | type[KernelTrial]] = {"train": TrainTrial, "kernel": KernelTrial}
+
+
+def trial_from_json(value: Mapping[str, Any]) -> TrainTrial | KernelTrial:
+    """The trial that ``to_json`` described. Raises ValueError for a kind or a field of another version of mtlbench."""
+    kind = value.get("kind", "train")
+    if kind not in _KINDS:
+        raise ValueError(f"unknown kind of trial {kind!r}, expected one of {sorted(_KINDS)}")
+    trial = _KINDS[kind].from_json(value)
+    unknown = {key for key, content in value.items() if content not in ({}, "")} - set(trial.to_json())
+    if unknown:
+        raise ValueError(f"unknown trial fields {sorted(unknown)}: written by another version of mtlbench?")
+    return trial

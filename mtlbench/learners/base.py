@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from ..architectures.base import Architecture
 from ..core.config import Config
 from ..core.errors import MtlbenchError
-from ..core.parts import MACHINERY
 from ..core.record import Record
 from ..core.settings import Train
 from ..core.task import Data, Outline
@@ -61,6 +60,7 @@ class Job:
     deadline: float = float("inf")
     penalty: Penalty = Free()  # noqa: RUF009 (frozen)
     init_from: Start | None = None  # None: initial weights
+    others: Mapping[str, Any] = field(default_factory=dict)  # parts without a field here, by key
     keep: Callable[[Mapping[str, Tensor]], None] | None = None  # is given the trained trunk, where one is asked for
 
     def check_deadline(self, where: str) -> None:
@@ -72,11 +72,13 @@ class Job:
 class Learner(Config):
     """Trains on a job's training split and reports; the test split is read once, at the end.
 
-    ``uses`` names the keys of a suite that it uses beside problem, learner and resources. The others are neither
-    required with it nor part of its trials, and writing them for it is an error.
+    What it does not use of a method is neither required with it nor part of its trials, and writing it is an error.
     """
 
-    uses: ClassVar[frozenset[str]] = MACHINERY
+    @classmethod
+    def uses(cls, part: str) -> bool:
+        """Whether it uses a part of a method (a key of ``core.parts.PARTS`` that is ``optional``)."""
+        return True
 
     def check(self, outline: Outline) -> Iterable[str]:
         """Why the learner does not suit a problem, in sentences; empty where it does."""

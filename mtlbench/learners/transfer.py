@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from pydantic import Field
 
 from ..core.errors import did_you_mean
-from ..core.parts import MACHINERY
 from ..core.record import Record
 from ..core.task import Outline
 from .base import Job, Learner
@@ -25,12 +22,15 @@ class Transfer(Learner):
     shared parameters are carried over, none of them layer by layer.
     """
 
-    uses: ClassVar[frozenset[str]] = MACHINERY - {"init_from"}  # it pre-trains from initial weights
-
     target: tuple[str, ...] = Field((), description="tasks to fine-tune on and report; the last unless given")
     pretrain: tuple[str, ...] = Field((), description="tasks to pre-train on; all others unless given")
     epochs: int | None = Field(None, ge=1, description="of pre-training, at most; those of train unless given")
     freeze: bool = Field(False, description="whether fine-tuning leaves the trunk as it is")
+
+    @classmethod
+    def uses(cls, part: str) -> bool:
+        """All but ``init_from``: it pre-trains from initial weights."""
+        return part != "init_from"
 
     def check(self, outline: Outline) -> list[str]:
         """Tasks that do not exist or are on both sides, and nothing to pre-train on."""

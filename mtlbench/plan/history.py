@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any, Protocol
 
 from ..core.record import Result
-from ..core.trial import Trial
+from ..core.trial import KernelTrial, TrainTrial, Trial
 from ..core.wording import shown
 
 NEW = "new"
@@ -51,7 +51,7 @@ class Planned:
     @property
     def to_run(self) -> bool:
         """Whether it would run."""
-        return self.state != FINISHED and not self.trial.unchosen
+        return self.state != FINISHED and not self.trial.labels.unchosen
 
 
 class History:
@@ -71,18 +71,18 @@ class History:
         """What is to be done about a trial, and why."""
         identity = trial.id
         stored = self._by_id.get(identity)
-        if trial.unchosen:
-            return Planned(trial, identity, FAILED, trial.unchosen, stored.result.attempt if stored else 0)
+        if trial.labels.unchosen:
+            return Planned(trial, identity, FAILED, trial.labels.unchosen, stored.result.attempt if stored else 0)
         if stored is None:
             reason = self._what_changed(trial)
             return Planned(trial, identity, CHANGED if reason else NEW, reason)
         result = stored.result
         if not result.ok:
             return Planned(trial, identity, FAILED, result.error, result.attempt)
-        if trial.exclusive and not result.alone:
+        if trial.labels.exclusive and not result.alone:
             reason = "its throughput counts, but other trials ran beside it"
             return Planned(trial, identity, SHARED, reason, result.attempt)
-        if trial.keeps_trunk and not stored.trunk:
+        if trial.labels.keeps_trunk and not stored.trunk:
             return Planned(trial, identity, NO_TRUNK, "another trial starts from its trunk", result.attempt)
         return Planned(trial, identity, FINISHED, "", result.attempt)
 
@@ -93,7 +93,9 @@ class History:
         times = self._seconds.get(_kind(trial))
         if times:
             return median(times)
-        return 2 * trial.kernel["seconds"] + _AROUND_TIMING if trial.kernel else None  # caches warm and cold
+        if isinstance(trial, KernelTrial):
+            return 2 * float(trial.kernel["seconds"]) + _AROUND_TIMING  # caches warm and cold
+        return None
 
     def _what_changed(self, trial: Trial) -> str:
         """The differences from the most similar trial that went by the same labels; "" where there is none."""
@@ -130,10 +132,13 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _called(trial: Trial) -> tuple[object, ...]:
     """What a person calls the trial."""
-    tried = (trial.role, trial.choice, trial.fold) if trial.role else ()
+    labels = trial.labels
+    tried = (labels.role, labels.choice, trial.fold) if isinstance(trial, TrainTrial) and labels.role else ()
     return (*_kind(trial), trial.seed, *tried)
 
 
 def _kind(trial: Trial) -> tuple[object, ...]:
     """What a person calls the trial, but for its seed."""
-    return (trial.suite, trial.problem_name, trial.method, trial.tasks if trial.baseline else "", trial.way)
+    labels = trial.labels
+    tasks = trial.tasks if isinstance(trial, TrainTrial) and labels.baseline else ""
+    return (labels.suite, trial.problem_name, labels.method, tasks, trial.way)

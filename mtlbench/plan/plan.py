@@ -12,14 +12,14 @@ from typing import Any
 from ..core.errors import SuiteError
 from ..core.power import Power
 from ..core.registry import look_beside
-from ..core.trial import Trial
+from ..core.trial import TrainTrial, Trial
 from ..store import Store
 from ..suite.expand import expand, expand_kernels
 from ..suite.reader import read_with_issues
 from ..suite.suite import Suite
-from .choices import with_choices
+from .candidates import with_choices
 from .history import History, Planned
-from .kernel_checks import extension_digest
+from .kernel_fits import extension_digest
 from .reading import tables
 from .selection import select
 from .survey import survey
@@ -62,7 +62,7 @@ class Plan:
         """The same plan, after another look at what is in the results folder, and after a wave of trials."""
         history = History(self.store.all())
         every = tuple(with_choices(self.expanded, self.store.find))
-        known = tuple(trial for trial in every if not trial.waiting)
+        known = tuple(trial for trial in every if not trial.labels.waiting)
         planned = tuple(map(history.plan, select(self.only, known)))
         done = self.ran | {trial.id for trial in ran}
         return replace(self, planned=planned, history=history, every=every, ran=done)
@@ -70,7 +70,7 @@ class Plan:
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """What a person should know of the plan."""
-        waiting = sum(trial.waiting for trial in self.every)
+        waiting = sum(trial.labels.waiting for trial in self.every)
         later = (f"{waiting} choices wait for their candidates; what they choose runs afterwards",) if waiting else ()
         return (*self.data_notes, *later)
 
@@ -89,15 +89,16 @@ class Plan:
             if planned.to_run and planned.id not in self.ran:
                 trial = planned.trial
                 first = found.setdefault(planned.id, trial)
-                exclusive, keeps = first.exclusive or trial.exclusive, first.keeps_trunk or trial.keeps_trunk
-                found[planned.id] = replace(first, exclusive=exclusive, keeps_trunk=keeps)
+                exclusive = first.labels.exclusive or trial.labels.exclusive
+                keeps = first.labels.keeps_trunk or trial.labels.keeps_trunk
+                found[planned.id] = first.labelled(exclusive=exclusive, keeps_trunk=keeps)
         return tuple(found.values())
 
     @cached_property
     def wave(self) -> tuple[Trial, ...]:
         """Those of them that wait for no other's trunk."""
         waited_for = {trial.id for trial in self.todo}
-        return tuple(trial for trial in self.todo if trial.start.get("trial") not in waited_for)
+        return tuple(trial for trial in self.todo if trial.source not in waited_for)
 
     @cached_property
     def states(self) -> dict[str, int]:
@@ -123,7 +124,7 @@ class Plan:
         groups: dict[tuple[str, str, str], list[Planned]] = {}
         for planned in self.planned:
             trial = planned.trial
-            groups.setdefault((trial.problem_name, trial.method, trial.way), []).append(planned)
+            groups.setdefault((trial.problem_name, trial.labels.method, trial.way), []).append(planned)
         return tuple(self._row(*key, group) for key, group in groups.items())
 
     def _row(self, problem: str, method: str, engine: str, group: list[Planned]) -> Row:
@@ -134,12 +135,12 @@ class Plan:
             problem,
             method,
             engine,
-            trial.baseline,
+            trial.labels.baseline,
             trials=len(group),
             to_run=sum(planned.to_run for planned in group),
             states=dict(Counter(planned.state for planned in group)),
-            cpus=trial.resources["cpus"],
-            gpus=trial.resources["gpus"],
+            cpus=trial.labels.resources["cpus"],
+            gpus=trial.labels.resources["gpus"],
             seconds=sum(known) / len(known) if known else None,
         )
 
@@ -200,13 +201,13 @@ def _json(planned: Planned) -> dict[str, Any]:
         "state": planned.state,
         "reason": planned.reason,
         "problem": trial.problem_name,
-        "tasks": list(trial.tasks),
-        "method": trial.method,
-        "baseline": trial.baseline,
-        "engine": trial.engine,
+        "tasks": list(trial.tasks) if isinstance(trial, TrainTrial) else [],
+        "method": trial.labels.method,
+        "baseline": trial.labels.baseline,
+        "engine": trial.engine if isinstance(trial, TrainTrial) else "",
         "seed": trial.seed,
-        "exclusive": trial.exclusive,
-        **trial.resources,
+        "exclusive": trial.labels.exclusive,
+        **trial.labels.resources,
     }
 
 
@@ -231,12 +232,12 @@ def make_plan(
     """
     look_beside(path.resolve().parent)
     suite, issues = read_with_issues(path, tables=tables(), profile=profile, seeds=seeds)
-    found = survey(suite, local)
-    if issues or found.issues:
-        raise SuiteError([*issues, *found.issues])
-    expanded = expand(suite, found.outlines, found.digests, found.code)
+    seen = survey(suite, local)
+    if issues or seen.issues:
+        raise SuiteError([*issues, *seen.issues])
+    expanded: tuple[Trial, ...] = expand(suite, seen.outlines, seen.digests, seen.code)
     if suite.kernels:
-        expanded += tuple(expand_kernels(suite, suite.kernels, extension_digest(), found.code))
+        expanded += tuple(expand_kernels(suite, suite.kernels, extension_digest(), seen.code))
     store = Store(Path(out) if out else Path("results") / suite.name)
-    notes = tuple(f"{name}: {note}" for name, outline in found.outlines.items() for note in outline.notes)
+    notes = tuple(f"{name}: {note}" for name, outline in seen.outlines.items() for note in outline.notes)
     return Plan(suite, (), History(()), store, (), notes, expanded, only).again()

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from ..core.errors import MtlbenchError
 from ..core.trial import Trial
-from .choices import titles
+from .candidates import titles
 
 
 def select(pattern: str | None, trials: tuple[Trial, ...]) -> tuple[Trial, ...]:
@@ -34,10 +34,10 @@ def select(pattern: str | None, trials: tuple[Trial, ...]) -> tuple[Trial, ...]:
 
 def _with_sources(chosen: tuple[Trial, ...], every: tuple[Trial, ...]) -> tuple[Trial, ...]:
     """The chosen trials, and before them those whose trunks they start from."""
-    by_id = {trial.id: trial for trial in every if trial.keeps_trunk}
+    by_id = {trial.id: trial for trial in every if trial.labels.keeps_trunk}
     found = list(chosen)
     for trial in found:  # which grows on the way
-        source = by_id.get(trial.start.get("trial", ""))
+        source = by_id.get(trial.source)
         if source is not None and all(source.id != other.id for other in found):
             found.append(source)
     return (*found[len(chosen) :], *chosen)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.errors import MtlbenchError
-from ..core.trial import Trial
+from ..core.trial import TrainTrial
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,21 +19,22 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Trunks:
-    """What a trial is given and what it leaves, each a file's content; b"" for nothing."""
+class Checkpoints:
+    """The trunk that a trial starts from and the one that it leaves, each a file's content; b"" for none."""
 
-    given: bytes = b""
-    kept: bytes = b""
+    incoming: bytes = b""
+    outgoing: bytes = b""
 
-    def start(self, trial: Trial, root: Path) -> Start | None:
+    def start(self, trial: TrainTrial, root: Path) -> Start | None:
         """What the trial's model starts from. Raises MtlbenchError for a file that holds no trunk, OSError."""
         from ..learners.base import Start
 
-        if not trial.start:
+        start = trial.parts.get("start")
+        if not start:
             return None
-        file = trial.start.get("file")
-        content = self.given if file is None else (root / file).read_bytes()
-        return Start(_read(content, file or "another trial"), trial.start["freeze"])
+        file = start.get("file")
+        content = self.incoming if file is None else (root / file).read_bytes()
+        return Start(_read(content, file or "another trial"), start["freeze"])
 
     def keep(self, trunk: Mapping[str, Tensor]) -> None:
         """Take a trained trunk."""
@@ -41,17 +42,17 @@ class Trunks:
 
         buffer = io.BytesIO()
         torch.save(dict(trunk), buffer)
-        self.kept = buffer.getvalue()
+        self.outgoing = buffer.getvalue()
 
 
 def _read(content: bytes, name: str) -> Mapping[str, Tensor]:
     import torch
 
     try:
-        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        if isinstance(found, dict) and all(isinstance(value, torch.Tensor) for value in found.values()):
-            return found
-        reason = f"it holds a {type(found).__name__}"
+        loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        if isinstance(loaded, dict) and all(isinstance(value, torch.Tensor) for value in loaded.values()):
+            return loaded
+        reason = f"it holds a {type(loaded).__name__}"
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         reason = str(error).split("\n", 1)[0]
     raise MtlbenchError(

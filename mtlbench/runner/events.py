@@ -29,4 +29,4 @@ class Finished:
 
 
 Event = Started | Finished
-Given = Callable[[Trial], bytes]  # the content of the file that a trial starts from; b"" where it starts from none
+TrunkOf = Callable[[Trial], bytes]  # the content of the file that a trial starts from; b"" where it starts from none

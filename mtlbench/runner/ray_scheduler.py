@@ -24,8 +24,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ..core.errors import UnavailableError
 from ..core.record import Result
-from ..core.trial import Trial
-from .events import Event, Finished, Given, Started
+from ..core.trial import Trial, trial_from_json
+from .events import Event, Finished, Started, TrunkOf
 
 RETRIES = 2  # further attempts after a worker or its node is lost
 GRACE = 60.0  # seconds past its timeout before a trial that does not stop by itself is killed
@@ -42,7 +42,7 @@ class Node:
 
     def fits(self, trial: Trial) -> bool:
         """Whether the trial could run on this node at all."""
-        return trial.resources["cpus"] <= self.cpus and trial.resources["gpus"] <= self.gpus
+        return trial.labels.resources["cpus"] <= self.cpus and trial.labels.resources["gpus"] <= self.gpus
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Flight:
     @property
     def overdue(self) -> bool:
         """Whether it should have stopped by itself."""
-        return time.monotonic() - self.since > self.trial.resources["timeout"] + GRACE
+        return time.monotonic() - self.since > self.trial.labels.resources["timeout"] + GRACE
 
 
 @contextlib.contextmanager
@@ -117,27 +117,29 @@ def run_on_ray(
     trials: Sequence[Trial],
     root: Path,
     attempts: Mapping[str, int],
-    given: Given,
+    trunk_of: TrunkOf,
     address: str | None,
     max_parallel: int | None,
 ) -> Iterator[Event]:
-    """Run trials on Ray. ``attempts`` counts the attempts made before, by trial id; ``given`` is what each starts from.
+    """Run trials on Ray. ``attempts`` counts the attempts made before, by trial id; ``trunk_of`` gives the trunk that
+    a trial starts from.
 
     Raises UnavailableError if no node can hold some trial, before anything starts.
     """
     with cluster(address) as nodes:
         _check_fit(trials, nodes)
-        pool = _Pool(root, attempts, given, nodes, max_parallel)
-        yield from pool.run([trial for trial in trials if trial.exclusive], alone=True)
-        yield from pool.run([trial for trial in trials if not trial.exclusive], alone=False)
+        pool = _Pool(root, attempts, trunk_of, nodes, max_parallel)
+        yield from pool.run([trial for trial in trials if trial.labels.exclusive], alone=True)
+        yield from pool.run([trial for trial in trials if not trial.labels.exclusive], alone=False)
 
 
 def _check_fit(trials: Sequence[Trial], nodes: Sequence[Node]) -> None:
     for trial in trials:
+        needs = trial.labels.resources
         if not any(node.fits(trial) for node in nodes):
             have = ", ".join(f"{node.cpus} CPUs and {node.gpus} GPUs" for node in nodes)
             raise UnavailableError(
-                f"{trial.title} needs {trial.resources['cpus']} CPUs and {trial.resources['gpus']} GPUs on one node; "
+                f"{trial.title} needs {needs['cpus']} CPUs and {needs['gpus']} GPUs on one node; "
                 f"Ray has {have or 'no node'}. Lower resources.cpus or resources.gpus, or join a larger cluster"
             )
 
@@ -146,11 +148,16 @@ class _Pool:
     """A bounded window of trials in flight."""
 
     def __init__(
-        self, root: Path, attempts: Mapping[str, int], given: Given, nodes: Sequence[Node], max_parallel: int | None
+        self,
+        root: Path,
+        attempts: Mapping[str, int],
+        trunk_of: TrunkOf,
+        nodes: Sequence[Node],
+        max_parallel: int | None,
     ) -> None:
         self.root = root
         self.attempts = attempts
-        self.given = given
+        self.trunk_of = trunk_of
         self.nodes = nodes
         self.max_parallel = max_parallel or sum(node.cpus for node in nodes)
         self.flying: dict[Any, Flight] = {}
@@ -182,24 +189,26 @@ class _Pool:
         if alone:
             return self._free_node(trial) is not None
         # No more than can start at once: a trial's time must not run out while it waits in Ray's queue.
-        flying = [flight.trial.resources for flight in self.flying.values()]
-        cpus, gpus = (sum(needs[kind] for needs in (*flying, trial.resources)) for kind in ("cpus", "gpus"))
+        flying = [flight.trial.labels.resources for flight in self.flying.values()]
+        cpus, gpus = (sum(needs[kind] for needs in (*flying, trial.labels.resources)) for kind in ("cpus", "gpus"))
         return cpus <= sum(node.cpus for node in self.nodes) and gpus <= sum(node.gpus for node in self.nodes)
 
     def _submit(self, trial: Trial, attempt: int, alone: bool) -> None:
         node = self._free_node(trial) if alone else None
         options: dict[str, Any] = {
-            "num_cpus": node.cpus if node else trial.resources["cpus"],
-            "num_gpus": trial.resources["gpus"],
+            "num_cpus": node.cpus if node else trial.labels.resources["cpus"],
+            "num_gpus": trial.labels.resources["gpus"],
             "max_retries": 0,
         }
         if node:
             options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(node.id, soft=False)
-        if not trial.resources["gpus"] and any(node.gpus for node in self.nodes):
+        if not trial.labels.resources["gpus"] and any(node.gpus for node in self.nodes):
             # Ray leaves every GPU visible to a task that asked for none.
             options["runtime_env"] = {"env_vars": {"CUDA_VISIBLE_DEVICES": ""}}
         task = _execute_and_exit if trial.kind == "kernel" else _execute
-        reference = task.options(**options).remote(trial.to_json(), str(self.root), attempt, alone, self.given(trial))
+        reference = task.options(**options).remote(
+            trial.to_json(), str(self.root), attempt, alone, self.trunk_of(trial)
+        )
         self.flying[reference] = Flight(trial, attempt, node, time.monotonic())
 
     def _landed(self) -> Iterator[tuple[Flight, Result, bytes, bool]]:
@@ -211,7 +220,8 @@ class _Pool:
         for reference in [reference for reference, flight in self.flying.items() if flight.overdue]:
             flight = self.flying.pop(reference)
             ray.cancel(reference, force=True)
-            error = f"timeout: still running {GRACE:.0f} s after its limit of {flight.trial.resources['timeout']:.0f} s"
+            limit = flight.trial.labels.resources["timeout"]
+            error = f"timeout: still running {GRACE:.0f} s after its limit of {limit:.0f} s"
             yield flight, Result("failed", flight.attempt, error=error), b"", False
 
 
@@ -228,14 +238,16 @@ def _collect(reference: Any, flight: Flight) -> tuple[Result, bytes, bool]:
         return result, b"", not isinstance(error, RayTaskError)
 
 
-def _run(trial: dict[str, Any], root: str, attempt: int, alone: bool, given: bytes) -> tuple[dict[str, Any], bytes]:
+def _run(trial: dict[str, Any], root: str, attempt: int, alone: bool, trunk: bytes) -> tuple[dict[str, Any], bytes]:
     """Runs in a worker: plain JSON and a trunk's file in, the same out."""
-    from .checkpoints import Trunks
+    from .checkpoints import Checkpoints
     from .trial import execute  # imports torch, which the driver does without
 
-    parsed, trunks = Trial.from_json(trial), Trunks(given)
-    result = execute(parsed, Path(root), attempt, parsed.resources.get("timeout"), alone=alone, trunks=trunks)
-    return result.to_json(), trunks.kept
+    parsed, checkpoints = trial_from_json(trial), Checkpoints(trunk)
+    result = execute(
+        parsed, Path(root), attempt, parsed.labels.resources.get("timeout"), alone=alone, checkpoints=checkpoints
+    )
+    return result.to_json(), checkpoints.outgoing
 
 
 _execute = ray.remote(_run)

@@ -6,18 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..core.trial import Trial
-from .checkpoints import Trunks
-from .events import Event, Finished, Given, Started
+from .checkpoints import Checkpoints
+from .events import Event, Finished, Started, TrunkOf
 from .trial import execute
 
 
-def run_serially(trials: Sequence[Trial], root: Path, attempts: Mapping[str, int], given: Given) -> Iterator[Event]:
-    """Run trials in order. ``attempts`` counts the attempts made before, by trial id; ``given`` is what each starts
+def run_serially(
+    trials: Sequence[Trial], root: Path, attempts: Mapping[str, int], trunk_of: TrunkOf
+) -> Iterator[Event]:
+    """Run trials in order. ``attempts`` counts the attempts made before, by trial id; ``trunk_of`` is what each starts
     from.
     """
     for trial in trials:
         yield Started(trial)
-        trunks = Trunks(given(trial))
-        timeout = trial.resources.get("timeout")
-        result = execute(trial, root, attempts.get(trial.id, 0) + 1, timeout, alone=True, trunks=trunks)
-        yield Finished(trial, result, trunk=trunks.kept)
+        checkpoints = Checkpoints(trunk_of(trial))
+        timeout = trial.labels.resources.get("timeout")
+        result = execute(trial, root, attempts.get(trial.id, 0) + 1, timeout, alone=True, checkpoints=checkpoints)
+        yield Finished(trial, result, trunk=checkpoints.outgoing)

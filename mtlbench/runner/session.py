@@ -13,7 +13,7 @@ from ..core.record import Result
 from ..core.trial import CANDIDATE, Trial
 from ..plan.plan import Plan, make_plan
 from ..store import Store
-from .events import Event, Finished, Given, Started
+from .events import Event, Finished, Started, TrunkOf
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,31 +100,31 @@ def _command(suite: Path | str, **options: object) -> str:
 def _events(
     plan: Plan, executor: Executor, address: str | None, max_parallel: int | None
 ) -> Generator[Event, None, None]:
-    waiting = [trial for trial in plan.wave if "trial" in trial.start]
-    lacking = [trial for trial in waiting if not plan.store.trunk_path(trial.start["trial"]).exists()]
+    waiting = [trial for trial in plan.wave if trial.source]
+    lacking = [trial for trial in waiting if not plan.store.trunk_path(trial.source).exists()]
     for trial in lacking:
         yield Started(trial)
         yield Finished(trial, _without_trunk(trial, plan))
     # Seed by seed, so that a run that is stopped early still compares methods on equal seeds.
     able = [trial for trial in plan.wave if trial not in lacking]
-    trials = sorted(able, key=lambda trial: (not trial.exclusive, trial.seed))
+    trials = sorted(able, key=lambda trial: (not trial.labels.exclusive, trial.seed))
     attempts = {trial.id: plan.attempts(trial) for trial in trials}
     if executor == "serial":
         from .serial_scheduler import run_serially
 
-        yield from run_serially(trials, plan.root, attempts, _given(plan.store))
+        yield from run_serially(trials, plan.root, attempts, _trunks_in(plan.store))
     elif trials:
         from .ray_scheduler import run_on_ray
 
-        yield from run_on_ray(trials, plan.root, attempts, _given(plan.store), address, max_parallel)
+        yield from run_on_ray(trials, plan.root, attempts, _trunks_in(plan.store), address, max_parallel)
 
 
-def _given(store: Store) -> Given:
-    return lambda trial: store.trunk(trial.start["trial"]) if "trial" in trial.start else b""
+def _trunks_in(store: Store) -> TrunkOf:
+    return lambda trial: store.trunk(trial.source) if trial.source else b""
 
 
 def _without_trunk(trial: Trial, plan: Plan) -> Result:
-    source = next(other.title for other in plan.every if other.id == trial.start["trial"])
+    source = next(other.title for other in plan.every if other.id == trial.source)
     error = f"expected the trunk of {source} to start from, got none: that trial failed"
     return Result("failed", plan.attempts(trial) + 1, error=error)
 
@@ -141,7 +141,9 @@ def report_again(folder: Path) -> Run:
     write(report, folder)
     tables = {name: table.raw for name, table in report.tables.items()}
     found = {trial.title: store.result(trial) for trial in trials}
-    tried = {trial.title for trial in trials if trial.role == CANDIDATE}  # one that fails is not chosen, that is all
+    tried = {
+        trial.title for trial in trials if trial.labels.role == CANDIDATE
+    }  # one that fails is not chosen, that is all
     missing = tuple(title for title, result in found.items() if result.status == "missing")
     failed = {title: result for title, result in found.items() if not result.ok and title not in {*missing, *tried}}
     return Run(folder, frames.records, tables, report, failed, missing)

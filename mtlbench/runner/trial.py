@@ -7,44 +7,46 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..architectures import TABLE as ARCHITECTURES
 from ..core.errors import MtlbenchError, UnavailableError
+from ..core.parts import PARTS, Part, single
 from ..core.record import Record, Result
-from ..core.registry import Registry, look_beside
-from ..core.settings import Train
+from ..core.registry import look_beside
 from ..core.task import Data, Split
-from ..core.trial import Spec, Trial
-from ..engine import TABLE as ENGINES
+from ..core.trial import KernelTrial, Spec, TrainTrial, Trial
 from ..kernels import TABLE as KERNELS
 from ..kernels.bench import Bench
-from ..learners import TABLE as LEARNERS
-from ..learners.base import Job
+from ..learners.base import Job, Learner
 from ..measure.environment import environment
 from ..measure.load import ForeignLoad
 from ..measure.memory import PeakMemory
-from ..optim import OPTIMIZERS, SCHEDULES
-from ..penalties import TABLE as PENALTIES
-from ..problems import TABLE as PROBLEMS
+from ..plan.reading import tables
 from ..problems.folds import fold
-from ..weightings import TABLE as WEIGHTINGS
-from .checkpoints import Trunks
+from ..suite.entries import Tables
+from .checkpoints import Checkpoints
 
+_FIELDS = frozenset(field.name for field in fields(Job))
 Facts = tuple[tuple[Record, ...], tuple[str, ...]]
 
 
 def execute(
-    trial: Trial, root: Path, attempt: int, deadline_s: float | None, alone: bool, trunks: Trunks | None = None
+    trial: Trial,
+    root: Path,
+    attempt: int,
+    deadline_s: float | None,
+    alone: bool,
+    checkpoints: Checkpoints | None = None,
 ) -> Result:
     """Run a trial; whatever it raises becomes a failed result (but for an interrupt, which passes).
 
     ``root`` is the folder of the suite file, ``deadline_s`` the seconds the trial may take, ``alone`` whether the
-    scheduler gave it its CPUs or GPU to itself, ``trunks`` the trained trunks that come in and go out. The process is
-    left as it was found, so that many trials in one process give the same bits as one process each.
+    scheduler gave it its CPUs or GPU to itself, ``checkpoints`` the trained trunks that come in and go out. The process
+    is left as it was found, so that many trials in one process give the same bits as one process each.
     """
     start, load = time.monotonic(), ForeignLoad()
     facts = {**environment(), "threads": trial.threads, "device": trial.device}
@@ -54,7 +56,11 @@ def execute(
     error = trace = ""
     try:
         with _torch_set_for(trial):
-            records, notes = _RUNS[trial.kind](trial, root, deadline, trunks or Trunks())
+            if isinstance(trial, TrainTrial):
+                records, notes = _train(trial, root, deadline, checkpoints or Checkpoints())
+            else:
+                assert isinstance(trial, KernelTrial)
+                records, notes = _time(trial, root, deadline)
     except Exception as failure:
         error, trace = _one_line(failure), traceback.format_exc()
     seconds = time.monotonic() - start
@@ -80,38 +86,42 @@ def _one_line(failure: Exception) -> str:
     return text if isinstance(failure, MtlbenchError) else f"{type(failure).__name__}: {text}"
 
 
-def _train(trial: Trial, root: Path, deadline: float, trunks: Trunks) -> Facts:
+def _train(trial: TrainTrial, root: Path, deadline: float, checkpoints: Checkpoints) -> Facts:
     """Records and notes of a training that ends well."""
     look_beside(root)
-    device = _device(trial.device)
+    device, rooms = _device(trial.device), tables()
     memory = PeakMemory(device)
-    data = PROBLEMS.build(trial.problem).load(trial.seed, root)
+    data = rooms["problem"].build(trial.problem).load(trial.seed, root)
     if trial.fold[1]:
         data = fold(data, *trial.fold, trial.seed)
+    parts = {
+        **{key: _built(rooms, part, trial.parts[part.coordinate]) for key, part in single() if part.coordinate},
+        "engine": rooms["engine"].build({"name": trial.engine}) if trial.engine else None,
+        "init_from": checkpoints.start(trial, root),
+    }
+    learner: Learner = parts.pop("learner")
     job = Job(
         data=data,
         tasks=trial.tasks,
-        architecture=_built(ARCHITECTURES, trial.architecture),
-        weighting=_built(WEIGHTINGS, trial.weighting),
-        engine=_built(ENGINES, {"name": trial.engine} if trial.engine else {}),
-        optimizer=_built(OPTIMIZERS, trial.optimizer),
-        schedule=_built(SCHEDULES, trial.schedule),
-        penalty=_built(PENALTIES, trial.penalty),
-        train=Train.from_plain(trial.train),
         seed=trial.seed,
         device=device,
         deadline=deadline,
-        init_from=trunks.start(trial, root),
-        keep=trunks.keep if trial.keeps_trunk else None,
+        keep=checkpoints.keep if trial.labels.keeps_trunk else None,
+        others={key: value for key, value in parts.items() if key not in _FIELDS},
+        **{key: value for key, value in parts.items() if key in _FIELDS},
     )
-    records = LEARNERS.build(trial.learner).run(job)
+    records = learner.run(job)
     peak = Record("peak_memory", memory.read(), unit="B", higher_is_better=False)
     return (*records, *_test_rows(data, trial.tasks), peak), data.outline.notes
 
 
-def _built(table: Registry, spec: Spec) -> Any:
-    """The entry that a trial names; None where its learner uses none."""
-    return table.build(spec) if spec else None
+def _built(rooms: Tables, part: Part, spec: Spec) -> Any:
+    """What a trial's spec of a part describes; None where its learner does not use the part."""
+    if part is PARTS["init_from"]:
+        return None  # its spec names a trunk, which lies in the checkpoints
+    if part.settings is not None:
+        return part.settings.from_plain(spec)
+    return rooms[part.room].build(spec) if spec else None
 
 
 def _test_rows(data: Data, tasks: tuple[str, ...]) -> Iterator[Record]:
@@ -122,16 +132,13 @@ def _test_rows(data: Data, tasks: tuple[str, ...]) -> Iterator[Record]:
             yield Record("test_rows", float(labels), task=task)
 
 
-def _time(trial: Trial, root: Path, deadline: float, trunks: Trunks) -> Facts:
+def _time(trial: KernelTrial, root: Path, deadline: float) -> Facts:
     """Records and notes of a kernel trial that ends well."""
     look_beside(root)
     timing = trial.kernel
     kernel, device = KERNELS.build(timing["case"]), _device(trial.device)
     bench = Bench(kernel, device, trial.seed, timing["rounds"], timing["seconds"], deadline)
     return bench.run(timing["contenders"])
-
-
-_RUNS = {"train": _train, "kernel": _time}
 
 
 def _device(name: str) -> torch.device:

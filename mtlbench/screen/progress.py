@@ -41,9 +41,9 @@ class Tally:
             self.counts["retried"] += 1
             return
         self.counts["done" if event.result.ok else "failed"] += 1
-        if event.trial.role:
+        if event.trial.labels.role:
             return  # its scores are not its method's
-        key = (event.trial.problem_name, event.trial.method, event.trial.engine)
+        key = (event.trial.problem_name, event.trial.labels.method, event.trial.way)
         for record in event.result.records:
             if record.split == "test" and record.main:
                 self.scores[key][record.task].append(record.value)

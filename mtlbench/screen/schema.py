@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.config import Config
-from ..core.parts import CHOICES, KEYS, TUNABLE
+from ..core.parts import PARTS, tunable
 from ..core.registry import Registry
-from ..core.settings import InitFrom, Resources, Timing, Train
+from ..core.settings import Timing
 from ..plan.reading import tables
-from ..suite.suite import Header
+from ..suite.suite import Header, keys
 
 Schema = dict[str, Any]
 _OWN = {"type": "string", "pattern": "^[^:]+:[^:]+$", "description": "package.module:attribute"}
 _LABELLED = ("problem", "kernel")
-_SECTIONS: dict[str, type[Config]] = {"train": Train, "init_from": InitFrom, "resources": Resources}
 
 
 def json_schema() -> Schema:
@@ -22,10 +21,11 @@ def json_schema() -> Schema:
     defs: dict[str, Schema] = {}
     for key, registry in tables().items():
         _define_table(defs, key, registry)
-    for key, model in _SECTIONS.items():
-        defs[key] = _of(model, key, defs)
-    defs["method"] = _object({key: _choice(key, ".override") for key in CHOICES})
-    baseline = {key: _choice(key, ".override") for key in CHOICES if key != "problem"}
+    for key, part in PARTS.items():
+        if part.settings is not None:
+            defs[key] = _of(part.settings, key, defs)
+    defs["method"] = _object({key: _choice(key, ".override") for key in PARTS})
+    baseline = {key: _choice(key, ".override") for key in PARTS if key != "problem"}
     defs["single_task"] = _object({**baseline, "label": {"type": "string"}})
     defs["kernels"] = _kernels(defs)
     defs["kernels.override"] = {**defs["kernels"], "required": []}
@@ -43,15 +43,15 @@ def json_schema() -> Schema:
 
 def _suite(variant: str, defs: dict[str, Schema]) -> Schema:
     header = _of(Header, "header", defs)["properties"]
-    keys = {
+    described = {
         **header,
-        **{key: _choice(key, variant) for key in CHOICES},
+        **{key: _choice(key, variant) for key in PARTS},
         "methods": _map_to("#/$defs/method"),
         "single_task": {"$ref": "#/$defs/single_task"},
         "affinity": {"type": "string"},
         "kernels": {"$ref": f"#/$defs/kernels{variant}"},
     }
-    return _object({key: _described(key, keys[key]) for key in KEYS if key in keys})
+    return _object({key: _described(key, described[key]) for key in keys() if key in described})
 
 
 def _kernels(defs: dict[str, Schema]) -> Schema:
@@ -62,12 +62,13 @@ def _kernels(defs: dict[str, Schema]) -> Schema:
 def _choice(key: str, variant: str) -> Schema:
     if key == "tune":
         values = {"type": "array", "minItems": 1}
-        pattern = rf"^({'|'.join(TUNABLE)})(\.\w+)*$"
+        pattern = rf"^({'|'.join(tunable())})(\.\w+)*$"
         return {"type": "object", "propertyNames": {"pattern": pattern}, "additionalProperties": values}
-    if key == "init_from":
-        return {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/init_from"}]}
-    if key in _SECTIONS:
-        return {"$ref": f"#/$defs/{key}"}
+    part = PARTS[key]
+    if part.settings is not None:
+        settings = {"$ref": f"#/$defs/{key}"}
+        short = part.shorthand in part.settings.model_fields
+        return {"anyOf": [{"type": "string"}, settings]} if short else settings
     if key == "engines":
         return {"anyOf": [{"$ref": "#/$defs/engine"}, {"type": "array", "items": {"$ref": "#/$defs/engine"}}]}
     entry = {"$ref": f"#/$defs/{key}{variant}"}
@@ -115,4 +116,4 @@ def _map_to(reference: str) -> Schema:
 
 
 def _described(key: str, schema: Schema) -> Schema:
-    return {**schema, "description": KEYS[key]}
+    return {**schema, "description": keys()[key]}

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
+from ..core.protocols import ProblemEntry
 from .entries import Checker, Entry
 from .suite import Variant
 
 
-def distinct_problems(methods: Iterable[Variant], checker: Checker) -> tuple[Entry, ...]:
+def distinct_problems(methods: Iterable[Variant], checker: Checker) -> tuple[Entry[ProblemEntry], ...]:
     """Every problem of any method once; two under one name, or one under two names, are faults."""
-    by_name: dict[str, Entry] = {}
-    by_identity: dict[str, Entry] = {}
+    by_name: dict[str, Entry[ProblemEntry]] = {}
+    by_identity: dict[str, Entry[ProblemEntry]] = {}
     for method in methods:
         listed: set[str] = set()
         for problem in (entry for entry in method.problems if entry.config is not None):
@@ -53,8 +54,8 @@ def _signatures(variant: Variant) -> Iterator[tuple[str, ...]]:
     """What tells trials apart but for task and seed, once for each problem and engine; nothing for faulty variants."""
     if any(entry.config is None for entry in variant.entries if entry.used):
         return
-    machine = (variant.device, str(variant.resources.config.cpus), json.dumps(variant.tune, sort_keys=True))
-    common = (*machine, *(entry.identity for entry in (*variant.parts, variant.train, variant.init_from)))
+    machine = (variant.device, str(variant.resources.checked.cpus), json.dumps(variant.tune, sort_keys=True))
+    common = (*machine, *(entry.identity for entry in variant.identity))
     for problem in variant.problems:
         for engine in variant.engines:
             yield (problem.identity, engine.name, *common)

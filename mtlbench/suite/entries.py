@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
@@ -19,10 +19,12 @@ from .explain import explain
 from .tree import Node, Place
 
 Tables = Mapping[str, Registry]  # by the key of the suite file: problem, architecture, weighting, learner …
+Kind = TypeVar("Kind", covariant=True)  # what the room that the entry is of promises about it
+Section = TypeVar("Section", bound=Config)
 
 
 @dataclass(frozen=True)
-class Entry:
+class Entry(Generic[Kind]):
     """One checked entry. ``spec`` is complete: its name and every parameter, defaults filled in.
 
     ``config`` is None where the entry is faulty (a suite that is read without issues has no such entry), and where the
@@ -31,7 +33,7 @@ class Entry:
 
     key: str
     spec: Spec
-    config: Any
+    config: Kind | None
     node: Node
     label: str = ""  # what tables call it, where its name alone would not do
     used: bool = True  # by the learner beside it
@@ -40,6 +42,12 @@ class Entry:
     def name(self) -> str:
         """What tables and messages call it."""
         return self.label or str(self.spec.get("name", ""))
+
+    @property
+    def checked(self) -> Kind:
+        """Its ``config``, of a suite that was read without issues."""
+        assert self.config is not None, f"{self.key} is faulty or unused"
+        return self.config
 
     @property
     def identity(self) -> str:
@@ -71,9 +79,9 @@ class Checker:
             self.add(node.place, f"{what}: expected a mapping, got {shown(node.plain())}")
         return node.is_mapping
 
-    def entry(self, key: str, node: Node, partial: bool = False) -> Entry:
+    def entry(self, key: str, node: Node, partial: bool = False) -> Entry[Any]:
         """The entry that a node describes. ``partial`` forgives missing keys, which an override may still bring."""
-        faulty = Entry(key, {}, None, node)
+        faulty: Entry[Any] = Entry(key, {}, None, node)
         if not node.is_mapping:
             self.add(node.place, f"{key}: expected a name, or a mapping with a name, got {shown(node.plain())}")
             return faulty
@@ -97,7 +105,7 @@ class Checker:
         spec = {"name": name.value, **config.model_dump(mode="json", by_alias=True)}
         return Entry(key, spec, config, node)
 
-    def section(self, key: str, node: Node, model: type[Config], partial: bool = False) -> Entry:
+    def section(self, key: str, node: Node, model: type[Section], partial: bool = False) -> Entry[Section]:
         """The settings that a node describes, as an entry without a name."""
         if not self.mapping(node, key):
             return Entry(key, {}, None, node)
@@ -105,7 +113,7 @@ class Checker:
         spec = config.model_dump(mode="json", by_alias=True) if config else {}
         return Entry(key, spec, config, node)
 
-    def labelled(self, key: str, node: Node, partial: bool = False) -> Entry:
+    def labelled(self, key: str, node: Node, partial: bool = False) -> Entry[Any]:
         """An entry that may carry a ``label`` besides its parameters."""
         if "label" not in node:
             return self.entry(key, node, partial)
@@ -119,7 +127,7 @@ class Checker:
         self.add(place, f"{what}: expected 1 to 80 printable characters without '/', got {shown(value)}")
         return "?"
 
-    def _model(self, model: type[Config], node: Node, owner: str, key: str, partial: bool) -> Config | None:
+    def _model(self, model: type[Section], node: Node, owner: str, key: str, partial: bool) -> Section | None:
         try:
             return model.from_plain(node.plain())
         except ValidationError as error:

@@ -10,9 +10,10 @@ from itertools import combinations, islice
 from typing import Any
 
 from ..core.errors import Issue, SuiteError
-from ..core.settings import Resources, Timing
+from ..core.parts import PARTS
+from ..core.protocols import ProblemEntry
 from ..core.task import Outline
-from ..core.trial import AFFINITY, CANDIDATE, Trial, names
+from ..core.trial import AFFINITY, CANDIDATE, KernelTrial, Labels, TrainTrial, names
 from ..core.wording import shown
 from .entries import Entry
 from .starts import with_starts
@@ -21,7 +22,7 @@ from .suite import MAX_TRIALS, Kernels, Suite, Variant
 
 def expand(
     suite: Suite, outlines: Mapping[str, Outline], digests: Mapping[str, str], code: Mapping[str, str] | None = None
-) -> tuple[Trial, ...]:
+) -> tuple[TrainTrial, ...]:
     """Every trial of a suite, problem by problem and seed by seed, the baseline before the methods.
 
     outlines  what is known of each problem, by its name in the suite; problems without one are left out
@@ -53,20 +54,20 @@ def _seeds(suite: Suite, outline: Outline) -> Iterator[int]:
 
 
 def _of_seed(
-    suite: Suite, problem: Entry, tasks: tuple[str, ...], data: str, seed: int, code: Mapping[str, str]
-) -> Iterator[Trial]:
+    suite: Suite, problem: Entry[ProblemEntry], tasks: tuple[str, ...], data: str, seed: int, code: Mapping[str, str]
+) -> Iterator[TrainTrial]:
     for task in tasks:
         for engine in suite.baseline.engines:
             yield from _tried(suite, suite.baseline, problem, (task,), engine.name, data, seed, code)
     for method in suite.methods:
         if any(choice.name == problem.name for choice in method.problems):
             for engine in method.engines:
-                judged = method.learner.config.stages(tasks)[-1]
+                judged = method.learner.checked.stages(tasks)[-1]
                 yield from _tried(suite, method, problem, judged, engine.name, data, seed, code)
     yield from _together(suite, problem, tasks, data, seed, code)
 
 
-def _together(suite: Suite, problem: Entry, tasks: tuple[str, ...], *where: Any) -> Iterator[Trial]:
+def _together(suite: Suite, problem: Entry[ProblemEntry], tasks: tuple[str, ...], *where: Any) -> Iterator[TrainTrial]:
     """What ``affinity`` asks of one seed: every pair of tasks, and all tasks with a look at their gradients."""
     if suite.affinity is None or len(tasks) < 2:
         return
@@ -76,10 +77,10 @@ def _together(suite: Suite, problem: Entry, tasks: tuple[str, ...], *where: Any)
         asked = [(method, pair, " + ".join(pair)) for pair in combinations(tasks, 2)]
         for variant, some, what in [*asked, (probe, tasks, "gradients")]:
             trial = _trial(suite, variant, problem, some, engine, *where)
-            yield replace(trial, role=AFFINITY, choice=what, exclusive=False)
+            yield trial.labelled(role=AFFINITY, choice=what, exclusive=False)
 
 
-def _tried(suite: Suite, variant: Variant, *where: Any) -> Iterator[Trial]:
+def _tried(suite: Suite, variant: Variant, *where: Any) -> Iterator[TrainTrial]:
     """The trial of a method; or its candidates, of which the records will choose one, fold by fold. Where one of them
     is judged by folds, all are, so that their scores are of the same rows.
     """
@@ -92,85 +93,86 @@ def _tried(suite: Suite, variant: Variant, *where: Any) -> Iterator[Trial]:
     folds = max(option.fold[1] for option in options)
     for option in options:
         for part in range(folds) if folds else (0,):
-            yield replace(option, role=CANDIDATE, fold=(part, folds))
+            yield replace(option, fold=(part, folds)).labelled(role=CANDIDATE)
 
 
-def _options(trial: Trial, variant: Variant) -> Iterator[Trial]:
+def _options(trial: TrainTrial, variant: Variant) -> Iterator[TrainTrial]:
     """The trial with each weighting that its own one offers; ``fold`` says by how many folds to choose."""
-    folds, specs = variant.weighting.config.candidates(trial.tasks) if variant.weighting.used else (0, ())
+    folds, specs = variant.weighting.checked.candidates(trial.tasks) if variant.weighting.used else (0, ())
     if not specs:
         yield trial
     for spec in specs:
-        differing = (f"{key}={shown(value)}" for key, value in spec.items() if value != trial.weighting.get(key))
-        label = ", ".join(filter(None, [trial.choice, *differing]))
-        yield replace(trial, weighting=spec, choice=label, fold=(0, folds))
+        differing = (f"{key}={shown(value)}" for key, value in spec.items() if value != variant.weighting.spec.get(key))
+        label = ", ".join(filter(None, [trial.labels.choice, *differing]))
+        yield replace(trial.with_parts(weighting=spec), fold=(0, folds)).labelled(choice=label)
 
 
 def _trial(
     suite: Suite,
     variant: Variant,
-    problem: Entry,
+    problem: Entry[ProblemEntry],
     tasks: tuple[str, ...],
     engine: str,
     data: str,
     seed: int,
     code: Mapping[str, str],
-) -> Trial:
-    resources: Resources = variant.resources.config
-    alone = resources.exclusive == "all" or (resources.exclusive == "first_seed" and seed == suite.seeds[0])
-    return Trial(
+) -> TrainTrial:
+    specs = {part.coordinate: variant[key].spec for key, part in PARTS.items() if part.coordinate}
+    return TrainTrial(
         problem=problem.spec,
         tasks=tasks,
-        learner=variant.learner.spec,
-        architecture=variant.architecture.spec,
-        weighting=variant.weighting.spec,
+        parts={**specs, "start": {}},  # whose trunk it starts from is known when all trials are there
         engine=engine,
-        optimizer=variant.optimizer.spec,
-        schedule=variant.schedule.spec,
-        penalty=variant.penalty.spec,
-        train=variant.train.spec,
         seed=seed,
         device=variant.device,
-        threads=resources.cpus,
+        threads=variant.resources.checked.cpus,
         data=data,
-        code="".join(code.get(name, "") for name in dict.fromkeys([*_own(variant), engine])),
-        suite=suite.name,
-        problem_label=problem.label,
-        method=variant.label,
-        baseline=variant.label == suite.baseline.label,
-        resources={"cpus": resources.cpus, "gpus": resources.gpus, "timeout": resources.timeout},
-        exclusive=alone,
-        choice=variant.choice,
+        code="".join(code.get(name, "") for name in dict.fromkeys([*_sources(variant), engine])),
+        labels=_labels(suite, variant, problem, seed),
     )
 
 
-def _own(variant: Variant) -> Iterator[str]:
+def _labels(suite: Suite, variant: Variant, problem: Entry[ProblemEntry], seed: int) -> Labels:
+    resources = variant.resources.checked
+    alone = resources.exclusive == "all" or (resources.exclusive == "first_seed" and seed == suite.seeds[0])
+    return Labels(
+        suite=suite.name,
+        problem=problem.label,
+        method=variant.label,
+        baseline=variant.label == suite.baseline.label,
+        resources={"cpus": resources.cpus, "gpus": resources.gpus, "timeout": resources.timeout},
+        choice=variant.choice,
+        exclusive=alone,
+    )
+
+
+def _sources(variant: Variant) -> Iterator[str]:
     """Names of the entries whose code decides what a variant computes, the problem's apart."""
-    yield from (name for part in variant.parts if part.used for name in names(part.spec))
+    yield from (name for part in variant.named if part.used for name in names(part.spec))
 
 
-def expand_kernels(suite: Suite, kernels: Kernels, extension: str, code: Mapping[str, str]) -> Iterator[Trial]:
+def expand_kernels(suite: Suite, kernels: Kernels, extension: str, code: Mapping[str, str]) -> Iterator[KernelTrial]:
     """Every kernel trial of a suite: cases x devices x processes, each alone on its machine.
 
     extension  SHA-256 of the compiled kernels, so that rebuilt ones are timed again
     code       SHA-256 of the source behind each ``module:attribute``
     """
-    timing: Timing = kernels.timing.config
+    timing = kernels.timing.checked
     for case in kernels.cases:
         kernel = {"case": case.spec, "contenders": kernels.contenders(case)}
         for device in timing.devices:
             for process in range(timing.processes):
-                yield Trial(
-                    *({}, (), {}, {}, {}, "", {}, {}, {}),
+                yield KernelTrial(
+                    kernel={**kernel, "rounds": timing.rounds, "seconds": timing.seconds},
                     seed=process,
                     device=device,
                     threads=timing.threads,
                     code=extension + code.get(str(case.spec["name"]), ""),
-                    kind="kernel",
-                    kernel={**kernel, "rounds": timing.rounds, "seconds": timing.seconds},
-                    suite=suite.name,
-                    problem_label=kernels.title(case),
-                    method="kernel",
-                    resources={"cpus": timing.threads, "gpus": int(device == "cuda"), "timeout": timing.timeout},
-                    exclusive=True,
+                    labels=Labels(
+                        suite=suite.name,
+                        problem=kernels.title(case),
+                        method="kernel",
+                        resources={"cpus": timing.threads, "gpus": int(device == "cuda"), "timeout": timing.timeout},
+                        exclusive=True,
+                    ),
                 )

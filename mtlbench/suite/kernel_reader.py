@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..core.protocols import KernelEntry
 from ..core.settings import Timing
 from ..core.wording import shown
 from .entries import Checker, Entry
@@ -32,8 +33,8 @@ def read_kernels(node: Node, checker: Checker) -> Kernels | None:
     return Kernels(cases, timing)
 
 
-def _note_repetitions(cases: tuple[Entry, ...], checker: Checker) -> None:
-    seen: dict[str, Entry] = {}
+def _note_repetitions(cases: tuple[Entry[KernelEntry], ...], checker: Checker) -> None:
+    seen: dict[str, Entry[KernelEntry]] = {}
     for case in (case for case in cases if case.config is not None):
         other = seen.setdefault(case.identity, case)
         if other is not case:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..core.parts import PARTS, Part
 from .tree import Node
-
-_ENTRIES = ("learner", "architecture", "weighting", "optimizer", "schedule", "penalty")
 
 
 def longhand(node: Node) -> Node:
@@ -15,14 +14,8 @@ def longhand(node: Node) -> Node:
         return node
     changed: dict[str, Node] = {}
     for key, child in node.items():
-        if key in _ENTRIES:
-            changed[key] = named(child)
-        elif key == "problem":
-            changed[key] = replace(child, value=tuple(map(named, child.value))) if child.is_list else named(child)
-        elif key == "init_from" and isinstance(child.value, str):
-            changed[key] = replace(child, value={"method": child})
-        elif key == "engines" and isinstance(child.value, str):
-            changed[key] = replace(child, value=(child,))
+        if key in PARTS:
+            changed[key] = _part(PARTS[key], child)
         elif key == "single_task":
             changed[key] = longhand(child)
         elif key == "kernels" and "cases" in child and child["cases"].is_list:
@@ -33,6 +26,15 @@ def longhand(node: Node) -> Node:
     return node.plus(**changed)
 
 
-def named(node: Node) -> Node:
-    """An entry as a mapping with a name."""
-    return replace(node, value={"name": node}) if isinstance(node.value, str) else node
+def _part(part: Part, node: Node) -> Node:
+    if not part.many:
+        return named(node, part.shorthand) if part.single else node
+    if node.is_list:
+        return replace(node, value=tuple(map(named, node.value)))
+    always_listed = isinstance(part.default, list) and isinstance(node.value, str)
+    return replace(node, value=(named(node),)) if always_listed else named(node)
+
+
+def named(node: Node, key: str = "name") -> Node:
+    """An entry as a mapping with a name, or with whatever key a bare name stands for."""
+    return replace(node, value={key: node}) if isinstance(node.value, str) else node

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from ..core.errors import MtlbenchError, did_you_mean
 from ..core.settings import InitFrom
-from ..core.trial import Trial
+from ..core.trial import TrainTrial
 from .entries import Checker
 from .suite import Suite, Variant
 from .uses import uses
@@ -18,7 +17,7 @@ def check_starts(variants: Collection[Variant], methods: Mapping[str, Variant], 
     for variant in variants:
         if variant.start.method is not None:
             for message in _faults(variant, variant.start.method, methods):
-                checker.add(variant.init_from.node.place, f"init_from: {message}")
+                checker.add(variant["init_from"].node.place, f"init_from: {message}")
 
 
 def _faults(variant: Variant, label: str, methods: Mapping[str, Variant]) -> Iterator[str]:
@@ -26,9 +25,9 @@ def _faults(variant: Variant, label: str, methods: Mapping[str, Variant]) -> Ite
     if source is None:
         yield f"unknown method '{label}', {did_you_mean(label, methods)}"
         return
-    if source.candidates or (source.weighting.config and source.weighting.config.candidates(("a", "b"))[1]):
+    if source.chosen:
         yield f"expected a method without tune or cross-validation, got '{label}', whose trunk is not known beforehand"
-    if "optimizer" not in uses(source.learner):
+    if not uses(source.learner, "optimizer"):
         yield f"expected a method that trains a network, got '{label}' with learner {source.learner.name}"
     if circle := _circle(variant, methods):
         yield f"expected a trunk that is trained before, got a circle: {' starts from '.join(circle)}"
@@ -54,7 +53,7 @@ def _circle(variant: Variant, methods: Mapping[str, Variant]) -> list[str]:
     return []
 
 
-def with_starts(suite: Suite, trials: Sequence[Trial], digests: Mapping[str, str]) -> tuple[Trial, ...]:
+def with_starts(suite: Suite, trials: Sequence[TrainTrial], digests: Mapping[str, str]) -> tuple[TrainTrial, ...]:
     """The trials, each with what it starts from, and marked where another starts from its trunk.
 
     digests  SHA-256 of each trunk's file
@@ -64,32 +63,32 @@ def with_starts(suite: Suite, trials: Sequence[Trial], digests: Mapping[str, str
     variants = {variant.label: variant for variant in (suite.baseline, *suite.methods)}
     if not any(variant.start.given for variant in variants.values()):
         return tuple(trials)
-    trained = {_key(trial): trial for trial in trials if not trial.role and not trial.baseline}
+    trained = {_key(trial): trial for trial in trials if not trial.labels.role and not trial.labels.baseline}
 
-    def started(trial: Trial) -> Trial:
-        start = variants[trial.method].start
+    def started(trial: TrainTrial) -> TrainTrial:
+        start = variants[trial.labels.method].start
         if not start.given:
             return trial
         if start.file is not None:
-            return replace(trial, start={"file": start.file, "sha256": digests[start.file], "freeze": start.freeze})
+            return trial.with_parts(start={"file": start.file, "sha256": digests[start.file], "freeze": start.freeze})
         source = trained.get(_source(trial, start, variants))
         if source is None:
             raise MtlbenchError(
                 f"{trial.title}: expected a trial of method '{start.method}' with seed {trial.seed} to start from, got "
                 "none: its problem has fewer seeds; lower seeds"
             )
-        return replace(trial, start={"trial": started(source).id, "freeze": start.freeze})
+        return trial.with_parts(start={"trial": started(source).id, "freeze": start.freeze})
 
-    found = tuple(map(started, trials))
-    asked = {trial.start["trial"] for trial in found if "trial" in trial.start}
-    return tuple(replace(trial, keeps_trunk=True) if trial.id in asked else trial for trial in found)
-
-
-def _key(trial: Trial) -> tuple[object, ...]:
-    return (trial.method, trial.problem_name, trial.engine, trial.seed)
+    ready = tuple(map(started, trials))
+    sources = {trial.source for trial in ready}
+    return tuple(trial.labelled(keeps_trunk=True) if trial.id in sources else trial for trial in ready)
 
 
-def _source(trial: Trial, start: InitFrom, variants: Mapping[str, Variant]) -> tuple[object, ...]:
+def _key(trial: TrainTrial) -> tuple[object, ...]:
+    return (trial.labels.method, trial.problem_name, trial.engine, trial.seed)
+
+
+def _source(trial: TrainTrial, start: InitFrom, variants: Mapping[str, Variant]) -> tuple[object, ...]:
     """The key of the trial that one starts from: on the same engine, where its method runs on that."""
     engines = [engine.name for engine in variants[str(start.method)].engines]
     engine = trial.engine if trial.engine in engines else engines[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,18 +11,35 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from ..core.config import Config
-from ..core.parts import CHOICES, UNINHERITED
-from ..core.settings import InitFrom
+from ..core.parts import PARTS, single
+from ..core.protocols import KernelEntry, LearnerEntry, ProblemEntry, WeightingEntry
+from ..core.settings import InitFrom, Resources, Timing
 from ..core.wording import shown
 from .entries import Entry
 from .tree import Place
 
+# The keys of a suite file that are no parts of a method, and what an editor or an error says about them.
+_KEYS: dict[str, str] = {
+    "suite": "name of the suite and of its results folder; the file's name unless given",
+    "description": "what the suite asks, for the report",
+    "methods": "a mapping from each method's label to what it changes of the suite",
+    "affinity": "a method's label: its tasks are also trained in pairs, and their gradients are compared",
+    "seeds": "a number n of seeds (0 to n-1), or a list of seeds",
+    "single_task": "what the single-task baseline changes of the suite, and its label; it runs by itself",
+    "kernels": "cases of operations to time, fused against eager, and how; beside methods, or instead of them",
+    "profiles": "named overrides of the whole suite, chosen with --profile",
+}
 BASELINE = "single-task"
 PROBE = {"name": "affinity"}  # the learner that compares gradients
 UNSHARED = "single"  # the architecture of the baseline
 SLUG = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 MAX_SEEDS = 1000
 MAX_TRIALS = 100_000
+
+
+def keys() -> dict[str, str]:
+    """Every key of a suite file with its description."""
+    return {**_KEYS, **{key: part.description for key, part in PARTS.items()}}
 
 
 def _slug(value: object) -> object:
@@ -65,25 +82,47 @@ class Header(Config):
 class Variant:
     """A method, or the single-task baseline, with everything that it does not change taken from the suite.
 
+    parts       {key: entry} of the parts that it has one of each (``core.parts``)
+    tune        lists of values by dotted key
+    choice      of a candidate: what it takes
+    candidates  every combination of ``tune``
+
     What its learner does not use is an entry that is not ``used``; there is one such engine, so that it runs once.
     """
 
     label: str
     place: Place
-    problems: tuple[Entry, ...]
-    learner: Entry
-    architecture: Entry
-    weighting: Entry
-    engines: tuple[Entry, ...]
-    optimizer: Entry
-    schedule: Entry
-    penalty: Entry
-    train: Entry
-    init_from: Entry
-    resources: Entry
-    tune: Mapping[str, Any] = field(default_factory=dict)  # lists of values by dotted key
-    choice: str = ""  # of a candidate: what it takes
-    candidates: tuple[Variant, ...] = ()  # every combination of ``tune``
+    problems: tuple[Entry[ProblemEntry], ...]
+    engines: tuple[Entry[Any], ...]
+    parts: Mapping[str, Entry[Any]]
+    tune: Mapping[str, Any] = field(default_factory=dict)
+    choice: str = ""
+    candidates: tuple[Variant, ...] = ()
+
+    def __getitem__(self, key: str) -> Entry[Any]:
+        """One of its parts."""
+        return self.parts[key]
+
+    @property
+    def learner(self) -> Entry[LearnerEntry]:
+        """Its learner."""
+        return self.parts["learner"]
+
+    @property
+    def weighting(self) -> Entry[WeightingEntry]:
+        """Its weighting."""
+        return self.parts["weighting"]
+
+    @property
+    def resources(self) -> Entry[Resources]:
+        """What one of its trials needs."""
+        return self.parts["resources"]
+
+    @property
+    def start(self) -> InitFrom:
+        """The trunk that its models start from; nothing ``given`` where they start from scratch."""
+        settings = self.parts["init_from"].config
+        return settings if isinstance(settings, InitFrom) else InitFrom.from_plain({})
 
     @property
     def alternatives(self) -> tuple[Variant, ...]:
@@ -91,20 +130,25 @@ class Variant:
         return self.candidates or (self,)
 
     @property
-    def parts(self) -> tuple[Entry, ...]:
-        """What decides, with problem, engine and ``train``, what a trial computes."""
-        return (self.learner, self.architecture, self.weighting, self.optimizer, self.schedule, self.penalty)
+    def chosen(self) -> bool:
+        """Whether its trials are chosen among candidates, so that nobody knows beforehand which they are."""
+        weighting = self.weighting.config
+        return bool(self.candidates) or (weighting is not None and weighting.chosen_by_folds)
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
+    def identity(self) -> Iterator[Entry[Any]]:
+        """The parts that decide, with problem and engine, what a trial computes."""
+        return (self.parts[key] for key, part in PARTS.items() if part.coordinate)
+
+    @property
+    def named(self) -> Iterator[Entry[Any]]:
+        """The parts that are entries of tables, whose code decides what a trial computes."""
+        return (self.parts[key] for key, part in single() if part.room)
+
+    @property
+    def entries(self) -> tuple[Entry[Any], ...]:
         """All that it is made of."""
-        return (*self.problems, *self.engines, *self.parts, self.train, self.init_from, self.resources)
-
-    @property
-    def start(self) -> InitFrom:
-        """The trunk that its models start from; nothing ``given`` where they start from scratch."""
-        found = self.init_from.config
-        return found if isinstance(found, InitFrom) else InitFrom.from_plain({})
+        return (*self.problems, *self.engines, *self.parts.values())
 
     @property
     def device(self) -> str:
@@ -112,15 +156,15 @@ class Variant:
         return "cuda" if self.resources.spec.get("gpus") else "cpu"
 
     def resolved(self) -> dict[str, Any]:
-        """Every choice that its learner uses, as it would be written in full."""
+        """Every part that its learner uses, as it would be written in full."""
+        start = {"init_from": self.start.model_dump(exclude_none=True)} if self.start.given else {}
+        engines = {"engines": [entry.name for entry in self.engines]} if all(e.used for e in self.engines) else {}
         return {
             "problem": [{**entry.spec, **({"label": entry.label} if entry.label else {})} for entry in self.problems],
-            **(
-                {"engines": [entry.name for entry in self.engines]} if all(entry.used for entry in self.engines) else {}
-            ),
+            **engines,
             "tune": dict(self.tune),
-            **{entry.key: dict(entry.spec) for entry in (*self.parts, self.train, self.resources) if entry.used},
-            **({"init_from": self.start.model_dump(exclude_none=True)} if self.start.given else {}),
+            **{key: dict(entry.spec) for key, entry in self.parts.items() if entry.used and key != "init_from"},
+            **start,
         }
 
 
@@ -128,18 +172,18 @@ class Variant:
 class Kernels:
     """The kernels of a suite: what is timed, and how."""
 
-    cases: tuple[Entry, ...]
-    timing: Entry
+    cases: tuple[Entry[KernelEntry], ...]
+    timing: Entry[Timing]
 
     @staticmethod
-    def title(case: Entry) -> str:
+    def title(case: Entry[KernelEntry]) -> str:
         """What tables call a case: its label, or its name with its shape."""
-        return case.label or f"{case.name} {case.config.shape}"
+        return case.label or f"{case.name} {case.checked.shape}"
 
-    def contenders(self, case: Entry) -> tuple[str, ...]:
+    def contenders(self, case: Entry[KernelEntry]) -> tuple[str, ...]:
         """Who competes in a case, in the order of the kernel's own list."""
-        chosen = self.timing.config.contenders
-        return tuple(name for name in case.config.contenders if chosen is None or name in chosen)
+        chosen = self.timing.checked.contenders
+        return tuple(name for name in case.checked.contenders if chosen is None or name in chosen)
 
     def resolved(self) -> dict[str, Any]:
         """The section as it would be written in full."""
@@ -166,7 +210,7 @@ class Suite:
         return self.path.parent
 
     @property
-    def problems(self) -> tuple[Entry, ...]:
+    def problems(self) -> tuple[Entry[ProblemEntry], ...]:
         """Every problem of the suite, once."""
         return self.baseline.problems
 
@@ -181,14 +225,14 @@ class Suite:
         first = next(iter(methods.values()))
         common = {
             key: first[key]
-            for key in CHOICES
-            if key in first and all(choices.get(key) == first[key] for choices in methods.values())
+            for key in PARTS
+            if key in first and all(method.get(key) == first[key] for method in methods.values())
         }
         baseline = self.baseline.resolved()
-        inherited = {key: value for key, value in common.items() if key not in UNINHERITED}
+        inherited = {key: value for key, value in common.items() if PARTS[key].inherited}
         return {
             **common,
-            "methods": {label: _beyond(choices, common) for label, choices in methods.items()},
+            "methods": {label: _beyond(method, common) for label, method in methods.items()},
             "single_task": {
                 "label": self.baseline.label,
                 **_beyond(baseline, {**inherited, "problem": baseline["problem"]}),
@@ -198,7 +242,5 @@ class Suite:
         }
 
 
-def _beyond(choices: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: choices[key] for key in CHOICES if key in choices and (key not in common or choices[key] != common[key])
-    }
+def _beyond(written: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: written[key] for key in PARTS if key in written and (key not in common or written[key] != common[key])}

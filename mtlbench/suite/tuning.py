@@ -8,7 +8,7 @@ from itertools import product
 from math import prod
 
 from ..core.errors import did_you_mean
-from ..core.parts import TUNABLE
+from ..core.parts import tunable
 from ..core.settings import MAX_CANDIDATES
 from ..core.wording import shown
 from .entries import Checker
@@ -41,8 +41,8 @@ def alternatives(tune: Node, checker: Checker) -> Iterator[tuple[str, Node]]:
 def _values(key: str, node: Node, checker: Checker) -> tuple[Node, ...]:
     """The values of one key, none where it is faulty."""
     part = key.split(".", 1)[0]
-    if part not in TUNABLE:
-        checker.add(node.key, f"tune: cannot vary '{key}': {did_you_mean(part, TUNABLE)}")
+    if part not in tunable():
+        checker.add(node.key, f"tune: cannot vary '{key}': {did_you_mean(part, tunable())}")
         return ()
     if not node.is_list or not node.value:
         checker.add(node.place, f"tune.{key}: expected a list of one or more values, got {shown(node.plain())}")

@@ -64,6 +64,11 @@ class Weighting(Config):
         """What makes this weighting impossible for these tasks, each in one sentence; empty if nothing."""
         return []
 
+    @property
+    def chosen_by_folds(self) -> bool:
+        """Whether it stands for several weightings, of which one is chosen by cross-validation."""
+        return False
+
     def candidates(self, tasks: tuple[str, ...]) -> tuple[int, tuple[Spec, ...]]:
         """(K, weightings of which one is chosen by K-fold cross-validation on the training split), or (0, ()) for a
         weighting that stands for itself.

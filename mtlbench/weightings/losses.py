@@ -89,9 +89,14 @@ class Fixed(Weighting):
     def _values(self) -> list[float]:
         return list(self.weights.values()) if isinstance(self.weights, dict) else list(map(float, self.weights))
 
+    @property
+    def chosen_by_folds(self) -> bool:
+        """With ``weights: cross_validated``."""
+        return self.weights == CROSS_VALIDATED
+
     def candidates(self, tasks: tuple[str, ...]) -> tuple[int, tuple[Spec, ...]]:
         """All lambda of the grid, where they are to be cross-validated; one task has nothing to choose."""
-        if self.weights != CROSS_VALIDATED:
+        if not self.chosen_by_folds:
             return 0, ()
         found = _parts(self.parts, len(tasks)) if len(tasks) > 1 else [(self.parts,)]
         specs = ([round(part / self.parts, 12) for part in parts] for parts in found)

@@ -70,7 +70,11 @@ class LinearLearner(Learner):
     ``searched`` names the fields that list candidates; a candidate of ``offset`` is the value of the constant feature.
     """
 
-    uses: ClassVar[frozenset[str]] = frozenset()
+    @classmethod
+    def uses(cls, part: str) -> bool:
+        """Nothing of what gradient training is made of."""
+        return False
+
     searched: ClassVar[tuple[str, ...]] = ()
 
     folds: int = Field(5, ge=2, le=100, description="folds of the cross-validation that chooses the penalties")

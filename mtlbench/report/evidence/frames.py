@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...core.parts import UNINHERITED
+from ...core.parts import PARTS, columns
 from ...core.trial import CANDIDATE
 
 EAGER = "eager"  # the engine that others are compared with
 KEYS = ["problem", "method", "engine", "seed"]
 
-_TRAINING = ("learner", "init_from", "optimizer", "schedule", "penalty", "train", "tune")
 _DIVERGED = 1e100  # a metric beyond this is no number any more; its square overflows
 _WORDS = (
     "trial",
@@ -25,10 +24,8 @@ _WORDS = (
     "suite",
     "problem",
     "method",
-    "architecture",
-    "weighting",
+    *columns(),
     "engine",
-    "optimizer",
     "role",
     "choice",
     "part",
@@ -148,9 +145,9 @@ class Data:
     def unlike_baseline(self, method: str) -> tuple[str, ...]:
         """How a method is trained otherwise than the single-task baseline, as the suite tells: optimizer, schedule …"""
         ours = {**self.suite, **self.suite.get("methods", {}).get(method, {})}
-        suite = {key: value for key, value in self.suite.items() if key not in UNINHERITED}
+        suite = {key: value for key, value in self.suite.items() if key not in PARTS or PARTS[key].inherited}
         single = {**suite, **self.suite.get("single_task", {})}
-        unlike = tuple(key for key in _TRAINING if ours.get(key) != single.get(key))
+        unlike = tuple(key for key, part in PARTS.items() if part.training and ours.get(key) != single.get(key))
         # Where neither has an optimizer, the learner is the method, not a way of training it.
         return unlike if "optimizer" in ours or "optimizer" in single else ()
 

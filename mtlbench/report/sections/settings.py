@@ -9,14 +9,13 @@ from typing import Any
 
 import pandas as pd
 
-from ...core.trial import PARTS
+from ...core.parts import coordinates, key_of
 from ...core.wording import listing, shown
 from ..evidence.evidence import Evidence
 from ..evidence.frames import Data, groups, rows
 from ..writing.parts import Cell, Column, Panel, Table
 
 _CAPTION = "The parts of each method, with the parameters in which methods differ; the others are in the suite."
-_TITLES = {"start": "init_from"}  # as the suite says it
 Spec = Mapping[str, Any]
 
 
@@ -27,7 +26,7 @@ def settings(evidence: Evidence) -> Table | None:
     if not found:
         return None
     raw = pd.concat([frame.assign(problem=problem) for problem, frame in found.items()], ignore_index=True)
-    raw = raw[["problem", "method", *PARTS]].rename(columns=_TITLES)
+    raw = raw[["problem", "method", *coordinates()]].rename(columns={name: key_of(name) for name in coordinates()})
     panels = tuple(_panel(problem, frame) for problem, frame in found.items())
     caption = " ".join([_CAPTION, *_common(found)])
     return Table("settings", "What was compared", caption, raw, panels)
@@ -41,7 +40,7 @@ def _texts(data: Data, problem: str) -> pd.DataFrame:
         for (method,), group in groups(trials, ["method"])
     }
     texts: dict[str, list[str]] = {"method": list(made)}
-    for part in PARTS:
+    for part in coordinates():
         specs = {method: _distinct(spec.get(part) or {} for spec in each) for method, each in made.items()}
         if part == "start":
             texts[part] = [
@@ -94,12 +93,12 @@ def _start(data: Data, problem: str, spec: Spec) -> str:
 
 
 def _differ(frame: pd.DataFrame) -> list[str]:
-    return [part for part in PARTS if frame[part].nunique() > 1]
+    return [part for part in coordinates() if frame[part].nunique() > 1]
 
 
 def _panel(problem: str, frame: pd.DataFrame) -> Panel:
     kept = ["method", *_differ(frame)]
-    columns = tuple(Column(_TITLES.get(part, part), number=False) for part in kept)
+    columns = tuple(Column(part if part == "method" else key_of(part), number=False) for part in kept)
     return Panel(problem, columns, tuple(tuple(map(Cell, row)) for row in rows(frame[kept])))
 
 
@@ -107,8 +106,8 @@ def _common(found: Mapping[str, pd.DataFrame]) -> list[str]:
     """What is alike, said once for problems that have it alike."""
     said: dict[str, list[str]] = {}
     for problem, frame in found.items():
-        alike = [part for part in PARTS if part not in _differ(frame) and frame[part].iloc[0]]
-        words = [f"{_TITLES.get(part, part)} {frame[part].iloc[0]}" for part in alike]
+        alike = [part for part in coordinates() if part not in _differ(frame) and frame[part].iloc[0]]
+        words = [f"{key_of(part)} {frame[part].iloc[0]}" for part in alike]
         if words:
             said.setdefault(listing(words, len(words)), []).append(problem)
     return [

@@ -31,7 +31,7 @@ def kernel_faults(kernels: Kernels, gpus: bool) -> Iterator[tuple[Place, str]]:
         if kernels.title(case) in titles:
             yield case.node.place, f"two kernels are called '{kernels.title(case)}': give each a label of its own"
         titles.add(kernels.title(case))
-    known = dict.fromkeys(name for case in cases for name in case.config.contenders)
+    known = dict.fromkeys(name for case in cases for name in case.checked.contenders)
     whole = len(cases) == len(kernels.cases)  # a faulty case may have contenders that nobody can know
     for i, name in enumerate(timing.config.contenders or ()):
         if whole and name not in known:

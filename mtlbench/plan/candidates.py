@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import inf
+from typing import TypeGuard
 
 from ..core.score import Tried, candidate_scores
-from ..core.trial import CANDIDATE, Trial
+from ..core.trial import CANDIDATE, TrainTrial, Trial
 from .history import Stored
 
 _UNSCORED = (
@@ -19,53 +20,57 @@ Find = Callable[[str], Stored | None]  # by the trial's id
 
 def titles(trial: Trial) -> tuple[str, ...]:
     """What a trial is called, and for a candidate what its method's trial will be called."""
-    return (trial.title, _final(trial).title) if trial.role == CANDIDATE else (trial.title,)
+    return (trial.title, _final(trial).title) if _is_candidate(trial) else (trial.title,)
 
 
-def _final(candidate: Trial) -> Trial:
+def _is_candidate(trial: Trial) -> TypeGuard[TrainTrial]:
+    return isinstance(trial, TrainTrial) and trial.labels.role == CANDIDATE
+
+
+def _final(candidate: TrainTrial) -> TrainTrial:
     """A candidate as its method's trial, on the whole training split."""
-    return replace(candidate, role="", fold=(0, 0))
+    return replace(candidate, fold=(0, 0)).labelled(role="")
 
 
 def with_choices(trials: Iterable[Trial], find: Find) -> Iterator[Trial]:
     """The trials and, after each group of candidates, the trial that it chose; until all of it has run, one that waits
-    (``Trial.waiting``) and takes what the first of them takes.
+    (``Labels.waiting``) and takes what the first of them takes.
 
     A group is what one seed (and task, for the baseline) tries for one method on one engine. Its choice has the lowest
     of ``core.score.candidate_scores``, the first among equals; test splits have no say. One that failed or diverged is
-    never chosen; where all did, or none has a score, the group's trial stands as failed (``Trial.unchosen``). Without
+    never chosen; where all did, or none has a score, the group's trial stands as failed (``Labels.unchosen``). Without
     folds the chosen trial is the candidate itself under its method's name, so that it has run already.
     """
-    group: list[Trial] = []
+    group: list[TrainTrial] = []
     for trial in trials:
-        if group and _slot(trial) != _slot(group[0]):
+        if group and not (_is_candidate(trial) and _slot(trial) == _slot(group[0])):
             yield from _chosen(group, find)
             group = []
         yield trial
-        if trial.role == CANDIDATE:
+        if _is_candidate(trial):
             group.append(trial)
     yield from _chosen(group, find)
 
 
-def _slot(trial: Trial) -> tuple[object, ...]:
-    candidate = trial.role == CANDIDATE
-    return (candidate, trial.problem_name, trial.method, trial.tasks, trial.engine, trial.seed)
+def _slot(trial: TrainTrial) -> tuple[object, ...]:
+    return (trial.problem_name, trial.labels.method, trial.tasks, trial.engine, trial.seed)
 
 
-def _chosen(group: Sequence[Trial], find: Find) -> Iterator[Trial]:
+def _chosen(group: Sequence[TrainTrial], find: Find) -> Iterator[Trial]:
     """The final trial of a group."""
     if not group:
         return
     found = {trial.id: find(trial.id) for trial in group}
     results = {identity: stored.result for identity, stored in found.items() if stored}
     if len(results) < len(found):
-        yield replace(_final(group[0]), choice="", waiting=True)
+        yield _final(group[0]).labelled(choice="", waiting=True)
         return
     scores = candidate_scores(
-        Tried(trial.choice, trial.part, results[trial.id].records if results[trial.id].ok else ()) for trial in group
+        Tried(trial.labels.choice, trial.part, results[trial.id].records if results[trial.id].ok else ())
+        for trial in group
     )
     best = min(scores, key=lambda choice: scores[choice])
-    final = _final(next(trial for trial in group if trial.choice == best))
+    final = _final(next(trial for trial in group if trial.labels.choice == best))
     if scores[best] < inf:
         yield final
         return
@@ -73,4 +78,4 @@ def _chosen(group: Sequence[Trial], find: Find) -> Iterator[Trial]:
     why = f"all {len(scores)} candidates failed, the first with: {first}"
     folded = any(trial.fold[1] for trial in group)
     unscored = not folded and any(result.ok for result in results.values())
-    yield replace(final, choice="", unchosen=_UNSCORED if unscored else why)
+    yield final.labelled(choice="", unchosen=_UNSCORED if unscored else why)
