@@ -30,7 +30,7 @@ from torch import nn
 from mtlbench.architectures.shared import Shared
 from mtlbench.core.settings import Train
 from mtlbench.core.task import Data, Outline, Split, TaskSpec
-from mtlbench.core.trial import Trial
+from mtlbench.core.trial import TrainTrial
 from mtlbench.engine import TABLE as ENGINES
 from mtlbench.learners.base import Job
 from mtlbench.learners.loops.training import Training
@@ -156,16 +156,20 @@ def throughput(blocks: int) -> None:
 
 
 def overhead(trials: int) -> None:
-    trial = Trial(
+    trial = TrainTrial(
         problem={"name": "digits"},
         tasks=("digit", "parity", "ink"),
-        learner={"name": "gradient"},
-        architecture={"name": "shared"},
-        weighting={"name": "equal"},
+        parts={
+            "learner": {"name": "gradient"},
+            "architecture": {"name": "shared"},
+            "weighting": {"name": "equal"},
+            "optimizer": {"name": "adam"},
+            "schedule": {"name": "constant"},
+            "penalty": {"name": "none"},
+            "train": {"epochs": 3},
+            "start": {},
+        },
         engine="eager",
-        optimizer={"name": "adam"},
-        schedule={"name": "constant"},
-        train={"epochs": 3},
         seed=0,
         threads=torch.get_num_threads(),
     )
@@ -174,7 +178,7 @@ def overhead(trials: int) -> None:
     shares = []
     print()
     for seed in range(trials):
-        result = execute(replace(trial, seed=seed, train={"epochs": epochs}), HERE, 1, None, True)
+        result = execute(replace(trial.with_parts(train={"epochs": epochs}), seed=seed), HERE, 1, None, True)
         (training,) = [record.value for record in result.records if record.metric == "train_seconds"]
         shares.append(1 - training / result.seconds)
         print(f"trial of {epochs} epochs: {result.seconds:.2f} s, training {training:.2f} s, rest {shares[-1]:.1%}")

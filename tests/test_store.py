@@ -11,10 +11,10 @@ import pytest
 
 from mtlbench.core.errors import MtlbenchError
 from mtlbench.core.record import Record, Result
-from mtlbench.core.trial import PARTS, Trial
 from mtlbench.store import Store, write_atomically
+from tests.trials import altered, train_trial
 
-TRIAL = Trial(
+TRIAL = train_trial(
     problem={"name": "digits", "flat": True},
     tasks=("digit", "parity"),
     learner={"name": "gradient"},
@@ -93,12 +93,12 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path, monkey
 def test_labels_come_from_the_suite_of_today(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.write(TRIAL, OK)
-    renamed = replace(TRIAL, method="new name")
-    frames = store.frames([renamed, replace(TRIAL, seed=4)])
+    renamed = altered(TRIAL, method="new name")
+    frames = store.frames([renamed, altered(TRIAL, seed=4)])
     assert frames.records["method"].tolist() == ["new name"]
     assert frames.trials["status"].tolist() == ["ok", "missing"]
     assert frames.records["architecture"].tolist() == ["shared"]
-    assert json.loads(frames.trials["settings"][0]) == {part: dict(getattr(renamed, part)) for part in PARTS}
+    assert json.loads(frames.trials["settings"][0]) == renamed.parts
 
 
 def test_a_failed_trial_has_no_facts(tmp_path: Path) -> None:

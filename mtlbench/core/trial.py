@@ -150,8 +150,8 @@ class TrainTrial(Trial):
 
     def _fields(self) -> dict[str, Any]:
         values = super()._fields()
-        parts = values.pop("parts")
-        return {**values, **parts}
+        first = {key: values.pop(key) for key in ("problem", "tasks")}
+        return {**first, **values.pop("parts"), **values}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> TrainTrial:

@@ -146,7 +146,7 @@ def test_faults_are_told_by_the_plan(tmp_path: Path) -> None:
     with pytest.raises(SuiteError, match="expected a method that trains all tasks together, got learner transfer"):
         make_plan(path)
     path.write_text(SUITE.replace("{weighting: equal}", "{learner: transfer}"))
-    found = {trial.method: trial.tasks for trial in make_plan(path).trials if not trial.baseline}
+    found = {trial.labels.method: trial.tasks for trial in make_plan(path).trials if not trial.labels.baseline}
     assert found == {"equal": ("parity",), "fixed": ("digit", "parity")}
 
 

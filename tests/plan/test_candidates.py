@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
 from mtlbench.core.record import Record, Result
 from mtlbench.core.trial import CANDIDATE, Trial
-from mtlbench.plan.choices import with_choices
+from mtlbench.plan.candidates import with_choices
 from mtlbench.plan.history import FAILED, History
+from tests.trials import altered
 
 from .test_plan_history import TRIAL
 
@@ -21,7 +22,7 @@ class Stored:
 
 
 def candidate(choice: float, **changes: object) -> Trial:
-    return replace(TRIAL, optimizer={"name": "adam", "lr": choice}, choice=f"lr={choice}", role=CANDIDATE, **changes)
+    return altered(TRIAL, optimizer={"name": "adam", "lr": choice}, choice=f"lr={choice}", role=CANDIDATE, **changes)
 
 
 def ran(trial: Trial, loss: float | None, test: float = 0.0) -> Stored:
@@ -38,47 +39,47 @@ def ran(trial: Trial, loss: float | None, test: float = 0.0) -> Stored:
 def choose(*stored: Stored, more: tuple[Trial, ...] = ()) -> list[Trial]:
     by_id = {one.trial.id: one for one in stored}
     trials = [*(one.trial for one in stored), *more]
-    finals = [trial for trial in with_choices(trials, by_id.get) if trial.role == ""]
-    assert len(finals) == len({(t.method, t.seed) for t in trials if t.role})
-    return [trial for trial in finals if not trial.waiting]
+    finals = [trial for trial in with_choices(trials, by_id.get) if trial.labels.role == ""]
+    assert len(finals) == len({(t.labels.method, t.seed) for t in trials if t.labels.role})
+    return [trial for trial in finals if not trial.labels.waiting]
 
 
 def test_the_lowest_validation_score_is_chosen_whatever_the_test_split_says() -> None:
     (final,) = choose(ran(candidate(1), 0.9, test=0.0), ran(candidate(2), 0.4, test=9.0), ran(candidate(3), 0.5))
-    assert (final.role, final.choice, final.optimizer["lr"]) == ("", "lr=2", 2)
+    assert (final.labels.role, final.labels.choice, final.parts["optimizer"]["lr"]) == ("", "lr=2", 2)
     assert final.id == candidate(2).id  # it has run already
     assert final.title == TRIAL.title
 
 
 def test_the_first_among_equals_and_never_one_that_failed() -> None:
-    assert choose(ran(candidate(1), 0.5), ran(candidate(2), 0.5))[0].choice == "lr=1"
-    assert choose(ran(candidate(1), None), ran(candidate(2), 5.0))[0].choice == "lr=2"
+    assert choose(ran(candidate(1), 0.5), ran(candidate(2), 0.5))[0].labels.choice == "lr=1"
+    assert choose(ran(candidate(1), None), ran(candidate(2), 5.0))[0].labels.choice == "lr=2"
 
 
 @pytest.mark.parametrize("folds", [0, 2])
 def test_where_all_failed_the_methods_trial_stands_as_failed_and_does_not_run(folds: int) -> None:
     tried = [ran(candidate(c, fold=(k, folds)), None) for c in (1, 2, 3) for k in range(max(folds, 1))]
     (final,) = choose(*tried)
-    assert (final.title, final.choice) == (TRIAL.title, "")
-    assert final.unchosen == "all 3 candidates failed, the first with: diverged"
+    assert (final.title, final.labels.choice) == (TRIAL.title, "")
+    assert final.labels.unchosen == "all 3 candidates failed, the first with: diverged"
     planned = History(tried).plan(final)
-    assert (planned.state, planned.reason, planned.to_run) == (FAILED, final.unchosen, False)
-    assert planned.attempts == History(tried).plan(replace(final, unchosen="")).attempts
+    assert (planned.state, planned.reason, planned.to_run) == (FAILED, final.labels.unchosen, False)
+    assert planned.attempts == History(tried).plan(final.labelled(unchosen="")).attempts
 
 
 def test_a_candidate_that_failed_in_one_fold_is_not_chosen() -> None:
     tried = [ran(candidate(c, fold=(k, 2)), loss) for c, k, loss in ((1, 0, 0.1), (1, 1, None), (2, 0, 9), (2, 1, 9))]
-    assert choose(*tried)[0].choice == "lr=2"
+    assert choose(*tried)[0].labels.choice == "lr=2"
 
 
 def test_nothing_is_chosen_before_all_have_run() -> None:
     assert choose(ran(candidate(1), 0.5), more=(candidate(2),)) == []
     *_, final = with_choices([candidate(1), candidate(2)], {}.get)
-    assert (final.waiting, final.title, final.choice) == (True, TRIAL.title, "")
+    assert (final.labels.waiting, final.title, final.labels.choice) == (True, TRIAL.title, "")
 
 
 def test_every_seed_and_method_chooses_for_itself_in_its_place() -> None:
-    plain = replace(TRIAL, method="plain")
+    plain = altered(TRIAL, method="plain")
     stored = [
         ran(candidate(1), 0.1),
         ran(candidate(2), 0.2),
@@ -89,8 +90,8 @@ def test_every_seed_and_method_chooses_for_itself_in_its_place() -> None:
         ran(candidate(2, method="other", threads=2), 0.1),
     ]
     by_id = {one.trial.id: one for one in stored}
-    found = [t for t in with_choices((one.trial for one in stored), by_id.get) if not t.role]
-    assert [(t.method, t.seed, t.choice) for t in found] == [
+    found = [t for t in with_choices((one.trial for one in stored), by_id.get) if not t.labels.role]
+    assert [(t.labels.method, t.seed, t.labels.choice) for t in found] == [
         ("equal", 0, "lr=1"),
         ("equal", 1, "lr=2"),
         ("plain", 0, ""),
@@ -103,17 +104,17 @@ def test_folds_are_averaged_and_the_final_trial_has_none() -> None:
         ran(candidate(c, fold=(k, 2)), loss) for c, k, loss in ((1, 0, 0.1), (1, 1, 0.9), (2, 0, 0.4), (2, 1, 0.5))
     ]
     (final,) = choose(*folds)
-    assert (final.choice, final.fold) == ("lr=2", (0, 0))
+    assert (final.labels.choice, final.fold) == ("lr=2", (0, 0))
     assert final.id not in {one.trial.id for one in folds}
     assert "fold" not in final.title
 
 
 @pytest.mark.parametrize("exclusive", [True, False])
 def test_the_final_trial_is_timed_as_its_candidates(exclusive: bool) -> None:
-    assert choose(ran(candidate(1, exclusive=exclusive), 0.5))[0].exclusive is exclusive
+    assert choose(ran(candidate(1, exclusive=exclusive), 0.5))[0].labels.exclusive is exclusive
 
 
 def test_nothing_can_be_chosen_without_a_validation_split() -> None:
     tried = [Stored(candidate(lr), Result("ok", records=(Record("loss", 1.0, "test", "digit"),))) for lr in (1, 2)]
     (final,) = choose(*tried)
-    assert final.unchosen.startswith("tune chooses by the validation split, and no candidate has a score there")
+    assert final.labels.unchosen.startswith("tune chooses by the validation split, and no candidate has a score there")

@@ -98,7 +98,7 @@ def test_changed_trials_say_what_changed(suite: Path) -> None:
     _store(_plan(suite))
     suite.write_text(SUITE.replace("1e-3", "1e-2").replace("uncertainty}", "uncertainty, train: {epochs: 3}}"))
     plan = _plan(suite)
-    reasons = {planned.trial.method: (planned.state, planned.reason) for planned in plan.planned}
+    reasons = {planned.trial.labels.method: (planned.state, planned.reason) for planned in plan.planned}
     assert reasons["equal"] == ("changed", "optimizer.lr 0.001 → 0.01")
     assert reasons["single-task"] == ("changed", "optimizer.lr 0.001 → 0.01")
     assert reasons["learned"] == ("changed", "optimizer.lr 0.001 → 0.01, train.epochs 10 → 3")
@@ -107,7 +107,7 @@ def test_changed_trials_say_what_changed(suite: Path) -> None:
 
 
 def test_only_a_part(suite: Path) -> None:
-    assert {trial.method for trial in _plan(suite, only="learned").trials} == {"learned"}
+    assert {trial.labels.method for trial in _plan(suite, only="learned").trials} == {"learned"}
     assert len(_plan(suite, only="single-task[ink]").trials) == 2
     assert len(_plan(suite, only="*/eager/seed1").trials) == 5
     with pytest.raises(MtlbenchError) as caught:
@@ -128,7 +128,7 @@ def test_the_title_of_a_tuned_method_selects_its_candidates_before_and_after_the
         plan.store.write(trial, Result("ok", 1, (*facts, Record("loss", loss, "test", "digit", step=1)), alone=True))
     after = _plan(suite, **asked)
     assert [trial.title for trial in after.trials] == [*(trial.title for trial in plan.trials), asked["only"]]
-    assert after.trials[-1].choice == "optimizer.lr=0.01"
+    assert after.trials[-1].labels.choice == "optimizer.lr=0.01"
     assert after.todo == ()
 
 
@@ -168,9 +168,11 @@ def test_a_trial_of_several_roles_runs_once_as_each_of_them_asks(suite: Path) ->
     plan = _plan(suite)
     ids = [trial.id for trial in plan.todo]
     assert len(ids) == len(set(ids)) < len(plan.trials)
-    shared = {trial.id for trial in plan.trials if trial.role} & {trial.id for trial in plan.trials if not trial.role}
+    shared = {trial.id for trial in plan.trials if trial.labels.role} & {
+        trial.id for trial in plan.trials if not trial.labels.role
+    }
     assert shared  # a candidate at the suite's own rate is the method equal
-    assert all(trial.exclusive == (trial.seed == 0) for trial in plan.todo if trial.id in shared)
+    assert all(trial.labels.exclusive == (trial.seed == 0) for trial in plan.todo if trial.id in shared)
     assert not plan.again(plan.todo).todo
 
 

@@ -21,7 +21,7 @@ optimizer: adam
 seeds: 2
 """
 OWN = '''
-from mtlbench.problems.digits import Digits
+from mtlbench.problems.small.digits import Digits
 from mtlbench.core.errors import DataError
 
 class Own(Digits):
@@ -140,7 +140,7 @@ def test_source_of_an_entry_within_an_entry_belongs_to_its_identity(suite: Path,
     (tmp_path / "own_problem.py").write_text("from mtlbench.weightings.gramian import UPGrad as Own\n")
     text = SUITE.replace("equal: {}", "equal: {weighting: {name: smoothed, of: 'own_problem:Own'}}")
     suite.write_text(text)
-    own = [trial for trial in make_plan(suite, out=tmp_path / "out").trials if trial.method == "equal"]
+    own = [trial for trial in make_plan(suite, out=tmp_path / "out").trials if trial.labels.method == "equal"]
     assert all(trial.code for trial in own)
 
 

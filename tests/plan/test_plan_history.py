@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mtlbench.core.record import Result
 from mtlbench.core.trial import Trial
 from mtlbench.plan.history import History, differences
+from tests.trials import altered, train_trial
 
-TRIAL = Trial(
+TRIAL = train_trial(
     problem={"name": "digits"},
     tasks=("digit", "ink"),
     learner={"name": "gradient"},
@@ -29,7 +30,7 @@ class Stored:
 
 
 def _with(**changes: object) -> Trial:
-    return replace(TRIAL, **changes)  # type: ignore[arg-type]
+    return altered(TRIAL, **changes)  # type: ignore[arg-type]
 
 
 def test_differences_are_paths_and_values() -> None:
@@ -65,7 +66,7 @@ def test_strangers_are_no_relatives() -> None:
         _with(seed=1),
         _with(method="other", threads=2),
         _with(engine="fused"),
-        _with(problem_label="mine", threads=2),
+        _with(threads=2).labelled(problem="mine"),
         _with(suite="t", threads=2),
     )
     history = History(Stored(trial, Result("ok")) for trial in strangers)

@@ -42,7 +42,11 @@ def go(path: Path, **options: object) -> Run:
 def trunks(path: Path) -> dict[str, dict[str, torch.Tensor]]:
     """What lies in checkpoints/, by method."""
     plan = make_plan(path, out=path.parent / "out")
-    return {trial.method: torch.load(plan.store.trunk_path(trial.id)) for trial in plan.trials if trial.keeps_trunk}
+    return {
+        trial.labels.method: torch.load(plan.store.trunk_path(trial.id))
+        for trial in plan.trials
+        if trial.labels.keeps_trunk
+    }
 
 
 def validation(done: Run, method: str, epoch: int) -> dict[str, float]:
@@ -53,7 +57,7 @@ def validation(done: Run, method: str, epoch: int) -> dict[str, float]:
 
 def test_waves_carry_trunks_from_trial_to_trial(path: Path) -> None:
     plan = make_plan(path, out=path.parent / "out")
-    assert [trial.method for trial in plan.wave if not trial.baseline] == ["before"]
+    assert [trial.labels.method for trial in plan.wave if not trial.labels.baseline] == ["before"]
     assert len(plan.todo) == 5
     done = go(path)
     assert done.ok
@@ -91,10 +95,10 @@ def test_a_lost_trunk_is_trained_again_and_nothing_else(path: Path) -> None:
     go(path)
     kept = trunks(path)
     plan = make_plan(path, out=path.parent / "out")
-    (lost,) = [trial for trial in plan.trials if trial.method == "before"]
+    (lost,) = [trial for trial in plan.trials if trial.labels.method == "before"]
     plan.store.trunk_path(lost.id).unlink()
     again = make_plan(path, out=path.parent / "out")
-    assert [(p.trial.method, p.state, p.reason) for p in again.planned if p.to_run] == [
+    assert [(p.trial.labels.method, p.state, p.reason) for p in again.planned if p.to_run] == [
         ("before", "without its trunk", "another trial starts from its trunk")
     ]
     assert go(path).ok
@@ -103,7 +107,7 @@ def test_a_lost_trunk_is_trained_again_and_nothing_else(path: Path) -> None:
 
 def test_only_brings_what_it_starts_from(path: Path) -> None:
     plan = make_plan(path, out=path.parent / "out", only="frozen")
-    assert {trial.method for trial in plan.trials} == {"before", "moved", "frozen"}
+    assert {trial.labels.method for trial in plan.trials} == {"before", "moved", "frozen"}
     done = go(path, only="frozen")
     assert done.ok
     assert {title.split("/")[1] for title in done.missing} == {"single-task[digit]", "single-task[parity]"}
@@ -126,7 +130,7 @@ def test_a_trial_whose_source_failed_says_so(path: Path) -> None:
 def test_a_trunk_from_the_file_of_another_run(path: Path) -> None:
     done = go(path)
     plan = make_plan(path, out=path.parent / "out")
-    (before,) = [trial.id for trial in plan.trials if trial.method == "before"]
+    (before,) = [trial.id for trial in plan.trials if trial.labels.method == "before"]
     text = SUITE.replace("init_from: before", f"init_from: {{file: out/checkpoints/{before}.pt}}")
     path.write_text(text.replace("suite: starts", "suite: other"))
     other = run(path, out=path.parent / "other", executor="serial")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,10 @@ from mtlbench.core.trial import Trial
 from mtlbench.measure.load import ForeignLoad
 from mtlbench.problems.small.synthetic import Synthetic
 from mtlbench.runner.trial import execute
+from tests.trials import altered, train_trial
 
 ROOT = Path(__file__).parents[2]
-TRIAL = Trial(
+TRIAL = train_trial(
     problem={"name": "synthetic", "rows": 200},
     tasks=("t1", "t2", "t3", "t4"),
     learner={"name": "gradient"},
@@ -35,7 +35,7 @@ TIMED = ("seconds", "per_second", "memory")
 
 
 def run(trial: Trial = TRIAL, deadline_s: float | None = None, alone: bool = True, **changes: Any) -> Result:
-    return execute(replace(trial, **changes), ROOT, 1, deadline_s, alone)
+    return execute(altered(trial, **changes), ROOT, 1, deadline_s, alone)
 
 
 def untimed(result: Result) -> list[Record]:
@@ -44,7 +44,7 @@ def untimed(result: Result) -> list[Record]:
 
 
 def test_a_result_is_complete_and_plain() -> None:
-    result = execute(replace(TRIAL, threads=1), ROOT, 3, 60.0, alone=True)
+    result = execute(altered(TRIAL, threads=1), ROOT, 3, 60.0, alone=True)
     assert result.ok
     assert result.attempt == 3
     assert Result.from_json(result.to_json()) == result
@@ -63,12 +63,11 @@ def test_bits_do_not_depend_on_what_the_process_did_before(tmp_path: Path) -> No
     code = f"""
 import json, sys
 from pathlib import Path
-from mtlbench.core.trial import Trial
+from mtlbench.core.trial import trial_from_json
 from mtlbench.runner.trial import execute
-trial = Trial.from_json(json.load(sys.stdin))
+trial = trial_from_json(json.load(sys.stdin))
 Path({str(tmp_path / "out")!r}).write_text(json.dumps(execute(trial, Path("."), 1, None, True).to_json()))
 """
-
     subprocess.run([sys.executable, "-c", code], input=json.dumps(TRIAL.to_json()), text=True, check=True, cwd=ROOT)
     assert untimed(Result.from_json(json.loads((tmp_path / "out").read_text()))) == here
 

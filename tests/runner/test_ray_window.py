@@ -10,11 +10,12 @@ import pytest
 from mtlbench.core.errors import UnavailableError
 from mtlbench.core.trial import Trial
 from mtlbench.runner.ray_scheduler import Flight, Node, _check_fit, _Pool
+from tests.trials import train_trial
 
 
 def trial(seed: int, cpus: int = 1, gpus: int = 0) -> Trial:
     resources = {"cpus": cpus, "gpus": gpus, "timeout": 9.0}
-    return Trial({"name": "p"}, ("t",), {}, {}, {}, "eager", {}, {}, {}, seed, resources=resources)
+    return train_trial(seed=seed, resources=resources)
 
 
 def in_flight(pool: _Pool, trials: list[Trial], alone: bool) -> int:

@@ -46,7 +46,7 @@ def read(tmp_path: Path, text: str = TEXT) -> Suite:
 
 def trials(suite: Suite, tasks: int = 3) -> list[Trial]:
     found = expand(suite, {"digits": Outline(TASKS[:tasks], (64,), 10)}, {"digits": ""})
-    return [trial for trial in found if trial.role == AFFINITY]
+    return [trial for trial in found if trial.labels.role == AFFINITY]
 
 
 def test_every_pair_and_the_gradients_of_each_seed(tmp_path: Path) -> None:
@@ -55,7 +55,10 @@ def test_every_pair_and_the_gradients_of_each_seed(tmp_path: Path) -> None:
     assert [trial.tasks for trial in found[:4]] == [("a", "b"), ("a", "c"), ("b", "c"), ("a", "b", "c")]
     assert found[0].title == "digits/equal[a + b]/eager/seed0"
     assert found[3].title == "digits/equal[gradients]/eager/seed0"
-    assert [trial.learner for trial in found[2:4]] == [{"name": "gradient"}, {"name": "affinity", "batches": 2}]
+    assert [trial.parts["learner"] for trial in found[2:4]] == [
+        {"name": "gradient"},
+        {"name": "affinity", "batches": 2},
+    ]
     assert not trials(read(tmp_path), tasks=1)
 
 

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mtlbench.core.errors import SuiteError
 from mtlbench.core.task import Outline, TaskSpec
-from mtlbench.core.trial import Trial
+from mtlbench.core.trial import TrainTrial, trial_from_json
 from mtlbench.suite.expand import expand
 from mtlbench.suite.reader import read_suite
 from mtlbench.suite.suite import Suite
@@ -36,13 +37,13 @@ def _suite(tmp_path: Path, text: str = TEXT) -> Suite:
     return read_suite(path, tables=TABLES)
 
 
-def _trials(tmp_path: Path, text: str = TEXT) -> tuple[Trial, ...]:
+def _trials(tmp_path: Path, text: str = TEXT) -> tuple[TrainTrial, ...]:
     return expand(_suite(tmp_path, text), OUTLINES, DIGESTS)
 
 
 def test_counts_and_unique_names(tmp_path: Path) -> None:
     found = _trials(tmp_path)
-    per_seed = Counter((trial.problem_name, trial.method) for trial in found)
+    per_seed = Counter((trial.problem_name, trial.labels.method) for trial in found)
     assert per_seed == {
         ("digits", "single-task"): 3 * 2,
         ("digits", "equal"): 2 * 2,
@@ -58,9 +59,9 @@ def test_counts_and_unique_names(tmp_path: Path) -> None:
 
 def test_a_method_and_its_baseline_are_paired(tmp_path: Path) -> None:
     found = _trials(tmp_path)
-    methods = [trial for trial in found if not trial.baseline]
+    methods = [trial for trial in found if not trial.labels.baseline]
     for trial in methods:
-        partners = [b for b in found if b.baseline and b.problem == trial.problem and b.seed == trial.seed]
+        partners = [b for b in found if b.labels.baseline and b.problem == trial.problem and b.seed == trial.seed]
         assert {task for partner in partners for task in partner.tasks} == set(trial.tasks)
         assert {partner.data for partner in partners} == {trial.data}
         assert len({partner.engine for partner in partners}) == 1
@@ -70,18 +71,18 @@ def test_what_trials_carry(tmp_path: Path) -> None:
     found = {trial.title: trial for trial in _trials(tmp_path)}
     learned = found["noisy/learned/fused/seed3"]
     assert learned.problem == {"name": "digits", "noise": 1.0}
-    assert learned.problem_label == "noisy"
+    assert learned.labels.problem == "noisy"
     assert learned.tasks == ("digit", "ink")
     assert (learned.device, learned.threads, learned.data) == ("cuda", 3, "")
-    assert learned.resources == {"cpus": 3, "gpus": 1, "timeout": 3600.0}
+    assert learned.labels.resources == {"cpus": 3, "gpus": 1, "timeout": 3600.0}
     assert found["digits/equal/eager/seed7"].data == "abc"
-    assert Trial.from_json(learned.to_json()) == learned
+    assert trial_from_json(learned.to_json()) == learned
 
 
 def test_trials_that_have_the_machine_to_themselves(tmp_path: Path) -> None:
-    assert {trial.seed for trial in _trials(tmp_path) if trial.exclusive} == {7}
-    assert all(trial.exclusive for trial in _trials(tmp_path, TEXT + "resources: {exclusive: all}\n"))
-    assert not any(trial.exclusive for trial in _trials(tmp_path, TEXT + "resources: {exclusive: none}\n"))
+    assert {trial.seed for trial in _trials(tmp_path) if trial.labels.exclusive} == {7}
+    assert all(trial.labels.exclusive for trial in _trials(tmp_path, TEXT + "resources: {exclusive: all}\n"))
+    assert not any(trial.labels.exclusive for trial in _trials(tmp_path, TEXT + "resources: {exclusive: none}\n"))
 
 
 def test_problems_without_an_outline_are_left_out(tmp_path: Path) -> None:
@@ -103,7 +104,12 @@ def test_too_many_trials_are_refused_before_all_are_made(tmp_path: Path, monkeyp
     outlines = {"digits": Outline(tasks, (64,), 10)}
     made: list[object] = []
     monkeypatch.setattr("mtlbench.suite.expand.MAX_TRIALS", 50)
-    monkeypatch.setattr("mtlbench.suite.expand.Trial", lambda *given, **more: made.append(1) or Trial(*given, **more))
+
+    def make(**coordinates: Any) -> TrainTrial:
+        made.append(1)
+        return TrainTrial(**coordinates)
+
+    monkeypatch.setattr("mtlbench.suite.expand.TrainTrial", make)
     with pytest.raises(SuiteError, match=r"s\.yaml: expected at most 50 trials, got more.* for 1000 seeds: split"):
         expand(_suite(tmp_path, text), outlines, DIGESTS)
     assert len(made) == 51

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mtlbench.core.errors import SuiteError
-from mtlbench.core.trial import Trial
+from mtlbench.core.trial import KernelTrial, trial_from_json
 from mtlbench.suite.expand import expand, expand_kernels
 from mtlbench.suite.reader import read_suite
 from mtlbench.suite.suite import Suite
@@ -38,7 +38,7 @@ def _suite(tmp_path: Path, text: str = ALONE, profile: str | None = None) -> Sui
     return read_suite(path, tables=TABLES, profile=profile)
 
 
-def _trials(suite: Suite, extension: str = "e") -> list[Trial]:
+def _trials(suite: Suite, extension: str = "e") -> list[KernelTrial]:
     assert suite.kernels is not None
     return list(expand_kernels(suite, suite.kernels, extension, {}))
 
@@ -55,7 +55,7 @@ def test_kernels_alone_are_a_suite_without_training(tmp_path: Path) -> None:
         "big/cpu/process1",
     ]
     assert {trial.kind for trial in found} == {"kernel"}
-    assert all(trial.exclusive for trial in found)
+    assert all(trial.labels.exclusive for trial in found)
     assert found[2].kernel["case"] == {"name": "copy", "size": 16}
     assert found[2].kernel["contenders"] == ("eager", "fused")
 
@@ -83,7 +83,7 @@ def test_ids_know_shape_device_threads_process_timing_and_the_compiled_kernels_b
 
 def test_trials_survive_json(tmp_path: Path) -> None:
     for trial in _trials(_suite(tmp_path)):
-        again = Trial.from_json(trial.to_json())
+        again = trial_from_json(trial.to_json())
         assert (again.id, again.title) == (trial.id, trial.title)
 
 

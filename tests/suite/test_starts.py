@@ -8,7 +8,7 @@ import pytest
 
 from mtlbench.core.errors import MtlbenchError, SuiteError
 from mtlbench.core.task import Outline, TaskSpec
-from mtlbench.core.trial import Trial
+from mtlbench.core.trial import Trial, trial_from_json
 from mtlbench.suite.expand import expand
 from mtlbench.suite.reader import read_suite
 from mtlbench.suite.suite import Suite
@@ -44,19 +44,21 @@ def test_a_trial_starts_from_the_trunk_of_its_seed_and_engine(tmp_path: Path) ->
     found = trials(read(tmp_path))
     for seed in (0, 1):
         before, after, frozen = (found[f"digits/{name}/eager/seed{seed}"] for name in ("before", "after", "frozen"))
-        assert after.start == {"trial": before.id, "freeze": False}
-        assert frozen.start == {"trial": after.id, "freeze": True}
-        assert (before.keeps_trunk, after.keeps_trunk, frozen.keeps_trunk) == (True, True, False)
-        assert before.start == {}
-    assert all(trial.start == {} and not trial.keeps_trunk for trial in found.values() if trial.baseline)
-    assert Trial.from_json(frozen.to_json()) == frozen
+        assert after.parts["start"] == {"trial": before.id, "freeze": False}
+        assert frozen.parts["start"] == {"trial": after.id, "freeze": True}
+        assert (before.labels.keeps_trunk, after.labels.keeps_trunk, frozen.labels.keeps_trunk) == (True, True, False)
+        assert before.parts["start"] == {}
+    assert all(
+        trial.parts["start"] == {} and not trial.labels.keeps_trunk for trial in found.values() if trial.labels.baseline
+    )
+    assert trial_from_json(frozen.to_json()) == frozen
 
 
 def test_whoever_starts_from_a_changed_trial_is_a_changed_trial(tmp_path: Path) -> None:
     one = trials(read(tmp_path))
     other = trials(read(tmp_path, TEXT.replace("uncertainty}", "uncertainty, optimizer: {lr: 0.5}}")))
     same = [title for title in one if one[title].id == other[title].id]
-    assert same == [title for title in one if one[title].baseline]
+    assert same == [title for title in one if one[title].labels.baseline]
     scratch = trials(read(tmp_path, TEXT.replace("{init_from: before}", "{penalty: none}")))
     assert scratch["digits/after/eager/seed0"].id != one["digits/after/eager/seed0"].id
     assert scratch["digits/before/eager/seed0"].id == one["digits/before/eager/seed0"].id
@@ -69,13 +71,13 @@ def test_a_trunk_of_another_problem_and_engine(tmp_path: Path) -> None:
     found = trials(read(tmp_path, text))
     source = found["first/before/eager/seed0"]
     for engine in ("eager", "fused"):  # the source runs on one alone
-        assert found[f"digits/after/{engine}/seed0"].start == {"trial": source.id, "freeze": False}
+        assert found[f"digits/after/{engine}/seed0"].parts["start"] == {"trial": source.id, "freeze": False}
 
 
 def test_a_file_counts_by_its_content(tmp_path: Path) -> None:
     suite = read(tmp_path, TEXT.replace("init_from: before", "init_from: {file: t.pt}"))
     one, other = (trials(suite, **{"t.pt": digest})["digits/after/eager/seed0"] for digest in ("abc", "abd"))
-    assert one.start == {"file": "t.pt", "sha256": "abc", "freeze": False}
+    assert one.parts["start"] == {"file": "t.pt", "sha256": "abc", "freeze": False}
     assert one.id != other.id
 
 
@@ -87,12 +89,12 @@ def test_the_resolved_suite_gives_the_same_trials(tmp_path: Path) -> None:
 
 def test_a_suite_may_start_all_its_methods_but_not_the_baseline_from_a_file(tmp_path: Path) -> None:
     found = trials(read(tmp_path, TEXT + "init_from: {file: t.pt}\n"))
-    assert found["digits/before/eager/seed0"].start["file"] == "t.pt"
-    assert found["digits/after/eager/seed0"].start["trial"] == found["digits/before/eager/seed0"].id
-    assert not any(trial.start for trial in found.values() if trial.baseline)
+    assert found["digits/before/eager/seed0"].parts["start"]["file"] == "t.pt"
+    assert found["digits/after/eager/seed0"].parts["start"]["trial"] == found["digits/before/eager/seed0"].id
+    assert not any(trial.parts["start"] for trial in found.values() if trial.labels.baseline)
     text = TEXT.replace("uncertainty}", "uncertainty, init_from: {}}")
     scratch = trials(read(tmp_path, text + "init_from: {file: t.pt}\n"))
-    assert scratch["digits/before/eager/seed0"].start == {}
+    assert scratch["digits/before/eager/seed0"].parts["start"] == {}
 
 
 @pytest.mark.parametrize(

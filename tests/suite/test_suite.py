@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mtlbench.core.errors import SuiteError
 from mtlbench.core.task import Outline
-from mtlbench.core.trial import Trial
+from mtlbench.core.trial import TrainTrial
 from mtlbench.core.yaml_writer import to_yaml
 from mtlbench.suite.expand import expand
 from mtlbench.suite.reader import read_suite
@@ -51,39 +51,39 @@ def read(tmp_path: Path) -> Reader:
     return read
 
 
-def trials(suite: Suite) -> tuple[Trial, ...]:
+def trials(suite: Suite) -> tuple[TrainTrial, ...]:
     outlines: dict[str, Outline] = {problem.name: problem.config.outline(suite.root) for problem in suite.problems}
     return expand(suite, outlines, dict.fromkeys(outlines, ""))
 
 
 def test_methods_take_from_the_suite_what_they_do_not_change(read: Reader) -> None:
     equal, learned, other = read(SUITE).methods
-    assert equal.train.spec["epochs"] == 7
-    assert learned.train.spec == {**equal.train.spec, "epochs": 3}
+    assert equal["train"].spec["epochs"] == 7
+    assert learned["train"].spec == {**equal["train"].spec, "epochs": 3}
     assert learned.weighting.name == "uncertainty"
-    assert other.architecture.spec == {**equal.architecture.spec, "dropout": 0.25}
-    assert other.optimizer.spec == {"name": "sgd", "lr": 1.0}
+    assert other["architecture"].spec == {**equal["architecture"].spec, "dropout": 0.25}
+    assert other["optimizer"].spec == {"name": "sgd", "lr": 1.0}
     assert [engine.name for engine in other.engines] == ["fused"]
     assert [engine.name for engine in equal.engines] == ["eager", "fused"]
     assert equal.learner.name == "gradient"
-    assert equal.schedule.name == "constant"
+    assert equal["schedule"].name == "constant"
     assert equal.resources.spec["timeout"] == 120.0
 
 
 def test_entries_are_built_and_complete(read: Reader) -> None:
     equal = read(SUITE).methods[0]
     assert equal.problems[0].config == Digits()
-    assert equal.optimizer.config == Adam(lr=1e-2)
-    assert equal.optimizer.spec == {"name": "adam", "lr": 0.01, "betas": [0.9, 0.999], "foreach": None}
+    assert equal["optimizer"].config == Adam(lr=1e-2)
+    assert equal["optimizer"].spec == {"name": "adam", "lr": 0.01, "betas": [0.9, 0.999], "foreach": None}
 
 
 def test_the_baseline_is_single_task_with_the_suites_trunk(read: Reader) -> None:
     baseline = read(SUITE).baseline
     assert baseline.label == "single-task"
-    assert baseline.architecture.spec == {"name": "single", "hidden": [8], "trunk": {"width": 3, "kind": "mlp"}}
+    assert baseline["architecture"].spec == {"name": "single", "hidden": [8], "trunk": {"width": 3, "kind": "mlp"}}
     assert baseline.weighting.name == "equal"
     assert [engine.name for engine in baseline.engines] == ["eager"]
-    assert baseline.train.spec["epochs"] == 7
+    assert baseline["train"].spec["epochs"] == 7
 
 
 def test_the_baseline_can_be_changed(read: Reader) -> None:
@@ -91,23 +91,23 @@ def test_the_baseline_can_be_changed(read: Reader) -> None:
     baseline = read(f"{SUITE}single_task: {changes}\n").baseline
     assert baseline.label == "alone"
     assert [engine.name for engine in baseline.engines] == ["fused"]
-    assert baseline.optimizer.spec["lr"] == 3.0
-    assert baseline.architecture.spec == {"name": "single", "hidden": 2, "trunk": {"width": 3, "kind": "mlp"}}
+    assert baseline["optimizer"].spec["lr"] == 3.0
+    assert baseline["architecture"].spec == {"name": "single", "hidden": 2, "trunk": {"width": 3, "kind": "mlp"}}
     assert baseline.weighting.name == "uncertainty"
     replaced = read(SUITE + "single_task: {architecture: shared}\n").baseline
-    assert replaced.architecture.spec["dropout"] == 0.0
+    assert replaced["architecture"].spec["dropout"] == 0.0
 
 
 def test_a_profile_is_laid_over_the_suite_and_has_its_own_results(read: Reader) -> None:
     suite, quick = read(SUITE), read(SUITE, profile="quick")
     assert (suite.name, quick.name) == ("s", "s-quick")
-    assert quick.methods[0].train.spec == {**suite.methods[0].train.spec, "epochs": 1, "early_stopping": None}
-    assert quick.methods[1].train.spec["epochs"] == 3  # the method says so itself
+    assert quick.methods[0]["train"].spec == {**suite.methods[0]["train"].spec, "epochs": 1, "early_stopping": None}
+    assert quick.methods[1]["train"].spec["epochs"] == 3  # the method says so itself
     assert quick.problems[0].spec["noise"] == 0.5
     assert [method.label for method in quick.methods] == ["equal", "learned", "other", "extra"]
-    assert quick.methods[3].optimizer.spec == {"name": "sgd", "lr": 1.0}
+    assert quick.methods[3]["optimizer"].spec == {"name": "sgd", "lr": 1.0}
     assert quick.baseline.label == "alone"
-    assert quick.baseline.optimizer.spec["lr"] == 0.5
+    assert quick.baseline["optimizer"].spec["lr"] == 0.5
     named = read(SUITE.replace("  quick:", "  quick:\n    suite: look"), profile="quick")
     assert named.name == "look"
 

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mtlbench.core.errors import SuiteError
-from mtlbench.core.parts import KEYS
 from mtlbench.suite.reader import read_suite
+from mtlbench.suite.suite import keys
 
 from .toy_entries import TABLES
 
@@ -128,7 +128,7 @@ REPLACED = [
         "1:10: problem 'no.such:Problem': cannot import 'no.such:Problem' (No module named 'no'); expected "
         "package.module:attribute, in a package that is installed or a file beside the suite",
     ),
-    ("problem: digits\n", "", f"1:1: missing key 'problem' of the suite; expected {KEYS['problem']}"),
+    ("problem: digits\n", "", f"1:1: missing key 'problem' of the suite; expected {keys()['problem']}"),
     (
         "architecture: {name: shared, hidden: [8]}\nmethods:\n  a: {weighting: equal}",
         "methods:\n  a: {architecture: shared}",
@@ -271,7 +271,7 @@ def test_not_a_mapping(path: Path, text: str) -> None:
 
 WORDS = st.sampled_from(
     [
-        *KEYS,
+        *keys(),
         *GOOD.split(),
         "a",
         "quick",

@@ -10,7 +10,7 @@ import pytest
 
 from mtlbench.core.errors import SuiteError
 from mtlbench.core.task import Outline, TaskSpec
-from mtlbench.core.trial import Trial
+from mtlbench.core.trial import TrainTrial, trial_from_json
 from mtlbench.core.yaml_writer import to_yaml
 from mtlbench.suite.expand import expand
 from mtlbench.suite.reader import read_suite
@@ -38,7 +38,7 @@ def read(tmp_path: Path, text: str = TEXT) -> Suite:
     return read_suite(path, tables=TABLES)
 
 
-def trials(suite: Suite) -> tuple[Trial, ...]:
+def trials(suite: Suite) -> tuple[TrainTrial, ...]:
     return expand(suite, OUTLINES, {"digits": ""})
 
 
@@ -50,7 +50,7 @@ def faults(tmp_path: Path, text: str) -> list[str]:
 
 def test_every_combination_is_a_candidate(tmp_path: Path) -> None:
     found = trials(read(tmp_path))
-    counts = Counter((trial.method, trial.role) for trial in found)
+    counts = Counter((trial.labels.method, trial.labels.role) for trial in found)
     tasks, seeds = 2, 2
     assert counts == {
         ("single-task", "candidate"): tasks * seeds * 2,
@@ -59,28 +59,28 @@ def test_every_combination_is_a_candidate(tmp_path: Path) -> None:
         ("own", "candidate"): seeds * 6,
     }
     assert len({trial.id for trial in found}) == len({trial.title for trial in found}) == len(found)
-    own = [trial for trial in found if trial.method == "own"][:6]
-    assert [(trial.optimizer["lr"], trial.weighting["name"]) for trial in own] == [
+    own = [trial for trial in found if trial.labels.method == "own"][:6]
+    assert [(trial.parts["optimizer"]["lr"], trial.parts["weighting"]["name"]) for trial in own] == [
         (lr, weighting) for lr in (1, 2, 3) for weighting in ("equal", "uncertainty")
     ]
-    assert own[1].choice == "optimizer.lr=1, weighting=uncertainty"
+    assert own[1].labels.choice == "optimizer.lr=1, weighting=uncertainty"
     assert own[1].title == "digits/own[optimizer.lr=1, weighting=uncertainty]/eager/seed0"
 
 
 def test_one_value_is_no_choice(tmp_path: Path) -> None:
     (trial,) = {
-        trial.method: trial
+        trial.labels.method: trial
         for trial in trials(read(tmp_path, TEXT.replace("plain: {tune: {}}", "plain: {tune: {train.epochs: [3]}}")))
-        if trial.method == "plain"
+        if trial.labels.method == "plain"
     }.values()
-    assert (trial.role, trial.choice, trial.train["epochs"]) == ("", "train.epochs=3", 3)
+    assert (trial.labels.role, trial.labels.choice, trial.parts["train"]["epochs"]) == ("", "train.epochs=3", 3)
 
 
 def test_candidates_are_the_trials_that_they_would_be_without_tuning(tmp_path: Path) -> None:
-    candidates = {t.id for t in trials(read(tmp_path)) if t.method == "tuned"}
+    candidates = {t.id for t in trials(read(tmp_path)) if t.labels.method == "tuned"}
     text = TEXT.replace("tune: {optimizer.lr: [0.1, 0.01]}\n", "").replace("  plain: {tune: {}}\n", "")
     text = text.replace("optimizer: adam", "optimizer: {name: adam, lr: 0.1}")
-    assert len(candidates & {t.id for t in trials(read(tmp_path, text)) if t.method == "tuned"}) == 2
+    assert len(candidates & {t.id for t in trials(read(tmp_path, text)) if t.labels.method == "tuned"}) == 2
 
 
 def test_the_resolved_suite_gives_the_same_trials(tmp_path: Path) -> None:
@@ -120,14 +120,14 @@ def test_a_weighting_may_bring_candidates_of_its_own(tmp_path: Path, monkeypatch
     equal = TABLES["weighting"].load("equal")
     monkeypatch.setattr(equal, "candidates", lambda self, tasks: (3, specs) if len(tasks) > 1 else (0, ()))
     found = [t for t in trials(read(tmp_path)) if t.seed == 0]
-    plain = [t for t in found if t.method == "plain"]
-    assert [(t.choice, t.fold) for t in plain] == [(f"w={w}", (k, 3)) for w in (1, 2) for k in range(3)]
+    plain = [t for t in found if t.labels.method == "plain"]
+    assert [(t.labels.choice, t.fold) for t in plain] == [(f"w={w}", (k, 3)) for w in (1, 2) for k in range(3)]
     assert plain[0].title == "digits/plain[w=1][fold 1 of 3]/eager/seed0"
-    tuned = [t for t in found if t.method == "tuned"]
+    tuned = [t for t in found if t.labels.method == "tuned"]
     assert len(tuned) == 2 * 2 * 3
-    assert tuned[-1].choice == "optimizer.lr=0.01, w=2"
-    assert Trial.from_json(tuned[-1].to_json()) == tuned[-1]
-    assert all(t.fold == (0, 0) for t in found if t.baseline)
+    assert tuned[-1].labels.choice == "optimizer.lr=0.01, w=2"
+    assert trial_from_json(tuned[-1].to_json()) == tuned[-1]
+    assert all(t.fold == (0, 0) for t in found if t.labels.baseline)
 
 
 def test_candidates_beside_ones_judged_by_folds_are_judged_by_folds(tmp_path: Path, monkeypatch: Any) -> None:
@@ -137,8 +137,8 @@ def test_candidates_beside_ones_judged_by_folds_are_judged_by_folds(tmp_path: Pa
     text = TEXT.replace(
         "tune: {optimizer.lr: [0.1, 0.01]}", "tune: {weighting: [equal, {name: fixed, weights: {a: 1.0}}]}"
     )
-    tuned = [t for t in trials(read(tmp_path, text)) if t.seed == 0 and t.method == "tuned"]
-    assert {(t.choice, t.fold) for t in tuned} == {
+    tuned = [t for t in trials(read(tmp_path, text)) if t.seed == 0 and t.labels.method == "tuned"]
+    assert {(t.labels.choice, t.fold) for t in tuned} == {
         (choice, (k, 3))
         for choice in (
             "weighting=equal, w=1",

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from mtlbench.core.errors import SuiteError
-from mtlbench.core.parts import MACHINERY
-from mtlbench.core.trial import Trial
+from mtlbench.core.parts import optional
+from mtlbench.core.trial import TrainTrial
 from mtlbench.core.yaml_writer import to_yaml
 from mtlbench.suite.expand import expand
 from mtlbench.suite.reader import read_suite
@@ -47,7 +47,7 @@ def read(tmp_path: Path) -> Any:
     return read
 
 
-def trials(suite: Suite) -> tuple[Trial, ...]:
+def trials(suite: Suite) -> tuple[TrainTrial, ...]:
     outlines = {problem.name: problem.config.outline(suite.root) for problem in suite.problems}
     return expand(suite, outlines, dict.fromkeys(outlines, ""))
 
@@ -62,14 +62,14 @@ def test_nothing_unused_is_required_or_part_of_a_trial(read: Any) -> None:
     found = trials(read(CLOSED))
     assert len(found) == 2 * (2 + 2)
     for trial in found:
-        assert not any((trial.architecture, trial.weighting, trial.optimizer, trial.schedule, trial.train))
+        assert not any(spec for part, spec in trial.parts.items() if part != "learner")
         assert trial.engine == ""
         assert trial.title.count("/") == 2
 
 
 def test_trials_do_not_depend_on_what_their_learner_does_not_use(read: Any) -> None:
     one, other = (
-        [trial.id for trial in trials(read(text)) if trial.method == "flat"]
+        [trial.id for trial in trials(read(text)) if trial.labels.method == "flat"]
         for text in (MIXED, MIXED.replace("adam", "{name: sgd, lr: 1}").replace("shared", "single"))
     )
     assert one == other
@@ -77,9 +77,9 @@ def test_trials_do_not_depend_on_what_their_learner_does_not_use(read: Any) -> N
 
 
 def test_other_methods_keep_what_they_use(read: Any) -> None:
-    deep = [trial for trial in trials(read(MIXED)) if trial.method == "deep"]
+    deep = [trial for trial in trials(read(MIXED)) if trial.labels.method == "deep"]
     assert [trial.engine for trial in deep] == ["eager", "fused"]
-    assert all(trial.optimizer["name"] == "adam" for trial in deep)
+    assert all(trial.parts["optimizer"]["name"] == "adam" for trial in deep)
 
 
 @pytest.mark.parametrize("text", [CLOSED, MIXED, MIXED + "single_task: {learner: {name: closed, penalty: 4.0}}\n"])
@@ -89,7 +89,7 @@ def test_the_resolved_suite_gives_the_same_trials(read: Any, text: str) -> None:
     assert [trial.to_json() for trial in trials(again)] == [trial.to_json() for trial in trials(suite)]
 
 
-@pytest.mark.parametrize("key", sorted(MACHINERY))
+@pytest.mark.parametrize("key", sorted(optional()))
 def test_writing_what_a_methods_learner_does_not_use_is_refused(read: Any, key: str) -> None:
     values = {"architecture": "shared", "optimizer": "adam", "engines": "[fused]", "train": "{epochs: 3}"}
     value = values.get(key, "equal" if key == "weighting" else "constant" if key == "schedule" else "free")
@@ -136,9 +136,15 @@ def test_tune_varies_only_what_a_learner_uses(read: Any) -> None:
         + "tune: {optimizer.lr: [0.1, 0.2]}\nsingle_task: {learner: closed, tune: {learner.penalty: [3.0, 4.0]}}\n"
     )
     found = trials(read(tuned))
-    assert [trial.choice for trial in found if trial.method == "flat"] == [""]
-    assert {trial.choice for trial in found if trial.method == "deep"} == {"optimizer.lr=0.1", "optimizer.lr=0.2"}
-    assert {trial.choice for trial in found if trial.baseline} == {"learner.penalty=3.0", "learner.penalty=4.0"}
+    assert [trial.labels.choice for trial in found if trial.labels.method == "flat"] == [""]
+    assert {trial.labels.choice for trial in found if trial.labels.method == "deep"} == {
+        "optimizer.lr=0.1",
+        "optimizer.lr=0.2",
+    }
+    assert {trial.labels.choice for trial in found if trial.labels.baseline} == {
+        "learner.penalty=3.0",
+        "learner.penalty=4.0",
+    }
     text = CLOSED.replace("one: {learner: closed}", "one: {learner: closed, tune: {optimizer.lr: [0.1, 0.2]}}")
     message = "method 'one': learner 'closed' uses no optimizer: remove the key, or change the learner"
     assert faults(read, text) == [(3, message)]

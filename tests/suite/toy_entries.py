@@ -57,6 +57,10 @@ class Shared(Config):
 class Weighting(Config):
     """A weighting that stands for itself."""
 
+    @property
+    def chosen_by_folds(self) -> bool:
+        return False
+
     def candidates(self, tasks: tuple[str, ...]) -> tuple[int, tuple[dict[str, object], ...]]:
         return 0, ()
 
@@ -116,6 +120,10 @@ class Free(Config):
 class Gradient(Config):
     """A learner."""
 
+    @classmethod
+    def uses(cls, part: str) -> bool:
+        return True
+
     def stages(self, tasks: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
         return (tasks,)
 
@@ -123,7 +131,10 @@ class Gradient(Config):
 class Closed(Gradient):
     """A learner that uses nothing of the machinery of training."""
 
-    uses: ClassVar[frozenset[str]] = frozenset()
+    @classmethod
+    def uses(cls, part: str) -> bool:
+        return False
+
     penalty: float = 1.0
 
 
