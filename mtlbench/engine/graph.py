@@ -21,7 +21,7 @@ _MOST_FORMS = 8  # forms of batch that are recorded; others run as they are
 
 def graphed(step: Step) -> Step | GraphedStep:
     """The step itself, or the step recorded, as its engine has it."""
-    return GraphedStep(step, record_cuda_graph) if step.engine.choices.wrapper == "graph" else step
+    return GraphedStep(step, record_cuda_graph) if step.engine.recipe.wrapper == "graph" else step
 
 
 def record_cuda_graph(work: Callable[[], tuple[Tensor, Tensor]]) -> tuple[tuple[Tensor, Tensor], Callable[[], None]]:

@@ -35,8 +35,8 @@ class LinearHeads:
         cls, engine: Engine, model: Model, outline: Outline, weighting: Weighting, optimizer: Any
     ) -> LinearHeads | None:
         """Where it is possible and pays, else None."""
-        chosen = engine.choices
-        kernels = chosen.losses == "kernel" and chosen.update == "kernel" and chosen.wrapper == "none"
+        recipe = engine.recipe
+        kernels = recipe.losses == "kernel" and recipe.update == "kernel" and recipe.wrapper == "none"
         if not kernels or weighting.needs or not model.architecture.heads_alone or not isinstance(optimizer, FusedAdam):
             return None
         layers = [_linear(module) for module in model.own]

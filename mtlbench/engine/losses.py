@@ -31,7 +31,7 @@ LOSSES = {"reference": reference, "kernel": kernel}
 
 def losses_of_inputs(engine: Engine, model: Model, outline: Outline) -> Callable[..., Tensor]:
     """Inputs, targets and masks to L [T]."""
-    function, kinds = LOSSES[engine.choices.losses], [task.loss for task in outline.tasks]
+    function, kinds = LOSSES[engine.recipe.losses], [task.loss for task in outline.tasks]
 
     def losses(inputs: Any, targets: list[Tensor], masks: Masks) -> Tensor:
         outputs = model(inputs)
@@ -42,7 +42,7 @@ def losses_of_inputs(engine: Engine, model: Model, outline: Outline) -> Callable
 
 def losses_of_representations(engine: Engine, model: Model, outline: Outline) -> Callable[..., Tensor]:
     """One representation per task, targets and masks to L [T]; representation t reaches L_t alone."""
-    function, kinds = LOSSES[engine.choices.losses], [task.loss for task in outline.tasks]
+    function, kinds = LOSSES[engine.recipe.losses], [task.loss for task in outline.tasks]
 
     def losses(representations: list[Any], targets: list[Tensor], masks: Masks) -> Tensor:
         outputs = [model.predict_task(name, z) for name, z in zip(outline.names, representations, strict=True)]

@@ -115,7 +115,7 @@ class Step:
         """What the weighting asked for, and no more."""
         needs, products = self.weighting.needs, None
         if Need.GRAMIAN in needs:
-            if matrix is None or self.engine.choices.combination == "kernel":
+            if matrix is None or self.engine.recipe.combination == "kernel":
                 products = gramian(found.rows).to(found.losses.device)
             else:
                 products = matrix @ matrix.T
@@ -125,7 +125,7 @@ class Step:
     def _combines_inside_update(self) -> bool:
         """Whether the update's kernel forms sum_t lambda_t g_t, so that it never reaches memory."""
         plain = self.weighting.needs & GRADIENTS == Need.GRAMIAN and not self.weighting.at_representation
-        return plain and self.engine.choices.combination == "kernel" and bool(self.shared)
+        return plain and self.engine.recipe.combination == "kernel" and bool(self.shared)
 
     def _weighted_rows(self, found: Found, weights: Tensor) -> Update:
         """The tasks' gradients of every parameter; what is in ``.grad`` (the heads' own, a penalty's) is one more task
@@ -146,7 +146,7 @@ class Step:
 
 
 def _wrap(engine: Engine, model: Model, function: Callable[..., Any]) -> Callable[..., Any]:
-    if engine.choices.wrapper != "compile":
+    if engine.recipe.wrapper != "compile":
         return function
     # torch leaves recurrent layers to eager (it would unroll their steps, and compile for minutes). Nothing else may
     # break the graph. Random numbers as eager draws them, so that dropout is the same under every engine.

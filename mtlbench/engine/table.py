@@ -5,44 +5,31 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-from functools import cache
 from typing import ClassVar, Literal, NamedTuple
 
 from ..core.config import Config
 from ..core.registry import Registry
 
 
-class Choices(NamedTuple):
-    """Four independent choices that make an engine."""
+class Recipe(NamedTuple):
+    """The four independent decisions that make an engine."""
 
     losses: Literal["reference", "kernel"]  # who computes the T task losses
     combination: Literal["matrix", "kernel"]  # task gradients as a matrix in torch, or by our kernels and inside Adam
     update: Literal["loop", "foreach", "fused", "kernel"]  # how torch.optim walks over the parameters, or our kernel
     wrapper: Literal["none", "compile", "graph"]  # compile: forward pass and losses; graph: records the whole step
-    summary: str
-
-
-ROWS = {
-    "eager": Choices("reference", "matrix", "loop", "none", "Plain PyTorch: one call per operation and parameter."),
-    "foreach": Choices("reference", "matrix", "foreach", "none", "Eager, with torch's multi-tensor optimizer."),
-    "torch_fused": Choices("reference", "matrix", "fused", "none", "Eager, with torch's fused optimizer."),
-    "fused": Choices("kernel", "kernel", "kernel", "none", "mtlbench's kernels: all losses in one pass, Adam in one."),
-    "fused_graph": Choices("kernel", "kernel", "kernel", "graph", "The fused step, recorded whole as one CUDA graph."),
-    "compiled": Choices("reference", "matrix", "fused", "compile", "torch.compile around forward pass and losses."),
-}
-TABLE = Registry("engines", {name: f"{__name__}:{name}" for name in ROWS})
 
 
 class Engine(Config):
-    """How a step runs: one row of choices. Engines differ in speed, never in what is computed."""
+    """How a step runs: one recipe. Engines differ in speed, never in what is computed."""
 
-    choices: ClassVar[Choices]
+    recipe: ClassVar[Recipe]
 
     def check(self, device: str) -> list[str]:
         """What makes this engine impossible on a device ("cpu" or "cuda"), each in one sentence."""
-        if self.choices.wrapper == "graph" and device != "cuda":
+        if self.recipe.wrapper == "graph" and device != "cuda":
             return ["expected CUDA, which alone has graphs, got the CPU: set resources.gpus: 1, or choose engine fused"]
-        if self.choices.wrapper != "compile":
+        if self.recipe.wrapper != "compile":
             return []
         if device == "cpu" and not any(map(shutil.which, (os.environ.get("CXX", "g++"), "g++", "clang++"))):
             return [
@@ -53,9 +40,50 @@ class Engine(Config):
         return []
 
 
-@cache
-def __getattr__(name: str) -> type[Engine]:
-    """The class of a row, which is what the registry asks this module for."""
-    if name not in ROWS:
-        raise AttributeError(f"module {__name__} has no attribute {name}")
-    return type(name, (Engine,), {"__doc__": ROWS[name].summary, "__module__": __name__, "choices": ROWS[name]})
+class Eager(Engine):
+    """Plain PyTorch: one call per operation and parameter."""
+
+    recipe = Recipe("reference", "matrix", "loop", "none")
+
+
+class Foreach(Engine):
+    """Eager, with torch's multi-tensor optimizer."""
+
+    recipe = Recipe("reference", "matrix", "foreach", "none")
+
+
+class TorchFused(Engine):
+    """Eager, with torch's fused optimizer."""
+
+    recipe = Recipe("reference", "matrix", "fused", "none")
+
+
+class Fused(Engine):
+    """mtlbench's kernels: all losses in one pass, Adam in one."""
+
+    recipe = Recipe("kernel", "kernel", "kernel", "none")
+
+
+class FusedGraph(Engine):
+    """The fused step, recorded whole as one CUDA graph."""
+
+    recipe = Recipe("kernel", "kernel", "kernel", "graph")
+
+
+class Compiled(Engine):
+    """torch.compile around forward pass and losses."""
+
+    recipe = Recipe("reference", "matrix", "fused", "compile")
+
+
+TABLE = Registry(
+    "engines",
+    {
+        "eager": "mtlbench.engine.table:Eager",
+        "foreach": "mtlbench.engine.table:Foreach",
+        "torch_fused": "mtlbench.engine.table:TorchFused",
+        "fused": "mtlbench.engine.table:Fused",
+        "fused_graph": "mtlbench.engine.table:FusedGraph",
+        "compiled": "mtlbench.engine.table:Compiled",
+    },
+)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from ..core.errors import UnavailableError
-from ..engine.table import ROWS
+from ..engine.table import TABLE
 from .base import Contender, Kernel, Makers, Wrong, need_kernels
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ _FIRST_CALLS = 10
 _CLOSE, _TOLERANCE = 1e-4, 0.01  # of a loss in the first calls and later: rounding grows slowly along a training run
 
 
+def _has_kernels(engine: str) -> bool:
+    return "kernel" in TABLE.build({"name": engine}).recipe
+
+
 class TrainingStep(Kernel):
     """Forward, losses, backward and Adam of a shared MLP with one linear head per task, by every engine."""
 
@@ -30,8 +34,8 @@ class TrainingStep(Kernel):
     classes: int = Field(10, ge=2, description="classes of each task")
     batch_size: int = Field(256, ge=1, description="rows of a step")
 
-    contenders: ClassVar = {name: row.summary for name, row in ROWS.items()}
-    ours: ClassVar = frozenset(name for name, row in ROWS.items() if "kernel" in row)
+    contenders: ClassVar = {name: TABLE.load(name).summary() for name in TABLE}
+    ours: ClassVar = frozenset(name for name in TABLE if _has_kernels(name))
 
     @property
     def shape(self) -> str:
@@ -70,7 +74,7 @@ class _Steps:
         """An engine's step, on a model that starts with the reference's weights."""
         import torch
 
-        if "kernel" in ROWS[name]:
+        if _has_kernels(name):
             need_kernels(self.device)
         step = self.training(name, torch.float32)
         last: list[Tensor] = []
@@ -110,7 +114,7 @@ class _Steps:
         model = Model(shared, self.outline, 0).to(self.device, dtype)
         weighting = Equal()
         state = weighting.start(self.outline.names, self.device)
-        optimizer = Adam.from_plain({"lr": LR}).build(model.parameters(), (), engine.choices.update)
+        optimizer = Adam.from_plain({"lr": LR}).build(model.parameters(), (), engine.recipe.update)
         step = graphed(Step(engine, model, self.outline, weighting, state, optimizer))
         counts = torch.full((len(self.targets),), float(len(self.inputs)), device=self.device)
         batch = Batch(self.inputs.to(dtype), self.targets, None, counts, len(self.inputs))

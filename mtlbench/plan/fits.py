@@ -91,7 +91,7 @@ def faults_with_machine(variant: Variant, local: bool) -> Iterator[Fault]:
     for engine in (engine for engine in variant.engines if engine.used):
         for sentence in engine.checked.check(variant.device):
             yield engine.node.place, f"engine '{engine.name}': {sentence}"
-        for entry, sentence in _unrecordable(variant) if engine.checked.choices.wrapper == "graph" else ():
+        for entry, sentence in _unrecordable(variant) if engine.checked.recipe.wrapper == "graph" else ():
             yield entry.node.place, f"engine '{engine.name}': {sentence}: choose engine fused"
         for sentence in _unable(variant, engine):
             yield variant["optimizer"].node.place, sentence
@@ -133,9 +133,9 @@ def _unable(variant: Variant, engine: Entry[Any]) -> Iterator[str]:
     optimizer = variant["optimizer"].config
     if optimizer is None:
         return
-    for reason in optimizer.check(engine.checked.choices.update):
+    for reason in optimizer.check(engine.checked.recipe.update):
         others = ((name, ENGINES.build({"name": name})) for name in ENGINES)
-        able = [name for name, e in others if not (e.check(variant.device) or optimizer.check(e.choices.update))]
+        able = [name for name, e in others if not (e.check(variant.device) or optimizer.check(e.recipe.update))]
         message = f"optimizer '{variant['optimizer'].name}' {reason}, as engine '{engine.name}' updates"
         yield f"{message}: use engine {either(able)}, or another optimizer"
 

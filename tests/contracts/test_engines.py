@@ -15,7 +15,6 @@ from mtlbench.engine import TABLE
 from mtlbench.engine.batches import training_batches
 from mtlbench.engine.model import Model
 from mtlbench.engine.step import Step
-from mtlbench.engine.table import ROWS
 from mtlbench.optim import OPTIMIZERS
 from mtlbench.penalties import TABLE as PENALTIES
 from mtlbench.weightings import TABLE as WEIGHTINGS
@@ -57,7 +56,7 @@ def curve(
     method = WEIGHTINGS.build({"name": weighting} if isinstance(weighting, str) else weighting)
     state = method.start(NAMES, CPU)
     update = OPTIMIZERS.build({"name": optimizer, "lr": lr})
-    torch_optimizer = update.build(model.parameters(), method.parameters(state), built.choices.update)
+    torch_optimizer = update.build(model.parameters(), method.parameters(state), built.recipe.update)
     strength = {} if penalty == "none" else {"strength": 0.01}
     term = PENALTIES.build({"name": penalty, **strength})
     step = Step(built, model, data.outline, method, state, torch_optimizer, term)
@@ -122,10 +121,10 @@ def test_batches_of_several_sizes_and_losses_after_the_step(engine: str) -> None
     assert_as_eager(engine, weighting="famo", batch_size=16)
 
 
-@pytest.mark.parametrize("engine", [name for name in WITHOUT_EAGER if ROWS[name].wrapper == "none"])
+@pytest.mark.parametrize("engine", [name for name in WITHOUT_EAGER if TABLE.load(name).recipe.wrapper == "none"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_optimizer_has_every_update(engine: str, optimizer: str) -> None:
-    refused = OPTIMIZERS.load(optimizer)().check(ROWS[engine].update)
+    refused = OPTIMIZERS.load(optimizer)().check(TABLE.load(engine).recipe.update)
     if refused:
         pytest.skip(refused[0])
     weighting = "uncertainty" if OPTIMIZERS.load(optimizer).trains_weightings else "equal"

@@ -27,9 +27,9 @@ def follow(engine: str, device: str, form: str, weighting: str) -> torch.Tensor:
     method = WEIGHTINGS.build({"name": weighting})
     state = method.start(NAMES, place)
     optimizer = OPTIMIZERS.build({"name": "adam", "lr": 0.02})
-    torch_optimizer = optimizer.build(model.parameters(), method.parameters(state), built.choices.update)
+    torch_optimizer = optimizer.build(model.parameters(), method.parameters(state), built.recipe.update)
     step = graphed(Step(built, model, data.outline, method, state, torch_optimizer))
-    assert isinstance(step, GraphedStep) == (built.choices.wrapper == "graph")
+    assert isinstance(step, GraphedStep) == (built.recipe.wrapper == "graph")
     batches = training_batches(data.train, NAMES, 20, 0, place)
     losses = []
     for epoch in range(1, 7):

@@ -84,7 +84,7 @@ def follow(
     state = method.start(NAMES, CPU)
     engine = TABLE.build({"name": "fused"})
     optimizer = OPTIMIZERS.build({"name": "adam", "lr": 0.02})
-    built = optimizer.build(model.parameters(), method.parameters(state), engine.choices.update)
+    built = optimizer.build(model.parameters(), method.parameters(state), engine.recipe.update)
     step: Any = Step(engine, model, data.outline, method, state, built, PENALTIES.build({"name": penalty}))
     tape = None
     if recorded:
@@ -155,7 +155,7 @@ def test_other_engines_step_as_they_are() -> None:
     model = Model(ARCHITECTURES.build({"name": "shared"}), data.outline, 0)
     method = WEIGHTINGS.build({"name": "equal"})
     engine = TABLE.build({"name": "fused"})
-    optimizer = OPTIMIZERS.build({"name": "adam"}).build(model.parameters(), [], engine.choices.update)
+    optimizer = OPTIMIZERS.build({"name": "adam"}).build(model.parameters(), [], engine.recipe.update)
     step = Step(engine, model, data.outline, method, method.start(NAMES, CPU), optimizer)
     assert graphed(step) is step
 
@@ -171,7 +171,7 @@ def test_schedules_move_the_learning_rate_where_the_graph_reads_it(schedule: str
     data = make("shared")
     model = Model(ARCHITECTURES.build({"name": "shared"}), data.outline, 0)
     method, engine = WEIGHTINGS.build({"name": "equal"}), TABLE.build({"name": "fused"})
-    optimizer = OPTIMIZERS.build({"name": "adam", "lr": 0.02}).build(model.parameters(), [], engine.choices.update)
+    optimizer = OPTIMIZERS.build({"name": "adam", "lr": 0.02}).build(model.parameters(), [], engine.recipe.update)
     built = SCHEDULES.build({"name": schedule, **({"every": 1} if schedule == "step" else {})})
     scheduler = built.build(optimizer, 4)
     step = Step(engine, model, data.outline, method, method.start(NAMES, CPU), optimizer)

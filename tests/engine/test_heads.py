@@ -30,7 +30,7 @@ def heads_of(
     method = WEIGHTINGS.build({"name": weighting})
     update = OPTIMIZERS.build({"name": optimizer})
     weights = method.parameters(method.start(NAMES, torch.device("cpu")))
-    torch_optimizer = update.build(model.parameters(), weights, built.choices.update)
+    torch_optimizer = update.build(model.parameters(), weights, built.recipe.update)
     return LinearHeads.of(built, model, data.outline, method, torch_optimizer)
 
 

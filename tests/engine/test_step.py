@@ -30,9 +30,7 @@ def build(weighting: Weighting, outline: Outline, engine: str = "eager", **optim
     state = weighting.start(outline.names, CPU)
     spec = {"name": "sgd", "lr": 0.1, **optimizer}
     built = TABLE.build({"name": engine})
-    torch_optimizer = OPTIMIZERS.build(spec).build(
-        model.parameters(), weighting.parameters(state), built.choices.update
-    )
+    torch_optimizer = OPTIMIZERS.build(spec).build(model.parameters(), weighting.parameters(state), built.recipe.update)
     step = Step(built, model, outline, weighting, state, torch_optimizer)
     step.model = model
     return step

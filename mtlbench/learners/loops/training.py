@@ -34,7 +34,7 @@ class Training:
         self.model.to(device)
         state = job.weighting.start(names, device)
         self.optimizer = job.optimizer.build(
-            self.model.parameters(), job.weighting.parameters(state), job.engine.choices.update
+            self.model.parameters(), job.weighting.parameters(state), job.engine.recipe.update
         )
         self.rates = job.schedule.build(self.optimizer, job.train.epochs, job.optimizer.momentum_key)
         step = Step(job.engine, self.model, self.outline, job.weighting, state, self.optimizer, job.penalty)
