@@ -117,7 +117,7 @@ def list_entries(room: str | None) -> None:
 
 @cli.command()
 def doctor() -> None:
-    """Show versions, CPU, GPUs and kernels; what is missing; and the command that mends it."""
+    """Show versions, CPU, GPUs and kernels; what is missing; and the command that fixes it."""
     from .screen.doctor import examine
     from .screen.tables import show_checks
 
@@ -152,7 +152,7 @@ def _console() -> Any:
 
 
 def main() -> None:
-    """Entry point: faults the user can mend become their message and exit code 2, Ctrl-C 130 and SIGTERM 143."""
+    """Entry point: errors that the user can fix become their message and exit code 2, Ctrl-C 130 and SIGTERM 143."""
     came = [signal.SIGINT]
 
     def terminate(number: int, frame: object) -> NoReturn:

@@ -21,7 +21,7 @@ class Config(BaseModel):
 
     @classmethod
     def from_plain(cls, parameters: Mapping[str, Any]) -> Self:
-        """The object that values of YAML or JSON describe: types are strict, and a list stands for a tuple.
+        """The object that values of YAML or JSON describe: types are strict, and a list is read as a tuple.
 
         Raises pydantic.ValidationError.
         """

@@ -1,4 +1,4 @@
-"""Errors a user can mend. The command line prints them without a traceback and exits with code 2."""
+"""Errors that a user can fix. The command line prints them without a traceback and exits with code 2."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 class MtlbenchError(Exception):
-    """Something the user can mend; the message says what was expected and how to mend it."""
+    """Something the user can fix; the message says what was expected and how to fix it."""
 
 
 class DataError(MtlbenchError):

@@ -89,15 +89,15 @@ class Registry(Mapping[str, str]):
             raise UnknownName(f"unknown {self.noun} '{name}', {did_you_mean(name, self)}")
         module, _, attribute = target.partition(":")
         try:
-            found = getattr(importlib.import_module(module), attribute)
+            entry = getattr(importlib.import_module(module), attribute)
         except Exception as error:  # the module is the user's own: importing it may raise anything
             raise UnknownName(
                 f"{self.noun} '{name}': cannot import '{target}' ({error}); expected package.module:attribute, "
                 "in a package that is installed or a file beside the suite"
             ) from error
-        if not (isinstance(found, type) and issubclass(found, Config)):
-            raise UnknownName(f"{self.noun} '{name}': expected a subclass of mtlbench's Config, got {found!r}")
-        return found
+        if not (isinstance(entry, type) and issubclass(entry, Config)):
+            raise UnknownName(f"{self.noun} '{name}': expected a subclass of mtlbench's Config, got {entry!r}")
+        return entry
 
     def build(self, spec: Mapping[str, Any]) -> Any:
         """The object that ``{"name": …, **parameters}`` describes. Raises UnknownName or pydantic.ValidationError."""

@@ -49,8 +49,8 @@ def relative_score(losses: Losses, first: Losses) -> float:
 
     ``first`` holds the losses at the initial weights: free of units, and with the same denominators for all methods.
     """
-    found = fmean([losses.get(name, inf) / loss for name, loss in first.items() if loss > 0] or [inf])
-    return found if isfinite(found) else inf
+    score = fmean([losses.get(name, inf) / loss for name, loss in first.items() if loss > 0] or [inf])
+    return score if isfinite(score) else inf
 
 
 def candidate_scores(tried: Iterable[Tried]) -> dict[str, float]:
@@ -62,9 +62,9 @@ def candidate_scores(tried: Iterable[Tried]) -> dict[str, float]:
     begun: dict[str, Losses] = {}
     scores: dict[str, list[float]] = {}
     for choice, part, facts in tried:
-        kept = _validation(facts, max((fact.step for fact in facts if fact.split == "test"), default=0))
-        first = begun.setdefault(part, _validation(facts, 0) or kept) if facts else {}
-        scores.setdefault(choice, []).append(relative_score(kept, first))
+        best = _validation(facts, max((fact.step for fact in facts if fact.split == "test"), default=0))
+        first = begun.setdefault(part, _validation(facts, 0) or best) if facts else {}
+        scores.setdefault(choice, []).append(relative_score(best, first))
     return {choice: fmean(values) for choice, values in scores.items()}
 
 

@@ -31,8 +31,8 @@ class Labels:
     problem      the user's name for the problem, which two tables read by one entry need
     baseline     whether it is a single-task run that methods are compared with
     resources    cpus, gpus, and timeout in seconds
-    role         "": it stands for its method in tables; CANDIDATE: it is tried, so that its method's trial can be
-                 chosen; AFFINITY: it shows what tasks do to each other
+    role         "": it represents its method in tables; CANDIDATE: it is tried, so that its method's trial can be
+                 chosen; AFFINITY: it shows how tasks affect each other
     choice       what was chosen, or may be: "optimizer.lr=0.01"
     unchosen     why nothing could be chosen, so that it counts as failed and does not run
     waiting      whether its candidates have not all run, so that it is not known yet what it takes

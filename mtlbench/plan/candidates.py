@@ -38,7 +38,7 @@ def with_choices(trials: Iterable[Trial], find: Find) -> Iterator[Trial]:
 
     A group is what one seed (and task, for the baseline) tries for one method on one engine. Its choice has the lowest
     of ``core.score.candidate_scores``, the first among equals; test splits have no say. One that failed or diverged is
-    never chosen; where all did, or none has a score, the group's trial stands as failed (``Labels.unchosen``). Without
+    never chosen; where all did, or none has a score, the group's trial counts as failed (``Labels.unchosen``). Without
     folds the chosen trial is the candidate itself under its method's name, so that it has run already.
     """
     group: list[TrainTrial] = []
@@ -60,9 +60,9 @@ def _chosen(group: Sequence[TrainTrial], find: Find) -> Iterator[Trial]:
     """The final trial of a group."""
     if not group:
         return
-    found = {trial.id: find(trial.id) for trial in group}
-    results = {identity: stored.result for identity, stored in found.items() if stored}
-    if len(results) < len(found):
+    stored_by_id = {trial.id: find(trial.id) for trial in group}
+    results = {identity: stored.result for identity, stored in stored_by_id.items() if stored}
+    if len(results) < len(stored_by_id):
         yield _final(group[0]).labelled(choice="", waiting=True)
         return
     scores = candidate_scores(

@@ -61,14 +61,14 @@ class History:
         self._by_id: dict[str, Stored] = {}
         self._by_labels: dict[tuple[object, ...], list[Trial]] = defaultdict(list)
         self._seconds: dict[tuple[object, ...], list[float]] = defaultdict(list)
-        for found in stored:
-            self._by_id[found.trial.id] = found
-            self._by_labels[_called(found.trial)].append(found.trial)
-            if found.result.ok:
-                self._seconds[_kind(found.trial)].append(found.result.seconds)
+        for entry in stored:
+            self._by_id[entry.trial.id] = entry
+            self._by_labels[_called(entry.trial)].append(entry.trial)
+            if entry.result.ok:
+                self._seconds[_kind(entry.trial)].append(entry.result.seconds)
 
     def plan(self, trial: Trial) -> Planned:
-        """What is to be done about a trial, and why."""
+        """What has to be done about a trial, and why."""
         identity = trial.id
         stored = self._by_id.get(identity)
         if trial.labels.unchosen:

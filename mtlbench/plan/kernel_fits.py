@@ -14,7 +14,7 @@ from ..suite.tree import Node, Place
 
 
 def kernel_faults(kernels: Kernels, gpus: bool) -> Iterator[tuple[Place, str]]:
-    """Cases that are no kernels, contenders that nobody knows, and GPUs that are missing."""
+    """Cases that are not kernels, unknown contenders, and missing GPUs."""
     for case in kernels.cases:
         if case.config and not isinstance(case.config, Kernel):
             yield (
@@ -31,11 +31,11 @@ def kernel_faults(kernels: Kernels, gpus: bool) -> Iterator[tuple[Place, str]]:
         if kernels.title(case) in titles:
             yield case.node.place, f"two kernels are called '{kernels.title(case)}': give each a label of its own"
         titles.add(kernels.title(case))
-    known = dict.fromkeys(name for case in cases for name in case.checked.contenders)
-    whole = len(cases) == len(kernels.cases)  # a faulty case may have contenders that nobody can know
+    contenders = dict.fromkeys(name for case in cases for name in case.checked.contenders)
+    whole = len(cases) == len(kernels.cases)  # the contenders of a faulty case are unknown
     for i, name in enumerate(timing.config.contenders or ()):
-        if whole and name not in known:
-            yield _item(timing.node, "contenders", i), f"unknown contender '{name}', {did_you_mean(name, known)}"
+        if whole and name not in contenders:
+            yield _item(timing.node, "contenders", i), f"unknown contender '{name}', {did_you_mean(name, contenders)}"
     for case in cases:
         if not kernels.contenders(case):
             yield case.node.place, f"kernel '{case.name}': none of kernels.contenders competes in it"

@@ -27,7 +27,7 @@ from .survey import survey
 
 @dataclass(frozen=True)
 class Row:
-    """The trials of one problem, method and engine, or of one kernel on one device, which stand there then.
+    """The trials of one problem, method and engine, or of one kernel on one device (in place of method and engine).
 
     ``seconds`` is one trial's, None without an earlier record.
     """
@@ -62,8 +62,8 @@ class Plan:
         """The same plan, after another look at what is in the results folder, and after a wave of trials."""
         history = History(self.store.all())
         every = tuple(with_choices(self.expanded, self.store.find))
-        known = tuple(trial for trial in every if not trial.labels.waiting)
-        planned = tuple(map(history.plan, select(self.only, known)))
+        runnable = tuple(trial for trial in every if not trial.labels.waiting)
+        planned = tuple(map(history.plan, select(self.only, runnable)))
         done = self.ran | {trial.id for trial in ran}
         return replace(self, planned=planned, history=history, every=every, ran=done)
 
@@ -81,18 +81,18 @@ class Plan:
 
     @cached_property
     def todo(self) -> tuple[Trial, ...]:
-        """The trials that would run, each once whatever it stands for: alone on its machine, and with its trunk kept,
-        where any of that asks for it.
+        """The trials that would run, each once, however many rows of a table it serves: alone on its machine, and with
+        its trunk kept, if any of them asks for it.
         """
-        found: dict[str, Trial] = {}
+        by_id: dict[str, Trial] = {}
         for planned in self.planned:
             if planned.to_run and planned.id not in self.ran:
                 trial = planned.trial
-                first = found.setdefault(planned.id, trial)
+                first = by_id.setdefault(planned.id, trial)
                 exclusive = first.labels.exclusive or trial.labels.exclusive
                 keeps = first.labels.keeps_trunk or trial.labels.keeps_trunk
-                found[planned.id] = first.labelled(exclusive=exclusive, keeps_trunk=keeps)
-        return tuple(found.values())
+                by_id[planned.id] = first.labelled(exclusive=exclusive, keeps_trunk=keeps)
+        return tuple(by_id.values())
 
     @cached_property
     def wave(self) -> tuple[Trial, ...]:
@@ -130,7 +130,7 @@ class Plan:
     def _row(self, problem: str, method: str, engine: str, group: list[Planned]) -> Row:
         trial = group[0].trial
         times = [self.history.seconds(planned.trial) for planned in group]
-        known = [time for time in times if time is not None]
+        measured = [time for time in times if time is not None]
         return Row(
             problem,
             method,
@@ -141,12 +141,12 @@ class Plan:
             states=dict(Counter(planned.state for planned in group)),
             cpus=trial.labels.resources["cpus"],
             gpus=trial.labels.resources["gpus"],
-            seconds=sum(known) / len(known) if known else None,
+            seconds=sum(measured) / len(measured) if measured else None,
         )
 
     @cached_property
     def seconds(self) -> float:
-        """Time of the trials to run, one after another, as far as earlier records tell."""
+        """Estimated time of the trials to run, one after another, from earlier records."""
         return sum(self.history.seconds(trial) or 0.0 for trial in self.todo)
 
     @cached_property

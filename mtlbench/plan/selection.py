@@ -14,7 +14,7 @@ from .candidates import titles
 def select(pattern: str | None, trials: tuple[Trial, ...]) -> tuple[Trial, ...]:
     """The trials whose titles match, with the candidates of those that are chosen and what they start from.
 
-    ``pattern`` is part of a title, or has ``*`` and ``?``; None stands for every trial. Raises MtlbenchError where it
+    ``pattern`` is part of a title, or has ``*`` and ``?``; None selects every trial. Raises MtlbenchError where it
     matches nothing.
     """
     if pattern is None:
@@ -35,12 +35,12 @@ def select(pattern: str | None, trials: tuple[Trial, ...]) -> tuple[Trial, ...]:
 def _with_sources(chosen: tuple[Trial, ...], every: tuple[Trial, ...]) -> tuple[Trial, ...]:
     """The chosen trials, and before them those whose trunks they start from."""
     by_id = {trial.id: trial for trial in every if trial.labels.keeps_trunk}
-    found = list(chosen)
-    for trial in found:  # which grows on the way
+    needed = list(chosen)
+    for trial in needed:  # which grows on the way
         source = by_id.get(trial.source)
-        if source is not None and all(source.id != other.id for other in found):
-            found.append(source)
-    return (*found[len(chosen) :], *chosen)
+        if source is not None and all(source.id != other.id for other in needed):
+            needed.append(source)
+    return (*needed[len(chosen) :], *chosen)
 
 
 def _nearest(pattern: str, titles: Iterable[str]) -> list[str]:

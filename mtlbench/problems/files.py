@@ -29,7 +29,7 @@ def find(root: Path, name: str) -> Path:
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
     if not os.access(path, os.R_OK):
-        raise DataError(f"{path}: cannot be read (permission denied); mend it with chmod u+r")
+        raise DataError(f"{path}: cannot be read (permission denied); make it readable with chmod u+r")
     return path
 
 

@@ -140,10 +140,10 @@ def report_again(folder: Path) -> Run:
     report = build(frames.records, frames.trials, frames.environments, suite)
     write(report, folder)
     tables = {name: table.raw for name, table in report.tables.items()}
-    found = {trial.title: store.result(trial) for trial in trials}
+    results = {trial.title: store.result(trial) for trial in trials}
     tried = {
         trial.title for trial in trials if trial.labels.role == CANDIDATE
     }  # one that fails is not chosen, that is all
-    missing = tuple(title for title, result in found.items() if result.status == "missing")
-    failed = {title: result for title, result in found.items() if not result.ok and title not in {*missing, *tried}}
+    missing = tuple(title for title, result in results.items() if result.status == "missing")
+    failed = {title: result for title, result in results.items() if not result.ok and title not in {*missing, *tried}}
     return Run(folder, frames.records, tables, report, failed, missing)

@@ -118,7 +118,7 @@ def _train(trial: TrainTrial, root: Path, deadline: float, checkpoints: Checkpoi
 def _built(rooms: Tables, part: Part, spec: Spec) -> Any:
     """What a trial's spec of a part describes; None where its learner does not use the part."""
     if part is PARTS["init_from"]:
-        return None  # its spec names a trunk, which lies in the checkpoints
+        return None  # its spec names a trunk, which is among the checkpoints
     if part.settings is not None:
         return part.settings.from_plain(spec)
     return rooms[part.room].build(spec) if spec else None

@@ -1,4 +1,4 @@
-"""`mtlbench doctor`: what this machine offers, what is missing, and the command that mends it."""
+"""`mtlbench doctor`: what this machine offers, what is missing, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _CPU_FEATURES = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16")
 
 @dataclass(frozen=True)
 class Check:
-    """One finding; ``mend`` is the command or sentence that repairs it, empty where nothing is wrong."""
+    """One finding; ``fix`` is the command or sentence that repairs it, empty where nothing is wrong."""
 
     name: str
     found: str
-    mend: str = ""
+    fix: str = ""
 
     @property
     def ok(self) -> bool:
-        """Whether nothing needs mending."""
-        return not self.mend
+        """Whether nothing needs fixing."""
+        return not self.fix
 
 
 def examine() -> list[Check]:

@@ -94,7 +94,7 @@ class PlainProgress:
         return None
 
     def show(self, event: Event) -> None:
-        """Take an event in and tell it."""
+        """Take an event in and print it."""
         self.tally.add(event)
         if isinstance(event, Finished):
             self.console.print(outcome(event) + f"  ({self.tally.line()})", markup=False, highlight=False)
@@ -124,7 +124,7 @@ class LiveProgress:
         return Group(self.bar, Text(self.tally.line()), Text(running, style="dim"), standings(self.tally))
 
     def show(self, event: Event) -> None:
-        """Take an event in; a failure is also told above the display, where it stays."""
+        """Take an event in; a failure is also printed above the display, where it stays."""
         self.tally.add(event)
         if isinstance(event, Finished) and not event.result.ok:
             self.live.console.print(outcome(event), markup=False, highlight=False, style="red")

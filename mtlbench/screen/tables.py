@@ -52,7 +52,7 @@ def frame_grid(title: str, frame: pd.DataFrame, width: int) -> Table:
 
 
 def show_result(result: Run, console: Console) -> None:
-    """Verdict, tables, failures, and where the report lies."""
+    """Verdict, tables, failures, and where the report is."""
     for name in _TABLES_ON_SCREEN:
         table = result.report.tables.get(name)
         panels = table.panels if table is not None else ()
@@ -102,8 +102,8 @@ def _time(plan: Plan) -> str:
     unknown = f"{plan.without_record} trials have no earlier record to estimate their time from"
     if plan.without_record == len(plan.todo):
         return unknown if plan.todo else "nothing to run"
-    known = f"time, one trial after another: about {duration(plan.seconds)}"
-    return f"{known}; {unknown}" if plan.without_record else known
+    time = f"time, one trial after another: about {duration(plan.seconds)}"
+    return f"{time}; {unknown}" if plan.without_record else time
 
 
 def show_catalogue(rows: Iterable[Listed], console: Console) -> None:
@@ -118,9 +118,7 @@ def show_catalogue(rows: Iterable[Listed], console: Console) -> None:
 
 
 def show_checks(checks: Sequence[Check], console: Console) -> None:
-    """One line a check; what is missing comes with the command that mends it."""
-    console.print(grid("", ["", "", "mend"], [(c.name, c.found, c.mend) for c in checks]))
+    """One line a check; what is missing comes with the command that fixes it."""
+    console.print(grid("", ["", "", "fix"], [(c.name, c.found, c.fix) for c in checks]))
     missing = sum(not check.ok for check in checks)
-    say(
-        console, "\nall is well" if not missing else f"\n{missing} things to mend", "green" if not missing else "yellow"
-    )
+    say(console, "\nall is well" if not missing else f"\n{missing} things to fix", "green" if not missing else "yellow")

@@ -34,7 +34,7 @@ def _over(base: Node, override: Node) -> Node:
 
 
 def _unused(key: str, node: Node) -> Entry[Any]:
-    """What stands for a part that a learner does not use."""
+    """The placeholder of a part that a learner does not use."""
     return Entry(key, {}, None, node, used=False)
 
 
@@ -195,8 +195,8 @@ class Draft:
         label = BASELINE
         if "label" in override:
             label = self.checker.label(override["label"].plain(), override["label"].place, "single_task.label")
-        own = {key: part.default for key, part in single() if not part.inherited and part.default is not REQUIRED}
-        node = self.defaults.plus(**{key: tree(default) for key, default in own.items()})
+        reset = {key: part.default for key, part in single() if not part.inherited and part.default is not REQUIRED}
+        node = self.defaults.plus(**{key: tree(default) for key, default in reset.items()})
         if self.defaults["engines"].is_list:
             node = node.plus(engines=replace(self.defaults["engines"], value=self.defaults["engines"].value[:1]))
         if "architecture" in self.defaults:

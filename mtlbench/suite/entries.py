@@ -67,11 +67,11 @@ class Checker:
         """Note a fault."""
         self.issues.append(Issue(self.file, *place, message))
 
-    def keys(self, node: Node, known: Collection[str], owner: str) -> None:
-        """Note the keys that are not known here."""
+    def keys(self, node: Node, allowed: Collection[str], owner: str) -> None:
+        """Note the keys that are not allowed here."""
         for key, child in node.items():
-            if key not in known:
-                self.add(child.key, f"unknown key '{key}' of {owner}, {did_you_mean(key, known)}")
+            if key not in allowed:
+                self.add(child.key, f"unknown key '{key}' of {owner}, {did_you_mean(key, allowed)}")
 
     def mapping(self, node: Node, what: str) -> bool:
         """Whether the node is a mapping; notes it otherwise."""

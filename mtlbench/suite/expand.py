@@ -40,16 +40,16 @@ def expand(
         for seed in _seeds(suite, outlines[problem.name])
         for trial in _of_seed(suite, problem, outlines[problem.name].names, digests[problem.name], seed, code or {})
     )
-    found = tuple(islice(every, MAX_TRIALS + 1))
-    if len(found) > MAX_TRIALS:
+    trials = tuple(islice(every, MAX_TRIALS + 1))
+    if len(trials) > MAX_TRIALS:
         message = f"expected at most {MAX_TRIALS:,} trials, got more, of methods, engines, candidates, folds, pairs of "
         message += f"tasks and the baseline's tasks, for {len(suite.seeds)} seeds: split the suite"
         raise SuiteError([Issue(str(suite.path), 0, 0, message)])
-    return with_starts(suite, found, code or {})
+    return with_starts(suite, trials, code or {})
 
 
 def _seeds(suite: Suite, outline: Outline) -> Iterator[int]:
-    """The suite's seeds, as far as they differ on a problem."""
+    """The suite's seeds that differ on a problem."""
     yield from (seed for seed in suite.seeds if outline.seeds is None or seed < outline.seeds)
 
 

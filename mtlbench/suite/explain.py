@@ -60,20 +60,20 @@ def explain(error: ValidationError, model: type[BaseModel], node: Node, owner: s
     faults: list[Fault] = []
     unions: dict[Path, list[tuple[Path, Any]]] = defaultdict(list)
     for item in error.errors(include_url=False):
-        path, found = node.follow(item["loc"])
+        path, reached = node.follow(item["loc"])
         where = _where(key, path) if path else owner
         if item["type"] == "extra_forbidden":
-            known = _keys(model, path[:-1])
-            hint = did_you_mean(path[-1], known) if known else "it has no keys"
+            allowed = _keys(model, path[:-1])
+            hint = did_you_mean(path[-1], allowed) if allowed else "it has no keys"
             holder = owner if len(path) == 1 else _where(key, path[:-1])
-            faults.append(Fault(found.key, f"unknown key '{path[-1]}' of {holder}, {hint}"))
+            faults.append(Fault(reached.key, f"unknown key '{path[-1]}' of {holder}, {hint}"))
         elif item["type"] == "missing":
             name = item["loc"][-1]
             what = f"item {name + 1}" if isinstance(name, int) else f"key '{name}'"
             about = _description(model, path, str(name))
-            faults.append(Fault(found.place, f"missing {what} of {where}{about}", True))
+            faults.append(Fault(reached.place, f"missing {what} of {where}{about}", True))
         elif item["type"] in ("value_error", "assertion_error"):
-            faults.append(_authored(item, node, found, where))
+            faults.append(_authored(item, node, reached, where))
         else:
             unions[_union(node, item["loc"])].append((path, item))
     return faults + [fault for items in unions.values() for fault in _typed(items, node, key)]
@@ -89,10 +89,10 @@ def _where(key: str, path: Path) -> str:
     return dotted((key, *path) if key else path)
 
 
-def _authored(item: Any, node: Node, found: Node, where: str) -> Fault:
+def _authored(item: Any, node: Node, reached: Node, where: str) -> Fault:
     """A sentence that the author of a validator wrote."""
     sentence = str(item["ctx"]["error"])
-    place = sentence_place(node, sentence) if found is node else found.place
+    place = sentence_place(node, sentence) if reached is node else reached.place
     return Fault(place, f"{where}: {sentence}")
 
 
@@ -105,20 +105,20 @@ def _union(node: Node, loc: Path) -> Path:
 
 
 def _typed(items: list[tuple[Path, Any]], node: Node, key: str) -> Iterator[Fault]:
-    """Faults of type and range; the members of a union that came furthest speak for all of it."""
+    """Faults of type and range; of a union, those of the members that matched furthest."""
     deepest = max(len(path) for path, _ in items)
     wanted: dict[Path, list[str]] = defaultdict(list)
     for path, item in items:
         if len(path) == deepest:
             wanted[path].append(_expected(item))
     for path, choices in wanted.items():
-        found = node.follow(path)[1]
-        value = found.plain()
+        reached = node.follow(path)[1]
+        value = reached.plain()
         options = _options(items, path)
         near = did_you_mean(value, options) if isinstance(value, str) and options else ""
         hint = f", {near}" if near.startswith("did") else ""
         expected = " or ".join(dict.fromkeys(choices))
-        yield Fault(found.place, f"{_where(key, path)}: expected {expected}, got {shown(value)}{hint}")
+        yield Fault(reached.place, f"{_where(key, path)}: expected {expected}, got {shown(value)}{hint}")
 
 
 def _options(items: list[tuple[Path, Any]], path: Path) -> list[str]:
@@ -128,9 +128,9 @@ def _options(items: list[tuple[Path, Any]], path: Path) -> list[str]:
 
 
 def _expected(item: Any) -> str:
-    known = _EXPECTED.get(item["type"])
-    if known:
-        return known.format(**item.get("ctx", {}))
+    template = _EXPECTED.get(item["type"])
+    if template:
+        return template.format(**item.get("ctx", {}))
     return item["msg"].removeprefix("Input should be ")
 
 

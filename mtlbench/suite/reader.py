@@ -31,7 +31,7 @@ def read_suite(path: Path, *, tables: Tables, profile: str | None = None, seeds:
 def read_with_issues(
     path: Path, *, tables: Tables, profile: str | None = None, seeds: int | None = None
 ) -> tuple[Suite, list[Issue]]:
-    """The suite in a file as far as it can be understood, and its issues.
+    """As much of the suite in a file as can be understood, and its issues.
 
     Raises SuiteError where nothing can be understood at all.
     """

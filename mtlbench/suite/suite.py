@@ -131,7 +131,7 @@ class Variant:
 
     @property
     def chosen(self) -> bool:
-        """Whether its trials are chosen among candidates, so that nobody knows beforehand which they are."""
+        """Whether its trials are chosen among candidates, so that they are not known in advance."""
         weighting = self.weighting.config
         return bool(self.candidates) or (weighting is not None and weighting.chosen_by_folds)
 

@@ -44,7 +44,7 @@ def require(defaults: Node, overrides: Mapping[str, Node], methods: Mapping[str,
 def require_of_baseline(
     defaults: Node, override: Node, baseline: Variant, methods: Mapping[str, Variant], checker: Checker
 ) -> None:
-    """Note what the single-task baseline lacks, where that is not said of the whole suite already."""
+    """Note what the single-task baseline lacks, unless the whole suite lacks it, which is reported already."""
     for key in baseline.parts:
         if key not in required() or key in defaults or key in override or not uses(baseline.learner, key):
             continue

@@ -140,11 +140,11 @@ class _Converter:
 
     def _convert(self, node: yaml.Node) -> Node:
         if id(node) in self.done:
-            found = self.done[id(node)]
-            if found is None:
+            built = self.done[id(node)]
+            if built is None:
                 self._add(node, "an anchor that contains itself; expected plain values")
                 return tree(None, _place(node.start_mark))
-            return found
+            return built
         self.done[id(node)] = None
         self.size[id(node)] = 1
         place = _place(node.start_mark)
