@@ -53,7 +53,7 @@ def _values(key: str, node: Node, checker: Checker) -> tuple[Node, ...]:
         return ()
     return tuple(
         replace(value, key=node.key) for value in node.value
-    )  # so that a wrong key is reported once, not for each value
+    )  # a wrong key is reported only once
 
 
 def _overrides(chosen: tuple[tuple[str, Node], ...]) -> Node:
