@@ -1,7 +1,7 @@
 """Prints the page of methods from the tables: `make docs` writes it to docs/methods.md.
 
-Rows, first lines and papers are the entries' own. What LibMTL and TorchJD call an entry stands here, and only here; an entry
-that neither of them has is not mentioned.
+Rows, first lines and papers are the entries' own. What LibMTL and TorchJD call an entry stands here, and only here;
+an entry that neither of them has is not mentioned.
 """
 
 from __future__ import annotations

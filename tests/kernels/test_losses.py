@@ -9,7 +9,7 @@ import torch
 
 from mtlbench.kernels.base import Contender, Wrong
 from mtlbench.kernels.losses import TaskLosses
-from mtlbench.ops import per_task_losses
+from mtlbench.ops.eager_losses import per_task_losses
 
 KINDS = ("cosine", "cross_entropy", "bce_with_logits", "mse", "l1", "smooth_l1", "huber")
 

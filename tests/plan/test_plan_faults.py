@@ -21,7 +21,7 @@ optimizer: adam
 seeds: 2
 """
 OWN = '''
-from mtlbench.problems.digits import Digits
+from mtlbench.problems.small.digits import Digits
 from mtlbench.core.errors import DataError
 
 class Own(Digits):

@@ -25,7 +25,7 @@ seeds: 2
 # A problem that misbehaves as its suite asks; it lives beside the suite, as a user's own would.
 ODD = '''
 import os, pathlib, signal, time
-from mtlbench.problems.digits import Digits
+from mtlbench.problems.small.digits import Digits
 
 class Odd(Digits):
     """Digits that misbehave."""
