@@ -230,7 +230,7 @@ class Frames:
     environments: dict[str, dict[str, Any]]
 
     def write(self, folder: Path, suite: Mapping[str, Any]) -> None:
-        """Write ``records.parquet``, one row a fact; ``trials.parquet``, one row a trial; and ``run.json``, the resolved
+        """Write ``records.parquet``, one row a fact, ``trials.parquet``, one row a trial, and ``run.json``, the resolved
         suite and the environments. Together they hold all that a report needs.
         """
         import io

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from ..core.task import Outline
 from ..ops import task_losses
-from ..ops.eager_losses import per_task_losses
-from ..ops.eager_losses import SPANS_CLASSES
+from ..ops.eager_losses import SPANS_CLASSES, per_task_losses
 from .model import Model
 from .table import Engine
 
