@@ -230,8 +230,8 @@ class Frames:
     environments: dict[str, dict[str, Any]]
 
     def write(self, folder: Path, suite: Mapping[str, Any]) -> None:
-        """Write ``records.parquet``, one row a fact, ``trials.parquet``, one row a trial, and ``run.json``, the resolved
-        suite and the environments. Together they hold all that a report needs.
+        """Write ``records.parquet`` (one row a fact), ``trials.parquet`` (one row a trial) and ``run.json`` (resolved
+        suite and environments), which together hold all that a report needs.
         """
         import io
 
