@@ -17,7 +17,7 @@ from .conftest import SUITE
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs the repository, to know its files")
 # What git tracks and a source distribution leaves out: results of runs, and what only the repository itself is for.
-LEFT_OUT = ("results/", ".ci/", ".github/", ".clang-format", ".gitignore", ".pre-commit-config.yaml")
+LEFT_OUT = ("results/", ".clang-format", ".gitignore", ".pre-commit-config.yaml")
 
 
 def _run(*words: str | Path, folder: Path, **variables: str) -> str:
