@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := $(wildcard setup.py csrc/*/*.cpp csrc/*/*.h csrc/*/*/*.h csrc/*/*.cu csrc/*/*.cuh)
 
-.PHONY: demo test lint format sanitize clean
+.PHONY: demo test lint format docs sanitize clean
 demo: $(VENV)/.built
 	$(BIN)/mtlbench run bench/suites/quickstart.yaml
 
@@ -25,6 +25,11 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	@files="$$(git ls-files 'csrc/*.cpp' 'csrc/*.h' 'csrc/*.cu' 'csrc/*.cuh')"; \
 	  [ -z "$$files" ] || $(BIN)/clang-format -i $$files
+
+# What is printed from the tables: the schema that the suites' first lines point editors to, and the page of methods.
+docs: $(VENV)/.built
+	$(BIN)/mtlbench schema > docs/suite.schema.json
+	$(BIN)/python docs/make_methods.py > docs/methods.md
 
 # The operations' tests with AddressSanitizer and UBSan in all C++, the emulated CUDA kernels included; in a copy of the
 # tracked files, so that the build of this tree stays as it is. Tests that compile or take long say nothing new here, and

@@ -1,6 +1,7 @@
-"""Writes docs/methods.md from the tables: python docs/make_methods.py > docs/methods.md.
+"""Prints the page of methods from the tables: `make docs` writes it to docs/methods.md.
 
-Rows, first lines and papers are the entries' own; what LibMTL and TorchJD have is known here alone.
+Rows, first lines and papers are the entries' own. What LibMTL and TorchJD call an entry stands here, and only here;
+an entry that neither of them has is not mentioned.
 """
 
 from __future__ import annotations
@@ -104,11 +105,10 @@ MISSING: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
     "weightings": (["MOML", "FORUM"], []),
 }
 INTRO = """\
-<!-- Written by docs/make_methods.py from the tables; do not edit. -->
 # Everything that runs, beside LibMTL and TorchJD
 
 `mtlbench list` shows the same entries with their parameters. Formulas, and deviations from the papers, stand in the
-docstrings (and so in [suite.schema.json](suite.schema.json), which editors show). The last columns are the names that
+docstrings (and so in what `mtlbench schema` prints, which editors show). The last columns are the names that
 [LibMTL](https://github.com/median-research-group/LibMTL) 1.1.5 (as of May 2025) and [TorchJD](https://torchjd.org) 0.18
 have for the same thing; – is none, and a peer that has nothing of the kind has no column. TorchJD is a library of
 weightings: networks, data and training are its user's. Many weightings here run its code; others are tested against it.

@@ -17,20 +17,24 @@ INTRO = """\
 <!-- Written by docs/make_reference.py from the reports; do not edit. -->
 # Reference runs
 
-What the suites of [`bench/suites`](../../bench/suites) gave on machines of ours, one folder a machine and in it one a
-suite. Each is what
+What the suites of [`bench/suites`](../../bench/suites) gave on machines of ours: one folder for each machine, and in
+it one for each suite. It holds what
 
 ```
 mtlbench run bench/suites/<suite>.yaml
 ```
 
-writes to `results/<suite>/`, without the files of single trials: `report.md` and `report.html` to read, `tables/` as
-CSV, Markdown and LaTeX, `figures/`, `records.parquet` (one row a fact) and `suite.yaml` (every default filled in).
-The environment, and how many trials had their cores to themselves, stand in each report. Accuracies repeat bit by bit
-on the same versions and kind of processor; times that were taken beside other work are marked “shared” or “busy”, and
-are hints.
+writes to `results/<suite>/`, except the files of single trials and whatever can be derived from the rest: `report.md`
+to read, `tables/` as CSV, `figures/`, `suite.yaml` (every default filled in), and the records (`records.parquet`, one
+row for each fact). Where `trials.parquet` and `run.json` lie beside the records, `mtlbench report <folder>` writes
+`report.html`, the LaTeX tables and everything else again; runs made before mtlbench kept these two files have to be
+run again for that.
 
-For their size, the tables of School's 139 tasks are left out (`relation`, `deep_relation`), and so are the facts of
+Each report states its environment, and how many trials had their cores to themselves. Accuracies repeat bit for bit on
+the same versions and kind of processor. Times taken while the machine did other work are marked “shared” or “busy”:
+they are hints.
+
+To save space, the tables of School's 139 tasks are left out (`relation`, `deep_relation`), and so are the records of
 `deep_relation`'s candidates.
 """
 

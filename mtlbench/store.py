@@ -180,6 +180,15 @@ class Store:
                 ) from error
             yield
 
+    def read(self) -> tuple[Frames, dict[str, Any]]:
+        """The frames and the resolved suite of the last run: from the trials' files or, where ``trials/`` was left out
+        of a copy, from what ``Frames.write`` keeps. Raises MtlbenchError where there is neither.
+        """
+        if not (self.folder / "trials").is_dir() and (self.folder / "run.json").exists():
+            return Frames.read(self.folder)
+        trials, suite = self.index()
+        return self.frames(trials), suite
+
     def frames(self, trials: Iterable[Trial]) -> Frames:
         """Data frames of these trials, labelled as the suite labels them today."""
         import pandas as pd
@@ -208,13 +217,33 @@ class Frames:
     trials: pd.DataFrame
     environments: dict[str, dict[str, Any]]
 
-    def write(self, folder: Path) -> None:
-        """Write ``records.parquet``, one row a fact."""
+    def write(self, folder: Path, suite: Mapping[str, Any]) -> None:
+        """Write ``records.parquet`` (one row a fact), ``trials.parquet`` (one row a trial) and ``run.json`` (resolved
+        suite and environments), which together hold all that a report needs.
+        """
         import io
 
-        buffer = io.BytesIO()
-        self.records.to_parquet(buffer, index=False)
-        write_atomically(folder / "records.parquet", buffer.getvalue())
+        for name, frame in (("records", self.records), ("trials", self.trials)):
+            buffer = io.BytesIO()
+            frame.to_parquet(buffer, index=False)
+            write_atomically(folder / f"{name}.parquet", buffer.getvalue())
+        run = {"suite": suite, "environments": self.environments}
+        write_atomically(folder / "run.json", json.dumps(run, indent=1) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> tuple[Frames, dict[str, Any]]:
+        """What ``write`` wrote. Raises MtlbenchError where a file is missing or unreadable."""
+        import pandas as pd
+
+        try:
+            run = json.loads((folder / "run.json").read_text())
+            records, trials = (pd.read_parquet(folder / f"{name}.parquet") for name in ("records", "trials"))
+            return cls(records, trials, run["environments"]), run["suite"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise MtlbenchError(
+                f"{folder}: expected run.json, records.parquet and trials.parquet as `mtlbench run` writes them, since "
+                f"there is no trials/; got {error}"
+            ) from error
 
 
 def environment_id(environment: dict[str, Any]) -> str:
@@ -258,6 +287,7 @@ def _label_columns() -> list[str]:
 def _trial_row(labels: dict[str, Any], trial: Trial, result: Result) -> dict[str, Any]:
     return {
         **labels,
+        "title": trial.title,
         "tasks": ",".join(trial.tasks if isinstance(trial, TrainTrial) else ()),
         "settings": json.dumps({name: dict(_specs(trial).get(name, {})) for name in coordinates()}),
         "status": result.status,

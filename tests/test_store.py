@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,14 +114,42 @@ def test_parquet_is_tidy_even_when_empty(tmp_path: Path) -> None:
     import pandas as pd
 
     store = Store(tmp_path)
-    store.frames([TRIAL]).write(tmp_path)
+    store.frames([TRIAL]).write(tmp_path, {})
     empty = pd.read_parquet(tmp_path / "records.parquet")
     store.write(TRIAL, OK)
-    store.frames([TRIAL]).write(tmp_path)
+    store.frames([TRIAL]).write(tmp_path, {})
     full = pd.read_parquet(tmp_path / "records.parquet")
     assert set(PROMISED) <= set(full.columns)
     assert list(full.columns) == list(empty.columns)
     assert (len(empty), len(full)) == (0, 1)
+
+
+def test_a_copy_without_trials_reads_as_the_run_did(tmp_path: Path) -> None:
+    import pandas as pd
+
+    store, suite = Store(tmp_path), {"suite": "s", "command": "mtlbench run s.yaml"}
+    failing, absent = replace(TRIAL, seed=4), replace(TRIAL, seed=5)
+    store.write(TRIAL, replace(OK, environment={"cores": 2, "gpus": []}, notes=("one", "two")))
+    store.write(failing, FAILED)
+    store.write_index([TRIAL, failing, absent], {"suite": "s"}, suite["command"])
+    before, _ = store.read()
+    before.write(tmp_path, suite)
+    shutil.rmtree(tmp_path / "trials")
+    (tmp_path / "index.json").unlink()
+    after, kept_suite = store.read()
+    pd.testing.assert_frame_equal(after.records, before.records, check_dtype=False)
+    pd.testing.assert_frame_equal(after.trials, before.trials, check_dtype=False)
+    assert after.trials["status"].tolist() == ["ok", "failed", "missing"]
+    assert (after.environments, kept_suite) == (before.environments, suite)
+
+
+@pytest.mark.parametrize("lost", ["trials.parquet", "records.parquet"])
+def test_half_a_copy_is_refused_by_name(tmp_path: Path, lost: str) -> None:
+    store = Store(tmp_path)
+    store.frames([TRIAL]).write(tmp_path, {})
+    (tmp_path / lost).unlink()
+    with pytest.raises(MtlbenchError, match=f"expected run.json.*{lost}"):
+        store.read()
 
 
 def _holds_lock(folder: str, ready: object, done: object) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..core.task import Outline
 from ..fused_adam import FusedAdam
-from ..ops import heads_win, step_heads_
+from ..ops.step_heads import heads_win, step_heads_
 from ..weightings.base import Weighting
 from .batches import Batch
 from .model import Model

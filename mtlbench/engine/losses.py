@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor
 
 from ..core.task import Outline
-from ..ops import per_task_losses, task_losses
-from ..ops.eager_losses import SPANS_CLASSES
+from ..ops import task_losses
+from ..ops.eager_losses import SPANS_CLASSES, per_task_losses
 from .model import Model
 from .table import Engine
 

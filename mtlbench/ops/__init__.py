@@ -1,9 +1,8 @@
 """Operations of a training step: one file each, with its PyTorch reference and, where they are built, its kernels."""
 
-from .eager_losses import per_task_losses
 from .gramian import gramian
-from .step_heads import heads_win, step_heads_
+from .step_heads import step_heads_
 from .task_losses import check_labels, task_losses
 from .weighted_adam import weighted_adam_
 
-__all__ = ["check_labels", "gramian", "heads_win", "per_task_losses", "step_heads_", "task_losses", "weighted_adam_"]
+__all__ = ["check_labels", "gramian", "step_heads_", "task_losses", "weighted_adam_"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..core.record import Result
 from ..core.trial import CANDIDATE, Trial
@@ -130,20 +130,25 @@ def _without_trunk(trial: Trial, plan: Plan) -> Result:
 
 
 def report_again(folder: Path) -> Run:
-    """Tables, figures and report from what a results folder holds; nothing is trained."""
+    """Tables, figures and report from what a results folder holds, with its ``trials/`` or without; nothing is trained.
+
+    Raises MtlbenchError where the folder holds no run.
+    """
     from ..report import build, write
 
-    store = Store(folder)
-    trials, suite = store.index()
-    frames = store.frames(trials)
-    frames.write(folder)
+    frames, suite = Store(folder).read()
+    frames.write(folder, suite)
     report = build(frames.records, frames.trials, frames.environments, suite)
     write(report, folder)
     tables = {name: table.raw for name, table in report.tables.items()}
-    results = {trial.title: store.result(trial) for trial in trials}
-    tried = {
-        trial.title for trial in trials if trial.labels.role == CANDIDATE
-    }  # one that fails is not chosen, that is all
-    missing = tuple(title for title, result in results.items() if result.status == "missing")
-    failed = {title: result for title, result in results.items() if not result.ok and title not in {*missing, *tried}}
+    rows = frames.trials.to_dict("records")
+    missing = tuple(row["title"] for row in rows if row["status"] == "missing")
+    # A candidate that fails is not chosen, that is all.
+    failed = {row["title"]: _outcome(row) for row in rows if row["status"] == "failed" and row["role"] != CANDIDATE}
     return Run(folder, frames.records, tables, report, failed, missing)
+
+
+def _outcome(row: dict[Hashable, Any]) -> Result:
+    """How a trial ended, without its records."""
+    told = {name: row[name] for name in ("status", "attempt", "error", "traceback", "seconds", "shared")}
+    return Result(**told, notes=tuple(row["notes"].splitlines()))

@@ -51,9 +51,7 @@ def _values(key: str, node: Node, checker: Checker) -> tuple[Node, ...]:
     if any(value in plain[:i] for i, value in enumerate(plain)):
         checker.add(node.place, f"tune.{key}: expected distinct values, got {shown(plain)}")
         return ()
-    return tuple(
-        replace(value, key=node.key) for value in node.value
-    )  # a wrong key is reported only once
+    return tuple(replace(value, key=node.key) for value in node.value)  # a wrong key is reported only once
 
 
 def _overrides(chosen: tuple[tuple[str, Node], ...]) -> Node:

@@ -9,7 +9,7 @@ import torch
 
 from mtlbench.kernels.base import Contender, Wrong
 from mtlbench.kernels.losses import TaskLosses
-from mtlbench.ops import per_task_losses
+from mtlbench.ops.eager_losses import per_task_losses
 
 KINDS = ("cosine", "cross_entropy", "bce_with_logits", "mse", "l1", "smooth_l1", "huber")
 
@@ -32,7 +32,7 @@ def test_a_thousandth_too_much_is_wrong(kind: str, monkeypatch: pytest.MonkeyPat
         losses = per_task_losses(outputs, *others, **more)
         return losses if losses.dtype == torch.float64 else 1.001 * losses  # the reference is right
 
-    monkeypatch.setattr("mtlbench.ops.per_task_losses", too_much)
+    monkeypatch.setattr("mtlbench.ops.eager_losses.per_task_losses", too_much)
     contender = eager(kind, "2 x 64x5")
     contender.call()
     with pytest.raises(Wrong):

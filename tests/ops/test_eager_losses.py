@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from mtlbench.core.task import LOSS_KINDS
-from mtlbench.ops import per_task_losses
-from mtlbench.ops.eager_losses import KINDS
+from mtlbench.ops.eager_losses import KINDS, per_task_losses
 
 
 def _cosine(x: Tensor, y: Tensor, reduction: str) -> Tensor:

@@ -63,11 +63,7 @@ def test_schema_validates_the_suites_we_ship(cli: Cli) -> None:
     import jsonschema  # a dependency of ray
     import yaml
 
-    printed = cli("schema").stdout
-    assert printed == (REPOSITORY / "docs" / "suite.schema.json").read_text(), (
-        "mtlbench schema > docs/suite.schema.json"
-    )
-    schema = json.loads(printed)
+    schema = json.loads(cli("schema").stdout)
     suites = sorted((REPOSITORY / "bench" / "suites").glob("*.yaml"))
     assert suites
     for path in suites:

@@ -1,0 +1,1 @@
+"""A weighting, a problem and an architecture for mtlbench."""
