@@ -31,7 +31,7 @@ def test_names_that_cannot_be_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "equal": "cannot import 'nowhere:Equal'",
         "broken_entries:X": "half written",
         ":X": "cannot import ':X'",
-        f"{__name__}:Path": "expected a subclass of mtlbench's Config, got <class 'pathlib.Path'>",
+        f"{__name__}:Path": f"expected a subclass of mtlbench's Config, got {Path!r}",
     }.items():
         with pytest.raises(UnknownName) as caught:
             registry.load(name)

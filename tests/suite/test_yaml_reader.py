@@ -16,6 +16,13 @@ from mtlbench.suite.tree import Node, Place
 from mtlbench.suite.yaml_reader import MAX_BYTES, read_yaml
 
 
+def _no_character() -> str:
+    """What this Python says of a number that no character has; versions differ."""
+    with pytest.raises((OverflowError, ValueError)) as caught:
+        chr(0xFFFFFFFF)
+    return str(caught.value)
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "s.yaml"
@@ -121,7 +128,7 @@ def _lol(levels: int) -> str:
         (_lol(9), ["1:1: too large: expected at most 10,000 values once aliases are filled in"]),
         ("a: !!python/name:os.x y", ["1:4: expected plain values without tags, got the tag '!!python/name:os.x'"]),
         ("a: !own {b: 1}", ["1:4: expected plain values without tags, got the tag '!own'"]),
-        ('a: "\\UFFFFFFFF"', ["1:1: not YAML: Python int too large to convert to C int"]),
+        ('a: "\\UFFFFFFFF"', [f"1:1: not YAML: {_no_character()}"]),
         ('a: "\\ud800"', ["1:4: expected text, got half of a surrogate pair (\\uD800 to \\uDFFF)"]),
         ("? [a]\n: b", ["1:3: expected a name as key, got a list or a mapping"]),
         ("a: .nan\nb: 1e999", ["1:4: expected a finite number, got .nan", "2:4: expected a finite number, got 1e999"]),
