@@ -1,4 +1,4 @@
-"""The durable truth of a run: one atomic JSON file a trial, and the data frames made from them."""
+"""The durable truth of a run: one JSON file per trial, written atomically, and the data frames made from them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .core.errors import MtlbenchError
 from .core.record import Result
+from .core.record_versions import modernised
 from .core.trial import PARTS, Trial
 from .core.yaml_writer import to_yaml
 
@@ -33,7 +34,7 @@ _COLUMNS_OF_TRIAL = (
     "choice",
     "part",
 )
-_COLUMNS_OF_RECORD = ("split", "task", "metric", "value", "unit", "higher_is_better", "step", "main")
+_COLUMNS_OF_RECORD = ("split", "task", "other", "metric", "value", "unit", "higher_is_better", "step", "main")
 
 
 @dataclass(frozen=True)
@@ -135,14 +136,14 @@ class Store:
     def _read(self, path: Path, with_records: bool = True) -> Stored | None:
         try:
             content = json.loads(path.read_text())
-            result = content["result"] if with_records else {**content["result"], "records": ()}
-            failures = tuple(Result.from_json(failure) for failure in content["failures"])
+            last = content["result"] if with_records else {**content["result"], "records": ()}
             trial = Trial.from_json(content["trial"])
-            return Stored(trial, Result.from_json(result), failures, self.trunk_path(trial.id).exists())
+            result, *failures = (Result.from_json(modernised(one, trial.tasks)) for one in (last, *content["failures"]))
+            return Stored(trial, result, tuple(failures), self.trunk_path(trial.id).exists())
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError):
-            return None  # not ours, cut short by a full disk, or of another version: the trial runs again
+            return None  # not ours, cut short by a full disk, or of a later version: the trial runs again
 
     def write_index(
         self,
@@ -221,7 +222,7 @@ class Frames:
     environments: dict[str, dict[str, Any]]
 
     def write(self, folder: Path) -> None:
-        """Write ``records.parquet``, one row a fact."""
+        """Write ``records.parquet``: one row per fact."""
         import io
 
         buffer = io.BytesIO()
@@ -257,7 +258,7 @@ def trial_labels(trial: Trial | None, attempt: int, environment: str) -> dict[st
 def _trial_row(labels: dict[str, Any], trial: Trial, result: Result) -> dict[str, Any]:
     return {
         **labels,
-        "tasks": ",".join(trial.tasks),
+        "tasks": trial.tasks,
         "settings": json.dumps({part: dict(getattr(trial, part)) for part in PARTS}),
         "status": result.status,
         "error": result.error,
@@ -265,5 +266,5 @@ def _trial_row(labels: dict[str, Any], trial: Trial, result: Result) -> dict[str
         "shared": result.shared,
         "exclusive": trial.exclusive,
         "seconds": result.seconds,
-        "notes": "\n".join(result.notes),
+        "notes": result.notes,
     }
