@@ -40,7 +40,7 @@ ALLOWED_IN_REPORT = {
 }
 FENCED = {
     "ray": {"runner/ray_scheduler.py"},
-    "pandas": {"store.py", "report", "problems", "runner/session.py", "screen/tables.py"},
+    "pandas": {"store", "report", "problems", "runner/session.py", "screen/tables.py"},
     "yaml": {"core/yaml_writer.py", "suite"},
 }
 HEAVY = {"torch", "ray", "pandas", "sklearn", "scipy", "matplotlib", "pyarrow"}

@@ -29,11 +29,16 @@ class Point(Architecture):
     dtype: Literal["float32", "float64"] = Field("float64", description="precision of x and of the formulas")
 
     def check(self, outline: Outline) -> list[str]:
-        """There must be formulas."""
-        if outline.objectives:
-            return []
+        """There must be formulas, one for each task."""
+        if not outline.objectives:
+            return [
+                "expected a problem whose tasks are formulas of a point, got one with data: choose another architecture"
+            ]
+        formulas = outline.objectives.names
         return [
-            "expected a problem whose tasks are formulas of a point, got one with data: choose another architecture"
+            f"task '{name}': expected the name of one of the problem's formulas ({', '.join(formulas)})"
+            for name in outline.names
+            if name not in formulas
         ]
 
     def shared(self, outline: Outline, seeded: Seeded) -> nn.Module:
@@ -48,11 +53,12 @@ class Point(Architecture):
         return module
 
     def task(self, outline: Outline, task: TaskSpec, seeded: Seeded) -> nn.Module:
-        """Nothing to learn, but which of the formulas it is."""
+        """Nothing to learn: the module only knows which formula is the task's."""
         from torch import nn
 
+        assert outline.objectives is not None
         module: Any = nn.Module()
-        module.objectives, module.t = outline.objectives, int(task.name.removeprefix("f")) - 1
+        module.objectives, module.t = outline.objectives, outline.objectives.names.index(task.name)
         return module
 
     def represent(self, shared: Any, inputs: Inputs) -> Any:

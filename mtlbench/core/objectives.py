@@ -28,6 +28,11 @@ class Objectives(ABC):
     def lower(self) -> tuple[float, ...]:
         """A lower bound of each function [T]."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the functions are called as tasks [T]: f1 .. fT."""
+        return tuple(f"f{t + 1}" for t in range(len(self.lower)))
+
     @abstractmethod
     def value(self, t: int, x: Any, xp: Any) -> Any:
         """f_t(x), of the shape of x without its last dimension."""

@@ -1,14 +1,15 @@
 """Facts that a trial leaves behind, and the result that carries them.
 
-Vocabulary of records (``split, task, metric, step``; ``task`` is "" for facts of the whole trial):
+Vocabulary of records (``split, task, metric, step``; ``task`` is "" for facts about the whole trial). A fact about a
+pair of tasks names the second one in ``other``, which is "" everywhere else:
 
 - train, t, "loss", epoch          mean training loss of task t over the epoch
 - train, t, "weight", epoch        lambda_t, mean over the epoch's steps
 - validation, t, "loss" | metric   after each epoch; step 0 is before training
 - test, t, "loss" | metric, best   once, at the end; step is the epoch whose weights were kept
-- train, t, "cosine with u", epoch  cosine of the gradients of tasks t and u by the shared parameters
-- train, t, "affinity onto u", epoch  1 - L_u after a gradient step of the shared parameters for t / L_u before
-- train, "", x1, gap …, epoch      what the architecture shows of itself after each epoch; step 0 is before training
+- train, t, "cosine", epoch        other u: cosine of the gradients of L_t and L_u with respect to the shared parameters
+- train, t, "affinity", epoch      other u: 1 - L_u after a gradient step on L_t of the shared parameters / L_u before
+- train, "", x1, gap …, epoch      what the architecture reports about itself; step 0 is before training
 - train, "", "epoch_seconds"       training time of that epoch, synchronised, evaluation excluded
 - train, "", "samples_per_second"  once: median over the epochs after warm-up (rows seen by the model per second)
 - train, "", "step_seconds"        once: median over the epochs after warm-up
@@ -16,7 +17,7 @@ Vocabulary of records (``split, task, metric, step``; ``task`` is "" for facts o
 - train, "" | t, "chosen_<parameter>"      once: what cross-validation on training rows chose (t: for some tasks alone,
                                            of which t is the first)
 - train, "" | t, "cross_validation_error"  once: its error on held-out training rows, mean squared or share of errors
-- train, t, "correlation", j       once: the learned correlation of task t with the j-th task, j after t (from 0)
+- train, t, "correlation"          once, other u: the learned correlation of tasks t and u, each pair once
 - "", t, "test_rows"               labels that task t's test metrics stand on
 - "", "", "train_seconds" | "total_seconds" | "peak_memory" (bytes) | "parameters" | "epochs" | "steps"
 
@@ -28,15 +29,18 @@ Records of a kernel trial have the state of the caches for a split and the conte
 - "", "", "bytes"                          what one call must move by formula; 0 where memory does not bound it
 
 Contender "copy" is the ceiling: a plain copy that moves as many bytes, timed among the others.
+
+Version 2 of this vocabulary; ``record_versions`` reads what version 1 wrote.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-VERSION = 1
-COSINE_WITH, AFFINITY_ONTO = "cosine with ", "affinity onto "  # and the other task's name
+VERSION = 2
+COSINE, LOOKAHEAD_AFFINITY, CORRELATION = "cosine", "affinity", "correlation"  # metrics of pairs of tasks
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class Record:
     higher_is_better: bool | None = None
     step: int = 0
     main: bool = False  # the metric that ranks methods on this task
+    other: str = ""  # the second task of a fact about a pair
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ class Result:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Result:
+    def from_json(cls, value: Mapping[str, Any]) -> Result:
         """The result that ``to_json`` described."""
         records = tuple(Record(**record) for record in value.get("records", ()))
         return cls(**{**value, "records": records, "notes": tuple(value.get("notes", ()))})

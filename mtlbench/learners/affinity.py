@@ -25,7 +25,7 @@ class Affinity(Learner):
     batches: int = Field(2, ge=1, description="batches that are looked at after every epoch")
 
     def run(self, job: Job) -> list[Record]:
-        """The records of training, and "cosine with u" and "affinity onto u" of every task t and epoch."""
+        """The records of training, and "cosine" and "affinity" of every ordered pair of tasks after every epoch."""
         import torch
 
         from .loops.probing import Probing  # a plan reads this class without waiting for torch

@@ -9,13 +9,13 @@ from typing import TypeGuard
 
 from ..core.score import Tried, candidate_scores
 from ..core.trial import CANDIDATE, TrainTrial, Trial
-from .history import Stored
+from .history import PastTrial
 
 _UNSCORED = (
     "tune chooses by the validation split, and no candidate has a score there: give the problem a validation split, or "
     "leave tune out"
 )
-Find = Callable[[str], Stored | None]  # by the trial's id
+Find = Callable[[str], PastTrial | None]  # by the trial's id
 
 
 def titles(trial: Trial) -> tuple[str, ...]:

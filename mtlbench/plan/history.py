@@ -22,8 +22,8 @@ _MOST_DIFFERENCES = 3
 _AROUND_TIMING = 8.0  # seconds to start a process, compile the contenders and check them, about
 
 
-class Stored(Protocol):
-    """A trial that ran, and how its last attempt ended."""
+class PastTrial(Protocol):
+    """What a plan asks about a trial that ran before; ``store.Stored`` answers it."""
 
     @property
     def trial(self) -> Trial:
@@ -57,8 +57,8 @@ class Planned:
 class History:
     """Everything that a results folder holds, by what it is asked for."""
 
-    def __init__(self, stored: Iterable[Stored]) -> None:
-        self._by_id: dict[str, Stored] = {}
+    def __init__(self, stored: Iterable[PastTrial]) -> None:
+        self._by_id: dict[str, PastTrial] = {}
         self._by_labels: dict[tuple[object, ...], list[Trial]] = defaultdict(list)
         self._seconds: dict[tuple[object, ...], list[float]] = defaultdict(list)
         for entry in stored:

@@ -20,8 +20,8 @@ def build(
 ) -> Report:
     """The report of one results folder; pure.
 
-    records       one row a fact, in the vocabulary of core.record, with the trial's labels
-    trials        one row for each planned trial: labels, tasks, status ("ok", "failed", "missing"), error, shared …
+    records       one row per fact, in the vocabulary of core.record, with the trial's labels
+    trials        one row per planned trial: labels, tasks, status ("ok", "failed", "missing"), error, shared …
     environments  environment id -> what it is
     suite         the resolved suite
     """
@@ -33,13 +33,14 @@ def build(
 def write(report: Report, folder: Path) -> None:
     """Write tables/*.{csv,md,tex}, figures/*.svg, report.html and report.md, each file whole or not at all."""
     from ..store import write_atomically
+    from .writing.csv import csv_table
     from .writing.latex import latex_table
     from .writing.markdown import markdown_table
 
     for name in ("tables", "figures"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, table in report.tables.items():
-        write_atomically(folder / "tables" / f"{name}.csv", table.raw.to_csv(index=False))
+        write_atomically(folder / "tables" / f"{name}.csv", csv_table(table))
         write_atomically(folder / "tables" / f"{name}.md", markdown_table(table))
         write_atomically(folder / "tables" / f"{name}.tex", latex_table(table))
     for name, svg in report.figures.items():

@@ -151,4 +151,4 @@ def report_again(folder: Path) -> Run:
 def _outcome(row: dict[Hashable, Any]) -> Result:
     """How a trial ended, without its records."""
     told = {name: row[name] for name in ("status", "attempt", "error", "traceback", "seconds", "shared")}
-    return Result(**told, notes=tuple(row["notes"].splitlines()))
+    return Result(**told, notes=tuple(row["notes"]))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mtlbench.core.record import CORRELATION, COSINE, LOOKAHEAD_AFFINITY
 from mtlbench.report import build
 from mtlbench.report.assemble import parts_of, section
 from mtlbench.report.evidence.evidence import gather
@@ -93,17 +94,17 @@ def paired(**factors):
     single = {(f["seed"], f["task"]): f for f in made.records if f["baseline"] and f["main"] and f["split"] == "test"}
     for trial in [trial for trial in made.trials if trial["method"] == "equal"]:
         shown = {"role": "affinity", "baseline": False, "method": "equal"}
-        for what, tasks in (("digit + ink", "digit,ink"), ("gradients", "digit,ink,more")):
+        for what, tasks in (("digit + ink", ("digit", "ink")), ("gradients", ("digit", "ink", "more"))):
             name = f"{trial['trial']}/{what}"
             made.trials.append(trial | shown | {"trial": name, "choice": what, "tasks": tasks})
             for task, factor in factors.items():
                 fact = single[trial["seed"], task] | shown | {"trial": name}
                 other = "ink" if task == "digit" else "digit"
-                look = fact | {"split": "train", "main": False, "step": 1}
+                look = fact | {"split": "train", "main": False, "step": 1, "other": other}
                 made.records += [
                     fact | {"value": factor * fact["value"], "main": what != "gradients"},
-                    look | {"metric": f"cosine with {other}", "value": 0.25},
-                    look | {"metric": f"affinity onto {other}", "value": 0.01 if task == "digit" else 0.03},
+                    look | {"metric": COSINE, "value": 0.25},
+                    look | {"metric": LOOKAHEAD_AFFINITY, "value": 0.01 if task == "digit" else 0.03},
                 ]
     for row in (*made.trials, *made.records):
         row.setdefault("role", "")
@@ -118,11 +119,12 @@ def many_tasks():
 def related():
     made = sample(**SMALL)
     for row in list(made.trials):
-        for task in row["tasks"].split(","):
+        for task in row["tasks"]:
             made.records.append(row | {"split": "", "task": task, "metric": "test_rows", "value": 9.0, "step": 0})
         if row["method"] == "random":
             made.records.append(
-                row | {"split": "train", "task": "digit", "metric": "correlation", "value": 0.5, "step": 1}
+                row
+                | {"split": "train", "task": "digit", "other": "ink", "metric": CORRELATION, "value": 0.5, "step": 0}
             )
     for row in made.records:
         row["main"] = bool(row.get("main", False))
@@ -133,7 +135,7 @@ def of_one_task():
     """A method that is for one task of two alone."""
     made = sample(**SMALL)
     for row in made.trials:
-        row |= {"tasks": "digit"} if row["method"] == "random" else {}
+        row |= {"tasks": ("digit",)} if row["method"] == "random" else {}
     made.records = [row for row in made.records if (row["method"], row["task"]) != ("random", "ink")]
     return made.frames()
 
@@ -165,7 +167,7 @@ def no_baseline():
 def baseline_failed_on_one_task():
     made = sample(**SMALL)
     for row in made.trials:
-        if row["tasks"] == "ink":
+        if row["tasks"] == ("ink",):
             row |= {"status": "failed", "error": "ValueError: no"}
     return made.frames()
 
@@ -210,9 +212,9 @@ def hostile():
         row["unit"] = row["unit"] and INJECTION
     made.trials[0] |= {"status": "failed", "error": INJECTION, "traceback": f"{INJECTION}\n{INJECTION}"}
     for row in made.trials:
-        row["notes"] = f"{INJECTION}\nsecond"
+        row["notes"] = (INJECTION, "second")
         row["settings"] = settings(row, penalty={"name": INJECTION, INJECTION: row["seed"]}, start={"file": INJECTION})
-        row["tasks"] = ",".join(f"t,{name}{INJECTION}" for name in row["tasks"].split(","))
+        row["tasks"] = tuple(f"t,{name}{INJECTION}" for name in row["tasks"])
     made.environments = {INJECTION: {INJECTION: INJECTION, "a": {"b": [1, None]}}, "e1": {"a": {"b": 2}}}
     made.suite = {"suite": INJECTION, "description": INJECTION, "command": INJECTION, INJECTION: [INJECTION]}
     return made.frames()

@@ -32,7 +32,7 @@ class Sample:
     suite: dict = field(default_factory=dict)
 
     def frames(self):
-        columns = [*LABELS, "split", "task", "metric", "value", "unit", "higher_is_better", "step", "main"]
+        columns = [*LABELS, "split", "task", "other", "metric", "value", "unit", "higher_is_better", "step", "main"]
         records = pd.DataFrame(self.records, columns=columns)
         records = records.astype({"value": "float64", "higher_is_better": "boolean"})
         return records, pd.DataFrame(self.trials), self.environments, self.suite
@@ -97,8 +97,8 @@ def _trial(made, problem, method, tasks, engine, seed, *, baseline=False, alone=
     exclusive = alone and seed == 0
     made.trials.append(
         row
-        | {"tasks": ",".join(tasks), "status": "ok", "error": "", "traceback": "", "shared": not exclusive,
-           "exclusive": exclusive, "seconds": 2.1, "notes": "", "settings": settings(row)}
+        | {"tasks": tuple(tasks), "status": "ok", "error": "", "traceback": "", "shared": not exclusive,
+           "exclusive": exclusive, "seconds": 2.1, "notes": (), "settings": settings(row)}
     )  # fmt: skip
     return row
 
@@ -110,8 +110,8 @@ def settings(row, **parts):
     return json.dumps({part: {"name": name} for part, name in plain.items()} | {"start": {}} | parts)
 
 
-def _add(made, row, split, task, metric, value, step=0, unit="", higher=None, main=False):
-    facts = {"split": split, "task": task, "metric": metric, "value": value, "unit": unit}
+def _add(made, row, split, task, metric, value, step=0, unit="", higher=None, main=False, other=""):
+    facts = {"split": split, "task": task, "other": other, "metric": metric, "value": value, "unit": unit}
     made.records.append(row | facts | {"higher_is_better": higher, "step": step, "main": main})
 
 
@@ -191,8 +191,8 @@ def _kernel(made, case, device, process, size, micros, blocks, shared):
     }  # fmt: skip
     made.trials.append(
         row
-        | {"tasks": "", "status": "ok", "error": "", "traceback": "", "shared": shared, "exclusive": True,
-           "seconds": 9.0, "notes": "apex was not timed: apex is not installed"}
+        | {"tasks": (), "status": "ok", "error": "", "traceback": "", "shared": shared, "exclusive": True,
+           "seconds": 9.0, "notes": ("apex was not timed: apex is not installed",)}
     )  # fmt: skip
     _add(made, row, "", "", "bytes", size, unit="B")
     for name, value in micros.items():

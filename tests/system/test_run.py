@@ -21,7 +21,7 @@ def _facts(folder: Path) -> pd.DataFrame:
     """Everything of a run but times and memory, in a fixed order."""
     records = pd.read_parquet(folder / "records.parquet")
     timed = records["metric"].str.contains("seconds|per_second|memory")
-    keys = ["trial", "split", "task", "metric", "step"]
+    keys = ["trial", "split", "task", "other", "metric", "step"]
     return records[~timed].drop(columns=["environment", "attempt"]).sort_values(keys).reset_index(drop=True)
 
 

@@ -7,7 +7,7 @@ from itertools import islice, permutations
 import torch
 from torch import Tensor
 
-from ...core.record import AFFINITY_ONTO, COSINE_WITH, Record
+from ...core.record import COSINE, LOOKAHEAD_AFFINITY, Record
 from ...engine.batches import Batch
 from ...engine.losses import reference
 from ..base import Job
@@ -33,8 +33,8 @@ class Probing(Training):
             seen = [self._look(batch) for batch in islice(self.batches.epoch(epoch + 1), self.probed)]
         cosine_TT, affinity_TT = torch.stack(seen).mean(0).tolist()
         for i, j in permutations(range(len(names)), 2):
-            for metric, value in ((COSINE_WITH, cosine_TT[i][j]), (AFFINITY_ONTO, affinity_TT[i][j])):
-                self.records.append(Record(metric + names[j], value, "train", names[i], step=epoch))
+            for metric, value in ((COSINE, cosine_TT[i][j]), (LOOKAHEAD_AFFINITY, affinity_TT[i][j])):
+                self.records.append(Record(metric, value, "train", names[i], step=epoch, other=names[j]))
 
     def _look(self, batch: Batch) -> Tensor:
         """Cosines and affinities [2, T, T] on one batch; 0 where a task has no label or no gradient in it."""

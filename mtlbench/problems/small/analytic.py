@@ -40,9 +40,9 @@ class Analytic(Problem):
 
     def outline(self, root: Path) -> Outline:
         """Tasks f1 .. fT."""
-        lower = self.objectives().lower
-        tasks = tuple(TaskSpec(f"f{t + 1}", 1, "l1", ("mae",)) for t in range(len(lower)))
-        return Outline(tasks, (1,), self.steps + 2, objectives=self.objectives(), seeds=self.seeds())
+        objectives = self.objectives()
+        tasks = tuple(TaskSpec(name, 1, "l1", ("mae",)) for name in objectives.names)
+        return Outline(tasks, (1,), self.steps + 2, objectives=objectives, seeds=self.seeds())
 
     def seeds(self) -> int | None:
         """How many starts there are, None for any number."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from .frames import EAGER, Data
+from .frames import EAGER, ReportData
 from .statistics import LEVEL, mean_interval
 
 TOLERANCE = 0.01  # of eager's value
@@ -30,7 +30,7 @@ class Agreement:
     differs: bool
 
 
-def agreements(data: Data) -> tuple[Agreement, ...]:
+def agreements(data: ReportData) -> tuple[Agreement, ...]:
     """Every problem, method and engine other than eager, where eager ran too."""
     pairs = [
         (problem, method, engine)
@@ -44,7 +44,7 @@ def agreements(data: Data) -> tuple[Agreement, ...]:
     return tuple(_agreement(data, *pair, comparisons) for pair in pairs)
 
 
-def _agreement(data: Data, problem: str, method: str, engine: str, comparisons: int) -> Agreement:
+def _agreement(data: ReportData, problem: str, method: str, engine: str, comparisons: int) -> Agreement:
     ours, eager = (data.scores(problem, method, name) for name in (engine, EAGER))
     found = [
         Agreement(problem, method, engine, task.name, *_compare(ours[task.name], eager[task.name], comparisons))

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ...core.power import can_be_significant
 from ...core.wording import listing, plural
-from .frames import Data
+from .frames import ReportData
 from .statistics import LEVEL, Interval, Relative, holm, mean_interval, mean_ranks, relative, sign_flip
 
 Outcome = Literal["better", "worse", "leaning", "unclear", "few", "none"]
@@ -98,7 +98,7 @@ def paired(method: pd.DataFrame, single: pd.DataFrame) -> tuple[pd.DataFrame, pd
     return method.loc[seeds], single.loc[seeds]
 
 
-def deltas(data: Data) -> tuple[Delta, ...]:
+def deltas(data: ReportData) -> tuple[Delta, ...]:
     """Every problem, engine and method, the baseline first."""
     found: list[Delta] = []
     for problem in data.problems:
@@ -110,7 +110,7 @@ def deltas(data: Data) -> tuple[Delta, ...]:
     return tuple(found)
 
 
-def _delta(data: Data, problem: str, method: str, engine: str) -> Delta:
+def _delta(data: ReportData, problem: str, method: str, engine: str) -> Delta:
     tasks = data.targets(problem, method)
     names = [task.name for task in tasks]
     baseline = method == data.baseline(problem)
@@ -141,7 +141,7 @@ def _delta(data: Data, problem: str, method: str, engine: str) -> Delta:
     return replace(bare, found=found, interval=mean_interval(found.influence), p=sign_flip(found.differences))
 
 
-def _near_zero(data: Data, problem: str) -> set[str]:
+def _near_zero(data: ReportData, problem: str) -> set[str]:
     """Tasks whose single-task value is so small that the middle method is off by more than ten times that value; one
     method that is off by so much has itself gone astray.
     """
@@ -155,7 +155,7 @@ def _near_zero(data: Data, problem: str) -> set[str]:
     return {task.name for task, zero in zip(data.tasks(problem), near, strict=True) if zero}
 
 
-def _why_none(data: Data, problem: str, scores: pd.DataFrame, engine: str) -> str:
+def _why_none(data: ReportData, problem: str, scores: pd.DataFrame, engine: str) -> str:
     if not len(scores):
         return "no finished trial"
     if scores.dropna().empty:
@@ -167,7 +167,7 @@ def _why_none(data: Data, problem: str, scores: pd.DataFrame, engine: str) -> st
     return "no seed in common with the single-task baseline"
 
 
-def _ranked(data: Data, problem: str, found: list[Delta]) -> list[Delta]:
+def _ranked(data: ReportData, problem: str, found: list[Delta]) -> list[Delta]:
     """With mean ranks, each among the same methods, over the seeds that all of these have: the others stand there once,
     with their first engine.
     """
@@ -184,7 +184,7 @@ def _ranked(data: Data, problem: str, found: list[Delta]) -> list[Delta]:
     return [replace(delta, rank=rank(delta)) for delta in found]
 
 
-def _complete(data: Data, problem: str, method: str) -> pd.DataFrame:
+def _complete(data: ReportData, problem: str, method: str) -> pd.DataFrame:
     """The seeds of a method with a finite score on every task, with the first engine on which it has any."""
     found = [data.scores(problem, method, engine).dropna() for engine in data.engines_of(problem, method)]
     return next((scores for scores in found if len(scores)), found[0])

@@ -11,7 +11,7 @@ import pandas as pd
 
 from .agreement import Agreement, agreements
 from .deltas import Delta, deltas
-from .frames import Data
+from .frames import ReportData
 from .kernel_timings import KernelTiming, kernel_timings
 from .timings import Timing, timings
 
@@ -20,7 +20,7 @@ from .timings import Timing, timings
 class Evidence:
     """The data, and what was computed from them."""
 
-    data: Data
+    data: ReportData
     deltas: tuple[Delta, ...]
     timings: tuple[Timing, ...]
     agreements: tuple[Agreement, ...]
@@ -51,5 +51,5 @@ def gather(
     records: pd.DataFrame, trials: pd.DataFrame, environments: Mapping[str, Any], suite: Mapping[str, Any]
 ) -> Evidence:
     """Evidence from the frames of a store."""
-    data = Data.of(records, trials, environments, suite)
+    data = ReportData.of(records, trials, environments, suite)
     return Evidence(data, deltas(data), timings(data), agreements(data), kernel_timings(data))

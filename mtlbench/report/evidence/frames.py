@@ -1,4 +1,4 @@
-"""What sections see: facts and trials in a sure shape, and the names in them in a fixed order."""
+"""What sections see: facts and trials with every column present, and the names in them in a fixed order."""
 
 from __future__ import annotations
 
@@ -31,13 +31,14 @@ _WORDS = (
     "part",
 )
 _RECORDS = {
-    **dict.fromkeys((*_WORDS, "split", "task", "metric", "unit", "environment"), ""),
+    **dict.fromkeys((*_WORDS, "split", "task", "other", "metric", "unit", "environment"), ""),
     **dict.fromkeys(("baseline", "main"), False),
     **dict.fromkeys(("seed", "attempt", "step"), 0),
     **dict.fromkeys(("value", "higher_is_better"), np.nan),
 }
 _TRIALS = {
-    **dict.fromkeys((*_WORDS, "tasks", "settings", "status", "error", "traceback", "notes", "environment"), ""),
+    **dict.fromkeys((*_WORDS, "settings", "status", "error", "traceback", "environment"), ""),
+    **dict.fromkeys(("tasks", "notes"), ()),
     **dict.fromkeys(("baseline", "exclusive"), False),
     "shared": True,
     **dict.fromkeys(("seed", "attempt"), 0),
@@ -71,20 +72,20 @@ def titled(name: str, unit: str) -> str:
 
 
 def direction(metric: str, higher_is_better: float) -> bool | None:
-    """Where better is: True for higher, False for lower (losses always are), None where nobody said."""
+    """Which way is better: True for higher, False for lower (always so for losses), None where it is not stated."""
     if math.isfinite(higher_is_better):
         return bool(higher_is_better)
     return False if metric == "loss" else None
 
 
 @dataclass(frozen=True, eq=False)
-class Data:
+class ReportData:
     """Facts of finished training trials, planned training trials, environments, and the suite.
 
-    ``records`` and ``trials`` are those that stand for their methods, ``tried_records`` and ``tried`` those of other
-    training (``core.trial``: role). ``planned`` are the planned trials of every kind but candidates, ``kernel_records``
-    the facts of finished kernel trials. Frames have every column, missing words as "", missing and diverged numbers as
-    NaN.
+    ``records`` and ``trials`` are those that represent their methods, ``tried_records`` and ``tried`` those of other
+    training (``core.trial``: role). ``planned`` are the planned trials of every kind except candidates,
+    ``kernel_records`` the facts of finished kernel trials. Every column is present in every frame; missing words are
+    "", missing and diverged numbers NaN, and a trial's tasks and notes tuples.
     """
 
     records: pd.DataFrame
@@ -99,8 +100,8 @@ class Data:
     @classmethod
     def of(
         cls, records: pd.DataFrame, trials: pd.DataFrame, environments: Mapping[str, Any], suite: Mapping[str, Any]
-    ) -> Data:
-        """Put frames as the store gives them into the sure shape."""
+    ) -> ReportData:
+        """Complete the columns of the store's frames and sort their rows by what they are for."""
         facts, planned = _shaped(records, _RECORDS), _shaped(trials, _TRIALS)
         finished = planned.loc[planned["status"] == "ok", "trial"]
         facts = facts[facts["trial"].isin(finished)]
@@ -125,8 +126,8 @@ class Data:
     @cached_property
     def engines(self) -> tuple[str, ...]:
         """Eager first, then in the order of the plan."""
-        found = list(self.trials["engine"].unique())
-        return tuple(sorted(found, key=lambda engine: (engine != EAGER, found.index(engine))))
+        planned = list(self.trials["engine"].unique())
+        return tuple(sorted(planned, key=lambda engine: (engine != EAGER, planned.index(engine))))
 
     @cached_property
     def _baselines(self) -> dict[str, str]:
@@ -139,8 +140,11 @@ class Data:
 
     def joint(self, problem: str) -> bool:
         """Whether there is more than one task to train jointly."""
-        planned = self.trials.loc[self.trials["problem"] == problem, "tasks"]
-        return len(set(",".join(planned).split(","))) > 1
+        return len(self.planned_tasks(problem)) > 1
+
+    def planned_tasks(self, problem: str) -> tuple[str, ...]:
+        """The names of all tasks of a problem that any method is planned for, in the order of the plan."""
+        return _distinct(self.trials.loc[self.trials["problem"] == problem, "tasks"])
 
     def unlike_baseline(self, method: str) -> tuple[str, ...]:
         """How a method is trained otherwise than the single-task baseline, as the suite tells: optimizer, schedule …"""
@@ -153,9 +157,9 @@ class Data:
 
     def methods(self, problem: str) -> tuple[str, ...]:
         """The baseline first, then in the order of the plan."""
-        found = list(self.trials.loc[self.trials["problem"] == problem, "method"].unique())
+        planned = list(self.trials.loc[self.trials["problem"] == problem, "method"].unique())
         single = self.baseline(problem)
-        return tuple(sorted(found, key=lambda method: (method != single, found.index(method))))
+        return tuple(sorted(planned, key=lambda method: (method != single, planned.index(method))))
 
     @cached_property
     def _planned(self) -> dict[tuple[str, str], dict[str, int]]:
@@ -188,19 +192,17 @@ class Data:
 
     def _tasks_of(self, problem: str) -> tuple[Task, ...]:
         chosen = self._main[self._main["problem"] == problem].drop_duplicates("task")
-        planned = ",".join(self.trials.loc[self.trials["problem"] == problem, "tasks"]).split(",")
-        place = {name: i for i, name in reversed(list(enumerate(planned)))}
-        found = [Task(row.task, row.metric, row.unit, bool(row.higher_is_better)) for row in rows(chosen)]
-        return tuple(sorted(found, key=lambda task: place.get(task.name, len(place))))
+        place = {name: i for i, name in enumerate(self.planned_tasks(problem))}
+        tasks = [Task(row.task, row.metric, row.unit, bool(row.higher_is_better)) for row in rows(chosen)]
+        return tuple(sorted(tasks, key=lambda task: place.get(task.name, len(place))))
 
     def targets(self, problem: str, method: str) -> tuple[Task, ...]:
         """The tasks that a method is planned for, with a test result: all of the problem's, or some of them."""
-        planned = f",{','.join(self._targets[problem, method])},"  # a name may hold a comma
-        return tuple(task for task in self.tasks(problem) if f",{task.name}," in planned)
+        return tuple(task for task in self.tasks(problem) if task.name in self._targets[problem, method])
 
     @cached_property
     def _targets(self) -> dict[tuple[str, str], tuple[str, ...]]:
-        return {key: tuple(found["tasks"].unique()) for key, found in groups(self.trials, ["problem", "method"])}
+        return {key: _distinct(trials["tasks"]) for key, trials in groups(self.trials, ["problem", "method"])}
 
     @cached_property
     def _scores(self) -> dict[tuple[str, str, str], pd.DataFrame]:
@@ -208,23 +210,23 @@ class Data:
         keys = zip(self._main["problem"], self._main["task"], self._main["metric"], strict=True)
         ranking = [metrics[problem, task] == metric for problem, task, metric in keys]
         chosen = self._main[np.array(ranking, dtype=bool)]
-        found: dict[tuple[str, str, str], pd.DataFrame] = {}
+        scores: dict[tuple[str, str, str], pd.DataFrame] = {}
         for (problem, method, engine), group in groups(chosen, ["problem", "method", "engine"]):
             wide = group.groupby(["seed", "task"])["value"].mean().unstack("task")
-            found[problem, method, engine] = wide.reindex(columns=[task.name for task in self.tasks(problem)])
-        return found
+            scores[problem, method, engine] = wide.reindex(columns=[task.name for task in self.tasks(problem)])
+        return scores
 
     def scores(self, problem: str, method: str, engine: str) -> pd.DataFrame:
-        """Main test metrics, one row a seed, one column a task in the order of ``tasks``."""
+        """Main test metrics: one row per seed, one column per task in the order of ``tasks``."""
         empty = pd.DataFrame(index=pd.Index([], name="seed", dtype=int), dtype=float)
-        found = self._scores.get((problem, method, engine))
-        return empty.reindex(columns=[task.name for task in self.tasks(problem)]) if found is None else found
+        scores = self._scores.get((problem, method, engine))
+        return empty.reindex(columns=[task.name for task in self.tasks(problem)]) if scores is None else scores
 
     def baseline_scores(self, problem: str, engine: str) -> pd.DataFrame:
-        """The single-task scores beside an engine's: of the same engine, or else of the first that has any."""
+        """The single-task scores to compare an engine's with: of the same engine, or else of the first that has any."""
         single = self.baseline(problem)
-        found = [self.scores(problem, single, name) for name in (engine, *self.engines)]
-        return next((scores for scores in found if len(scores)), found[0])
+        by_engine = [self.scores(problem, single, name) for name in (engine, *self.engines)]
+        return next((scores for scores in by_engine if len(scores)), by_engine[0])
 
 
 def groups(frame: pd.DataFrame, keys: list[str]) -> Iterator[tuple[Any, pd.DataFrame]]:
@@ -239,13 +241,21 @@ def _shaped(frame: pd.DataFrame, defaults: Mapping[str, Any]) -> pd.DataFrame:
 
 def _column(frame: pd.DataFrame, name: str, default: Any) -> pd.Series[Any]:
     if name not in frame:
-        return pd.Series([default] * len(frame), index=frame.index, dtype=object if default == "" else type(default))
+        kind = object if isinstance(default, str | tuple) else type(default)
+        return pd.Series([default] * len(frame), index=frame.index, dtype=kind)
     column = frame[name]
     if isinstance(default, str):
         return pd.Series(_words(column), index=frame.index, dtype=object)
-    known = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    numbers = pd.Series(np.where(np.abs(known) < _DIVERGED, known, np.nan), index=frame.index)
+    if isinstance(default, tuple):
+        return pd.Series([tuple(names) for names in column], index=frame.index, dtype=object)
+    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    numbers = pd.Series(np.where(np.abs(values) < _DIVERGED, values, np.nan), index=frame.index)
     return numbers if default is np.nan else numbers.fillna(default).astype(type(default))
+
+
+def _distinct(lists: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """The names in these lists, each once, in the order in which they first occur."""
+    return tuple(dict.fromkeys(name for names in lists for name in names))
 
 
 def _words(column: Iterable[object]) -> list[str]:

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from .frames import Data, groups
+from .frames import ReportData, groups
 from .statistics import Array, Interval, median_ratio
 
 COPY = "copy"
@@ -92,7 +92,7 @@ class KernelTiming:
         return median_ratio(logs)
 
 
-def kernel_timings(data: Data) -> tuple[KernelTiming, ...]:
+def kernel_timings(data: ReportData) -> tuple[KernelTiming, ...]:
     """Every case, device and state of the caches that a finished kernel trial timed, in the order of the plan."""
     facts = data.kernel_records
     shared = set(data.planned.loc[data.planned["shared"], "trial"])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .frames import EAGER, KEYS, Data, groups
+from .frames import EAGER, KEYS, ReportData, groups
 from .statistics import Array, Interval, ratio
 
 _TIMES = ["samples_per_second", "step_seconds", "train_seconds"]
@@ -62,7 +62,7 @@ class Timing:
         return self.times[metric].dropna().to_numpy(dtype=np.float64)
 
 
-def timings(data: Data) -> tuple[Timing, ...]:
+def timings(data: ReportData) -> tuple[Timing, ...]:
     """Every problem, method and engine that has a finished trial."""
     facts = data.records
     facts = facts[(facts["task"] == "") & facts["metric"].isin([*_TIMES, *_SIZES])]

@@ -12,14 +12,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from ...core.record import AFFINITY_ONTO, COSINE_WITH
+from ...core.record import COSINE, LOOKAHEAD_AFFINITY
 from ...core.trial import AFFINITY
 from ...core.wording import listing, plural
 from ..evidence.evidence import Evidence
-from ..evidence.frames import Data, rows
+from ..evidence.frames import ReportData, rows
 from ..evidence.grouping import FEWEST_SEEDS, MOST_TASKS, RESAMPLINGS, Array, Grouping, best_grouping
 from ..evidence.statistics import Interval, mean_interval
-from ..writing.figures import INK, WIDTH, draw, fit
+from ..writing.figures import INK, WIDTH, draw, shortened
 from ..writing.format import bracket, decimals_of_largest, number
 from ..writing.parts import Cell, Column, Figure, Panel, Part, Statement, Table, Tone, file_names
 
@@ -78,20 +78,18 @@ def section(evidence: Evidence) -> Part | None:
     return Part("affinity", "Which tasks belong together", said, (table,), figures)
 
 
-def _matrices(data: Data, problem: str, asked: pd.DataFrame) -> _Matrices:
+def _matrices(data: ReportData, problem: str, asked: pd.DataFrame) -> _Matrices:
     tasks = data.tasks(problem)
     place = {task.name: i for i, task in enumerate(tasks)}
     engine = str(asked.loc[asked["problem"] == problem, "engine"].iloc[0])
     single = data.baseline_scores(problem, engine)
     facts = data.tried_records[(data.tried_records["role"] == AFFINITY) & (data.tried_records["problem"] == problem)]
-    partners: dict[str, list[str]] = {trial.trial: trial.tasks.split(",") for trial in rows(asked)}
-    pairs = [name for name, tasks_of in partners.items() if len(tasks_of) == 2]
+    pairs: dict[str, tuple[str, str]] = {trial.trial: trial.tasks for trial in rows(asked) if len(trial.tasks) == 2}
     scores = np.full((len(tasks), len(tasks), len(single)), np.nan)
     seeds = {seed: s for s, seed in enumerate(single.index)}
     for fact in rows(facts[facts["main"] & (facts["split"] == "test") & facts["trial"].isin(pairs)]):
-        i = place.get(fact.task, -1)
-        known = (place[name] for name in partners[fact.trial] if name in place and name != fact.task)
-        j = next(known, -1)
+        one, two = pairs[fact.trial]
+        i, j = place.get(fact.task, -1), place.get(two if fact.task == one else one, -1)
         if min(i, j) >= 0 and fact.seed in seeds and fact.metric == tasks[i].metric:
             scores[i, j, seeds[fact.seed]] = fact.value
     signs = np.array([1.0 if task.higher else -1.0 for task in tasks])
@@ -99,19 +97,18 @@ def _matrices(data: Data, problem: str, asked: pd.DataFrame) -> _Matrices:
     level = np.array([abs(_mean(values)) for values in alone])
     with np.errstate(divide="ignore", invalid="ignore"):
         gains = 100 * signs[:, None, None] * (scores - alone[:, None, :]) / level[:, None, None]
-    measured = (_measured(facts, prefix, place) for prefix in (COSINE_WITH, AFFINITY_ONTO))
+    measured = (_measured(facts, metric, place) for metric in (COSINE, LOOKAHEAD_AFFINITY))
     return _Matrices(problem, tuple(place), gains, *measured)
 
 
-def _measured(facts: pd.DataFrame, prefix: str, place: dict[str, int]) -> Array:
-    """Means over epochs and seeds [T, T]."""
+def _measured(facts: pd.DataFrame, metric: str, place: dict[str, int]) -> Array:
+    """Means over epochs and seeds [T, T], ``task`` by ``other``."""
     matrix = np.full((len(place), len(place)), np.nan)
-    chosen = facts[facts["metric"].str.startswith(prefix)]
-    means: dict[Any, float] = chosen.groupby(["task", "metric"])["value"].mean().to_dict()
-    for (task, metric), value in means.items():
-        other = str(metric).removeprefix(prefix)
+    chosen = facts[(facts["metric"] == metric) & (facts["split"] == "train")]
+    means: dict[Any, float] = chosen.groupby(["task", "other"])["value"].mean().to_dict()
+    for (task, other), value in means.items():
         if task in place and other in place:
-            matrix[place[str(task)], place[other]] = value
+            matrix[place[task], place[other]] = value
     return matrix
 
 
@@ -251,6 +248,6 @@ def _heat(axes: Axes, matrix: Array, tasks: tuple[str, ...]) -> None:
         text = number(float(matrix[i, j]), decimals)
         axes.text(j, i, text, ha="center", va="center", fontsize=9, color="white" if dark else INK)
     ticks = range(len(tasks))
-    axes.set_xticks(ticks, [fit(task, 12) for task in tasks], rotation=45, ha="right")
-    axes.set_yticks(ticks, [fit(task, 12) for task in tasks])
+    axes.set_xticks(ticks, [shortened(task, 12) for task in tasks], rotation=45, ha="right")
+    axes.set_yticks(ticks, [shortened(task, 12) for task in tasks])
     axes.grid(visible=False)

@@ -15,7 +15,7 @@ from ...core.wording import listing, plural
 from ..evidence.evidence import Evidence
 from ..evidence.frames import Task, groups, rows, titled
 from ..evidence.statistics import FEWEST, critical
-from ..writing.figures import INK, QUIET, WIDTH, colour, draw, fit, plain_numbers, spread_ratio
+from ..writing.figures import INK, QUIET, WIDTH, colour, draw, plain_numbers, shortened, spread_ratio
 from ..writing.parts import Figure, Part, file_names
 
 _NAMED = 6  # methods drawn in colour, the best by Delta m; the others stay grey
@@ -74,7 +74,7 @@ def _paint(
     for row, task, curves in zip(grid, tasks, grids, strict=True):
         for axes, curve, what in zip(row, curves, ("training loss", titled(task.metric, task.unit)), strict=True):
             _lines(axes, curve, best, single)
-            axes.set_title(fit(f"{task.name}: {what}", 44), fontsize=9)
+            axes.set_title(shortened(f"{task.name}: {what}", 44), fontsize=9)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             plain_numbers(axes.yaxis)
         positive = curves[0]["mean"].gt(0).all() and len(curves[0])
@@ -84,7 +84,7 @@ def _paint(
     for axes in grid[-1]:
         axes.set_xlabel("epoch", color=QUIET)
     lines = {line.get_label(): line for axes in grid.flat for line in axes.lines}
-    named = {name: lines[name] for name in map(fit, [single, *best]) if name in lines}
+    named = {name: lines[name] for name in map(shortened, [single, *best]) if name in lines}
     if named:
         canvas.legend(named.values(), named.keys(), loc="outside lower center", ncols=min(4, len(named)), fontsize=8)
 
@@ -93,9 +93,9 @@ def _lines(axes: Axes, curves: pd.DataFrame, best: list[str], single: str) -> No
     for method, curve in curves.groupby("method", sort=False):
         tint, label, front = QUIET, "_", 1
         if method == single:
-            tint, label, front = INK, fit(str(method)), 4
+            tint, label, front = INK, shortened(str(method)), 4
         elif method in best:
-            tint, label, front = colour(best.index(str(method))), fit(str(method)), 3
+            tint, label, front = colour(best.index(str(method))), shortened(str(method)), 3
         weight = 1.5 if front > 1 else 0.6
         style: Any = (0, (3, 1.5)) if method == single else "-"
         axes.plot(

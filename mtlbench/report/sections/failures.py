@@ -30,13 +30,12 @@ def section(evidence: Evidence) -> Part:
 
 def _table(bad: pd.DataFrame) -> Table:
     keys = ["problem", "method", "engine", "tasks", "status", "error"]
-    found = []
-    for values, group in groups(bad, keys):
-        problem, method, engine, tasks, status, error = map(str, values)
+    lines = []
+    for (problem, method, engine, tasks, status, error), group in groups(bad, keys):
         seeds = listing((str(seed) for seed in sorted(group["seed"].unique())), 10)
-        what = method + (f" [{tasks}]" if group["baseline"].any() else "")
-        said = error or ("not run yet" if status == "missing" else "no reason given")
-        found.append(tuple(Cell(text) for text in (problem, what, engine, seeds, status, said)))
+        what = method + (f" [{', '.join(tasks)}]" if group["baseline"].any() else "")
+        reason = error or ("not run yet" if status == "missing" else "no reason given")
+        lines.append(tuple(Cell(text) for text in (problem, what, engine, seeds, status, reason)))
     columns = tuple(Column(name, number=False) for name in ("problem", "method", "engine", "seeds", "status", "reason"))
     return Table(
         "failures",
@@ -44,7 +43,7 @@ def _table(bad: pd.DataFrame) -> Table:
         "Each row is one reason. Comparisons leave out a seed for which a method or its baseline has no result; "
         "mtlbench run on the same suite tries these trials again.",
         bad[_COLUMNS].reset_index(drop=True),
-        (Panel("", columns, tuple(found)),),
+        (Panel("", columns, tuple(lines)),),
     )
 
 

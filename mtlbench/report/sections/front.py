@@ -14,7 +14,7 @@ from ...core.objectives import Objectives, objectives_of
 from ...core.wording import listing, plural
 from ..evidence.evidence import Evidence
 from ..evidence.frames import groups
-from ..writing.figures import INK, QUIET, WIDTH, colour, draw, fit, plain_numbers
+from ..writing.figures import INK, QUIET, WIDTH, colour, draw, plain_numbers, shortened
 from ..writing.format import short
 from ..writing.parts import Cell, Column, Figure, Panel, Part, Statement, Table, file_names, panel_of
 
@@ -88,8 +88,8 @@ def _table(evidence: Evidence, last: dict[str, dict[str, pd.Series[Any]]]) -> Ta
 
 def _figure(evidence: Evidence, name: str, problem: str, facts: pd.DataFrame, methods: list[str]) -> Figure | None:
     objectives = _objectives(evidence.data.suite, problem)
-    chosen = facts[(facts["problem"] == problem) & facts["metric"].isin(["x1", "x2", "x3"])]
-    if objectives is None or set(chosen["metric"]) != {"x1", "x2"}:
+    chosen = facts[(facts["problem"] == problem) & facts["metric"].isin(["x1", "x2"])]
+    if objectives is None or objectives.pareto_set().shape[1] != 2 or chosen["metric"].nunique() < 2:
         return None
     ways = {}
     for method in methods:
@@ -128,7 +128,7 @@ def _paint(canvas: Canvas, objectives: Objectives, ways: dict[str, pd.DataFrame]
         axes.contour(x1, x2, height, levels=_LEVELS, colors=QUIET, linewidths=0.4, linestyles="solid", alpha=0.6)
         axes.plot(best[:, 0], best[:, 1], color=INK, linewidth=3, solid_capstyle="round")
         _draw_ways(axes, way)
-        axes.set_title(fit(method, 24), fontsize=9)
+        axes.set_title(shortened(method, 24), fontsize=9)
         axes.grid(False)
         plain_numbers(axes.xaxis)
         plain_numbers(axes.yaxis)

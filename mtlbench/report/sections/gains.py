@@ -6,7 +6,7 @@ from matplotlib.figure import Figure as Canvas
 
 from ..evidence.deltas import Delta
 from ..evidence.evidence import Evidence
-from ..writing.figures import INK, QUIET, TONES, UNCLEAR, WIDTH, draw, fit
+from ..writing.figures import INK, QUIET, TONES, UNCLEAR, WIDTH, draw, shortened
 from ..writing.parts import Figure, Part, file_names
 from .verdict import gains
 
@@ -36,10 +36,10 @@ def _paint(canvas: Canvas, problem: str, shown: list[Delta]) -> None:
             axes.plot([delta.interval.low, delta.interval.high], [row, row], color=tint, linewidth=1.8)
         axes.plot([delta.mean], [row], "o", color=tint, markersize=4.5)
     axes.axvline(0, color=INK, linewidth=0.9)
-    axes.set_yticks(rows, [fit(delta.title) for delta in shown], color=INK)
+    axes.set_yticks(rows, [shortened(delta.title) for delta in shown], color=INK)
     axes.set_ylim(-0.7, len(shown) - 0.3)
     axes.tick_params(length=0)
     axes.grid(axis="y", visible=False)
     axes.spines["left"].set_visible(False)
     axes.set_xlabel("Δm [%], positive is better than single-task", color=QUIET)
-    axes.set_title(fit(problem, 60))
+    axes.set_title(shortened(problem, 60))

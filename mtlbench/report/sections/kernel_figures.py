@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter
 
 from ..evidence.kernel_timings import COPY, KernelTiming
-from ..writing.figures import BAD, GOOD, INK, QUIET, UNCLEAR, WIDTH, colour, draw, fit, plain_numbers
+from ..writing.figures import BAD, GOOD, INK, QUIET, UNCLEAR, WIDTH, colour, draw, plain_numbers, shortened
 from ..writing.format import bracket, number
 from ..writing.parts import Figure, file_names
 
@@ -45,7 +45,7 @@ def _paint_ratios(canvas: Canvas, timings: list[KernelTiming]) -> None:
     axes.axvline(1, color=INK, linewidth=0.9)
     axes.set_xscale("log")
     plain_numbers(axes.xaxis)
-    labels = [f"{fit(timing.case, 56)}, {timing.cache}" for timing in timings]
+    labels = [f"{shortened(timing.case, 56)}, {timing.cache}" for timing in timings]
     axes.set_yticks(range(len(timings)), labels, color=INK)
     axes.set_ylim(-0.7, len(timings) - 0.3)
     axes.tick_params(length=0)

@@ -9,10 +9,10 @@ from ..writing.parts import Part, Statement
 
 
 def section(evidence: Evidence) -> Part | None:
-    """Each note once, with how many trials carry it."""
+    """Each note once, with the number of trials that it comes from."""
     counts: dict[tuple[str, str], int] = {}
     for row in rows(evidence.data.planned):
-        for note in dict.fromkeys(filter(None, row.notes.split("\n"))):
+        for note in dict.fromkeys(row.notes):
             counts[row.problem, note] = counts.get((row.problem, note), 0) + 1
     statements = tuple(Statement(f"{problem}: {note} ({plural(n, 'trial')})") for (problem, note), n in counts.items())
     return Part("notes", "Notes", statements) if statements else None

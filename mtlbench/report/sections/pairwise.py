@@ -16,9 +16,9 @@ from matplotlib.patches import Rectangle
 from ...core.power import can_be_significant
 from ..evidence.deltas import Delta
 from ..evidence.evidence import Evidence
-from ..evidence.frames import Data, rows
+from ..evidence.frames import ReportData, rows
 from ..evidence.statistics import Interval, holm, mean_interval, relative, sign_flip
-from ..writing.figures import BAD, GOOD, INK, draw, fit
+from ..writing.figures import BAD, GOOD, INK, draw, shortened
 from ..writing.format import NOTHING, bracket, decimals_for, number, p_value
 from ..writing.parts import Cell, Column, Figure, Panel, Part, Table, file_names
 
@@ -67,7 +67,7 @@ def _ordered(deltas: tuple[Delta, ...]) -> list[Delta]:
     return sorted((delta for delta in deltas if delta.found), key=lambda delta: -delta.mean)
 
 
-def _pairs(data: Data, deltas: tuple[Delta, ...]) -> pd.DataFrame:
+def _pairs(data: ReportData, deltas: tuple[Delta, ...]) -> pd.DataFrame:
     found = [row for one, other in combinations(_ordered(deltas), 2) if (row := _pair(data, one, other))]
     frame = pd.DataFrame(found, columns=_COLUMNS)
     frame["p_holm"] = holm(frame["p"].to_numpy(dtype=np.float64))
@@ -75,7 +75,7 @@ def _pairs(data: Data, deltas: tuple[Delta, ...]) -> pd.DataFrame:
     return frame
 
 
-def _pair(data: Data, one: Delta, other: Delta) -> dict[str, object] | None:
+def _pair(data: ReportData, one: Delta, other: Delta) -> dict[str, object] | None:
     """On the seeds that both methods and the baseline have; None for methods of different tasks."""
     tasks = data.targets(one.problem, one.method)
     if one.tasks != other.tasks:
@@ -157,7 +157,7 @@ def _paint(canvas: Canvas, problem: str, methods: list[str], differences: np.nda
         PatchCollection(tiles, linewidth=0, facecolor=[_tint(differences[i, j] / most, clear[i, j]) for i, j in known])
     )
     axes.set(xlim=(-0.5, len(methods) - 0.5), ylim=(len(methods) - 0.5, -0.5), aspect="equal")
-    names = [fit(method, 20) for method in methods]
+    names = [shortened(method, 20) for method in methods]
     axes.set_xticks(range(len(names)), names, rotation=45, ha="left", rotation_mode="anchor", color=INK)
     axes.set_yticks(range(len(names)), names, color=INK)
     axes.tick_params(length=0, labeltop=True, labelbottom=False)
@@ -168,7 +168,7 @@ def _paint(canvas: Canvas, problem: str, methods: list[str], differences: np.nda
         for i, j in known:
             text = number(float(differences[i, j]), max(1, decimals), sign=True)
             axes.text(j, i, text, ha="center", va="center", fontsize=8, color=INK)
-    axes.set_title(fit(problem, 60), pad=10)
+    axes.set_title(shortened(problem, 60), pad=10)
 
 
 def _tint(share: float, clear: bool) -> tuple[float, float, float, float]:

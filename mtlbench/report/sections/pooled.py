@@ -6,7 +6,7 @@ import pandas as pd
 
 from ...core.metrics import METRICS
 from ..evidence.evidence import Evidence
-from ..evidence.frames import Data, Task, rows, titled
+from ..evidence.frames import ReportData, Task, rows, titled
 from ..writing.parts import Cell, Column, Panel, Part, Table, panel_of
 from .tasks import cells_of, summary
 
@@ -28,7 +28,7 @@ def section(evidence: Evidence) -> Part | None:
     return Part("pooled", "All rows together", tables=(Table("pooled", "All rows together", _CAPTION, raw, panels),))
 
 
-def _of(data: Data, problem: str) -> list[tuple[dict[str, object], pd.Series]]:
+def _of(data: ReportData, problem: str) -> list[tuple[dict[str, object], pd.Series]]:
     """A row of the raw table and its values by seed, of every method and engine; none where tasks cannot be pooled."""
     tasks, counts = data.tasks(problem), _test_rows(data, problem)
     kinds = {(task.metric, task.unit) for task in tasks}
@@ -52,7 +52,7 @@ def _head(task: Task, problem: str, method: str, engine: str) -> dict[str, objec
     return {**names, "method": method, "engine": engine}
 
 
-def _test_rows(data: Data, problem: str) -> pd.DataFrame:
+def _test_rows(data: ReportData, problem: str) -> pd.DataFrame:
     """Labels that each task is tested on: one row a seed, one column a task."""
     facts = data.records[(data.records["metric"] == "test_rows") & (data.records["problem"] == problem)]
     return facts.groupby(["seed", "task"])["value"].max().unstack("task")

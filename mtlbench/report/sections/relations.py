@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,10 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.image import AxesImage
 
+from ...core.record import CORRELATION
 from ...core.wording import listing
 from ..evidence.evidence import Evidence
 from ..evidence.statistics import Array
-from ..writing.figures import QUIET, WIDTH, draw, fit
+from ..writing.figures import QUIET, WIDTH, draw, shortened
 from ..writing.format import number
 from ..writing.parts import Figure, Part, Statement, file_names
 
@@ -25,10 +27,10 @@ _NAMED = 30  # most tasks whose names can be read beside a small picture
 def section(evidence: Evidence) -> Part | None:
     """One figure a problem, one small picture for each method that learned how tasks relate."""
     facts = evidence.data.records
-    facts = facts[(facts["metric"] == "correlation") & (facts["split"] == "train") & facts["value"].notna()]
+    facts = facts[(facts["metric"] == CORRELATION) & (facts["split"] == "train") & facts["value"].notna()]
     found = {}
     for problem in evidence.data.problems:
-        names = _names(evidence, problem)
+        names = evidence.data.planned_tasks(problem)
         chosen = facts[facts["problem"] == problem]
         of_method = {m: _matrix(chosen[chosen["method"] == m], names) for m in evidence.order(problem)}
         learned = {method: matrix for method, matrix in of_method.items() if matrix is not None}
@@ -42,21 +44,14 @@ def section(evidence: Evidence) -> Part | None:
     return Part("relations", "Learned relations of tasks", statements, figures=figures)
 
 
-def _names(evidence: Evidence, problem: str) -> list[str]:
-    """The tasks in the order that records count them in, which is the plan's for joint training."""
-    planned = evidence.data.trials
-    joint = planned.loc[(planned["problem"] == problem) & ~planned["baseline"], "tasks"]
-    return str(joint.iloc[0]).split(",") if len(joint) else []
-
-
-def _matrix(facts: pd.DataFrame, names: list[str]) -> Array | None:
+def _matrix(facts: pd.DataFrame, names: Sequence[str]) -> Array | None:
     """Correlations [T, T], mean over seeds, NaN for pairs that have none; None where no pair has one."""
     place = {name: i for i, name in enumerate(names)}
-    facts = facts[facts["task"].isin(place) & facts["step"].between(0, len(names) - 1)]
+    facts = facts[facts["task"].isin(place) & facts["other"].isin(place)]
     if facts.empty:
         return None
-    means = facts.groupby(["task", "step"], as_index=False)["value"].mean()
-    one, other = means["task"].map(place).to_numpy(dtype=int), means["step"].to_numpy(dtype=int)
+    means = facts.groupby(["task", "other"], as_index=False)["value"].mean()
+    one, other = (means[column].map(place).to_numpy(dtype=int) for column in ("task", "other"))
     matrix = np.full((len(names), len(names)), np.nan)
     np.fill_diagonal(matrix, 1)
     matrix[one, other] = matrix[other, one] = np.clip(means["value"], -1, 1)
@@ -74,7 +69,7 @@ def order(matrix: Array) -> list[int]:
     return leaves_list(linkage(apart, "average", optimal_ordering=True)).tolist()
 
 
-def _statement(problem: str, method: str, names: list[str], matrix: Array) -> Statement:
+def _statement(problem: str, method: str, names: Sequence[str], matrix: Array) -> Statement:
     above = np.triu_indices(len(names), 1)
     values = matrix[above]
     most, least = int(np.nanargmax(values)), int(np.nanargmin(values))
@@ -87,7 +82,7 @@ def _statement(problem: str, method: str, names: list[str], matrix: Array) -> St
     )
 
 
-def _figure(name: str, problem: str, names: list[str], matrices: dict[str, Array]) -> Figure:
+def _figure(name: str, problem: str, names: Sequence[str], matrices: dict[str, Array]) -> Figure:
     title = (
         f"Learned correlation of tasks on {problem}, mean over seeds, tasks in the order of a hierarchical clustering"
     )
@@ -96,24 +91,24 @@ def _figure(name: str, problem: str, names: list[str], matrices: dict[str, Array
     return draw(name, title, alt, (WIDTH, 0.5 + 3.2 * lines), lambda canvas: _paint(canvas, names, matrices, lines))
 
 
-def _paint(canvas: Canvas, names: list[str], matrices: dict[str, Array], lines: int) -> None:
+def _paint(canvas: Canvas, names: Sequence[str], matrices: dict[str, Array], lines: int) -> None:
     columns = min(_COLUMNS, len(matrices))
     grid = canvas.subplots(lines, columns, squeeze=False)
     for axes in list(grid.flat)[len(matrices) :]:
         axes.set_visible(False)
     for axes, (method, matrix) in zip(grid.flat, matrices.items(), strict=False):
         picture = _heat(axes, names, matrix)
-        axes.set_title(fit(method, 24), fontsize=9)
+        axes.set_title(shortened(method, 24), fontsize=9)
     bar = canvas.colorbar(picture, ax=list(grid.flat), shrink=0.7, label="correlation")
     bar.outline.set_visible(False)
 
 
-def _heat(axes: Axes, names: list[str], matrix: Array) -> AxesImage:
+def _heat(axes: Axes, names: Sequence[str], matrix: Array) -> AxesImage:
     places = order(matrix)
     picture = axes.imshow(matrix[np.ix_(places, places)], cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
     axes.grid(visible=False)
     if len(names) <= _NAMED:
-        labels = [fit(names[i], 14) for i in places]
+        labels = [shortened(names[i], 14) for i in places]
         axes.set_xticks(range(len(names)), labels, rotation=90, fontsize=6)
         axes.set_yticks(range(len(names)), labels, fontsize=6)
     else:

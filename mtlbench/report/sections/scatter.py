@@ -11,7 +11,18 @@ from matplotlib.figure import Figure as Canvas
 from ...core.wording import listing
 from ..evidence.evidence import Evidence
 from ..evidence.statistics import Interval
-from ..writing.figures import INK, QUIET, RULE, WIDTH, colour, draw, fit, place_labels, plain_numbers, spread_ratio
+from ..writing.figures import (
+    INK,
+    QUIET,
+    RULE,
+    WIDTH,
+    colour,
+    draw,
+    place_labels,
+    plain_numbers,
+    shortened,
+    spread_ratio,
+)
 from ..writing.parts import Figure, Part, file_names
 
 _MARKERS = "osD^vPX*"
@@ -85,11 +96,13 @@ def _paint(canvas: Canvas, problem: str, points: list[_Point], front: list[_Poin
     axes.margins(x=0.12, y=0.12)
     axes.set_xlabel("training samples per second", color=QUIET)
     axes.set_ylabel("Δm [%]", color=QUIET)
-    axes.set_title(fit(problem, 60))
+    axes.set_title(shortened(problem, 60))
     _legend(canvas, axes, engines, {point.engine for point in points})
     shown = {point.method for point in (points if len(methods) <= _LABELLED else front)}
-    labels = [(group[-1].rate, group[-1].gain, fit(method, 20)) for method, group in methods.items() if method in shown]
-    place_labels(canvas, axes, labels, {fit(point.method, 20) for point in front})
+    labels = [
+        (group[-1].rate, group[-1].gain, shortened(method, 20)) for method, group in methods.items() if method in shown
+    ]
+    place_labels(canvas, axes, labels, {shortened(point.method, 20) for point in front})
 
 
 def _legend(canvas: Canvas, axes: Axes, engines: tuple[str, ...], used: set[str]) -> None:
@@ -97,7 +110,7 @@ def _legend(canvas: Canvas, axes: Axes, engines: tuple[str, ...], used: set[str]
         return
     for i, engine in enumerate(engines):
         if engine in used:
-            axes.plot([], [], _MARKERS[i % len(_MARKERS)], color=colour(i), label=fit(engine))
+            axes.plot([], [], _MARKERS[i % len(_MARKERS)], color=colour(i), label=shortened(engine))
     canvas.legend(loc="outside upper right", ncols=min(6, len(used)), fontsize=8)
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from ...core.parts import coordinates, key_of
 from ...core.wording import listing, shown
 from ..evidence.evidence import Evidence
-from ..evidence.frames import Data, groups, rows
+from ..evidence.frames import ReportData, groups, rows
 from ..writing.parts import Cell, Column, Panel, Table
 
 _CAPTION = "The parts of each method, with the parameters in which methods differ; the others are in the suite."
@@ -32,7 +32,7 @@ def settings(evidence: Evidence) -> Table | None:
     return Table("settings", "What was compared", caption, raw, panels)
 
 
-def _texts(data: Data, problem: str) -> pd.DataFrame:
+def _texts(data: ReportData, problem: str) -> pd.DataFrame:
     """One row a method, one column a part, in words."""
     trials = data.trials[data.trials["problem"] == problem]
     made = {
@@ -82,7 +82,7 @@ def _named(specs: list[Spec], differing: Mapping[str, list[str]]) -> str:
     return " or ".join(texts)
 
 
-def _start(data: Data, problem: str, spec: Spec) -> str:
+def _start(data: ReportData, problem: str, spec: Spec) -> str:
     """``from equal, frozen``."""
     if not spec:
         return ""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ...core.wording import plural
 from ..evidence.evidence import Evidence
-from ..evidence.frames import Data, Task, direction, groups, rows, titled
+from ..evidence.frames import ReportData, Task, direction, groups, rows, titled
 from ..evidence.statistics import Interval, mean_interval
 from ..writing.format import bracket, decimals_for, plus_minus
 from ..writing.parts import Cell, Column, Panel, Part, Table, marked, panel_of
@@ -74,16 +74,16 @@ def section(evidence: Evidence) -> Part | None:
     return Part("tasks", "Tasks", tables=(Table("tasks", "Tasks", caption, raw, shown_at_once, folded, more),))
 
 
-def _facts(data: Data) -> pd.DataFrame:
+def _facts(data: ReportData) -> pd.DataFrame:
     return data.records[(data.records["split"] == "test") & (data.records["task"] != "")]
 
 
-def _series(data: Data) -> dict[tuple[str, ...], pd.Series]:
+def _series(data: ReportData) -> dict[tuple[str, ...], pd.Series]:
     """Test values by seed, of every problem, task, metric, method and engine."""
     return {key: group.groupby("seed")["value"].mean().dropna() for key, group in groups(_facts(data), _KEYS)}
 
 
-def _raw(data: Data, series: Mapping[tuple[str, ...], pd.Series]) -> pd.DataFrame:
+def _raw(data: ReportData, series: Mapping[tuple[str, ...], pd.Series]) -> pd.DataFrame:
     heads = _facts(data).drop_duplicates(_KEYS)
     found = []
     for head in rows(heads):
@@ -99,7 +99,7 @@ def _head(head: Any) -> dict[str, object]:
     return {**{name: getattr(head, name) for name in names}, "higher_is_better": higher}
 
 
-def _single(data: Data, head: Any, series: Mapping[tuple[str, ...], pd.Series]) -> pd.Series | None:
+def _single(data: ReportData, head: Any, series: Mapping[tuple[str, ...], pd.Series]) -> pd.Series | None:
     """The single-task values beside a row: of the same engine, or else of the first that has any."""
     problem, task, metric, engine = (getattr(head, name) for name in ("problem", "task", "metric", "engine"))
     keys = ((problem, task, metric, data.baseline(problem), name) for name in (engine, *data.engines))

@@ -13,7 +13,7 @@ from ...core.score import Tried, candidate_scores
 from ...core.trial import CANDIDATE
 from ...core.wording import listing, plural
 from ..evidence.evidence import Evidence
-from ..evidence.frames import Data, groups, rows
+from ..evidence.frames import ReportData, groups, rows
 from ..writing.format import number
 from ..writing.parts import Cell, Column, Panel, Part, Statement, Table
 
@@ -62,7 +62,7 @@ def _problems(found: list[_Candidate]) -> list[str]:
     return list(dict.fromkeys(candidate.problem for candidate in found))
 
 
-def _candidates(data: Data) -> Iterator[_Candidate]:
+def _candidates(data: ReportData) -> Iterator[_Candidate]:
     tried = data.tried[data.tried["role"] == CANDIDATE]
     facts = {trial: list(rows(group)) for (trial,), group in groups(data.tried_records, ["trial"])}
     for (problem, method, engine), group in groups(tried, ["problem", "method", "engine"]):
@@ -94,7 +94,7 @@ def _panel(problem: str, found: list[_Candidate]) -> Panel:
     return Panel(problem, _COLUMNS, tuple(cells))
 
 
-def _budget(data: Data, problem: str, found: list[_Candidate]) -> Statement:
+def _budget(data: ReportData, problem: str, found: list[_Candidate]) -> Statement:
     """Whether every method could choose from equally many candidates."""
     counts = dict.fromkeys(data.methods(problem), 1)  # one that did not choose had one
     for method in dict.fromkeys(candidate.method for candidate in found if candidate.problem == problem):

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from ...core.wording import listing
 from ..evidence.evidence import Evidence
 from ..evidence.frames import Task
-from ..writing.figures import QUIET, SERIES, WIDTH, colour, dash, draw, fit, plain_numbers
+from ..writing.figures import QUIET, SERIES, WIDTH, colour, dash, draw, plain_numbers, shortened
 from ..writing.parts import Figure, Part, Statement, file_names
 
 _COLUMNS = 4
@@ -68,7 +68,7 @@ def _paint(canvas: Canvas, tasks: tuple[Task, ...], tables: dict[str, pd.DataFra
     grid = canvas.subplots(rows, columns, squeeze=False, sharex=True)
     for axes, (method, table) in zip(grid.flat, tables.items(), strict=False):
         _lines(axes, tasks, table)
-        axes.set_title(fit(method, 24), fontsize=9)
+        axes.set_title(shortened(method, 24), fontsize=9)
     for axes in list(grid.flat)[len(tables) :]:
         axes.set_visible(False)
     for axes in list(grid.flat)[max(0, len(tables) - columns) : len(tables)]:
@@ -86,6 +86,8 @@ def _lines(axes: Axes, tasks: tuple[Task, ...], table: pd.DataFrame) -> None:
         if task.name in table:
             column = table[task.name].dropna()
             dot = "o" if len(column) == 1 else ""
-            axes.plot(column.index, column, color=colour(i), linestyle=dash(i), marker=dot, label=fit(task.name, 20))
+            axes.plot(
+                column.index, column, color=colour(i), linestyle=dash(i), marker=dot, label=shortened(task.name, 20)
+            )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
     plain_numbers(axes.yaxis)

@@ -83,7 +83,7 @@ def dash(index: int) -> Any:
     return DASHES[index // len(SERIES) % len(DASHES)]
 
 
-def fit(name: str, most: int = 28) -> str:
+def shortened(name: str, most: int = 28) -> str:
     """A name that fits into a figure."""
     text = clean(name)
     return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from mtlbench.architectures import TABLE as ARCHITECTURES
-from mtlbench.core.record import AFFINITY_ONTO, COSINE_WITH, Record
+from mtlbench.core.record import COSINE, LOOKAHEAD_AFFINITY, Record
 from mtlbench.core.settings import Train
 from mtlbench.engine.batches import Batch
 from mtlbench.learners import TABLE
@@ -23,8 +23,8 @@ from tests.toy_data import NAMES, make
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 
 
-def measured(records: list[Record]) -> dict[tuple[str, str, int], float]:
-    return {(r.task, r.metric, r.step): r.value for r in records if r.metric.startswith((COSINE_WITH, AFFINITY_ONTO))}
+def measured(records: list[Record]) -> dict[tuple[str, str, str, int], float]:
+    return {(r.task, r.other, r.metric, r.step): r.value for r in records if r.other}
 
 
 def short(**changes: object) -> Job:
@@ -48,20 +48,20 @@ def test_values_are_those_of_the_formulas() -> None:
     flat = [torch.cat([part.flatten() for part in gradient]) for gradient in gradients]
     for i, j in permutations(range(3), 2):
         cosine = F.cosine_similarity(flat[i], flat[j], dim=0).item()
-        assert found[NAMES[i], COSINE_WITH + NAMES[j], 1] == pytest.approx(cosine, abs=1e-5)
+        assert found[NAMES[i], NAMES[j], COSINE, 1] == pytest.approx(cosine, abs=1e-5)
         with torch.no_grad():
             for parameter, part in zip(shared, gradients[i], strict=True):
                 parameter -= lr * part
             affinity = 1 - losses()[j].item() / before[j].item()
             for parameter, part in zip(shared, gradients[i], strict=True):
                 parameter += lr * part
-        assert found[NAMES[i], AFFINITY_ONTO + NAMES[j], 1] == pytest.approx(affinity, abs=1e-5)
+        assert found[NAMES[i], NAMES[j], LOOKAHEAD_AFFINITY, 1] == pytest.approx(affinity, abs=1e-5)
 
 
 def test_a_step_for_a_task_helps_itself_and_training_does_not_notice() -> None:
     plain = untimed(TABLE.build({"name": "gradient"}).run(short()))
     looked = untimed(TABLE.build({"name": "affinity"}).run(short()))
-    assert [record for record in looked if not record.metric.startswith((COSINE_WITH, AFFINITY_ONTO))] == plain
+    assert [record for record in looked if not record.other] == plain
     assert len(looked) - len(plain) == 2 * 2 * 3 * 2  # epochs, measures, tasks, other tasks
 
 

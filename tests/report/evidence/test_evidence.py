@@ -82,7 +82,7 @@ def test_only_seeds_of_both_are_paired():
     for row in found.trials:
         if row["method"] == "equal" and row["seed"] == 1:
             row |= {"status": "failed"}
-        if row["tasks"] == "ink" and row["seed"] == 3:
+        if row["tasks"] == ("ink",) and row["seed"] == 3:
             row |= {"status": "missing"}
     equal = delta(gather(*found.frames()), "equal")
     assert equal.seeds == (0, 2, 4)
@@ -189,7 +189,7 @@ def test_single_task_costs_are_those_of_all_its_tasks():
 def test_a_baseline_seed_without_all_tasks_is_not_timed():
     found = made(seeds=2)
     for row in found.trials:
-        if row["tasks"] == "ink" and row["seed"] == 0:
+        if row["tasks"] == ("ink",) and row["seed"] == 0:
             row |= {"status": "failed"}
     timing = gather(*found.frames()).timing("digits", "single-task", "eager")
     assert list(timing.times.index) == [1]

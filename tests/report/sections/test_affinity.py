@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from mtlbench.core.record import LOOKAHEAD_AFFINITY
 from mtlbench.core.trial import AFFINITY
 from mtlbench.report import build
 from mtlbench.report.evidence.evidence import gather
@@ -26,7 +27,7 @@ def all_pairs(tasks: int, seeds: int = 2, gain: float = 1.0, spread: float = 0.1
     for trial in [trial for trial in made.trials if trial["method"] == "equal"]:
         for pair in combinations(names, 2):
             what = {"role": AFFINITY, "trial": f"{trial['trial']}/{pair}"}
-            made.trials.append(trial | what | {"tasks": ",".join(pair)})
+            made.trials.append(trial | what | {"tasks": pair})
             for task in pair:
                 fact = single[trial["seed"], task] | what | {"baseline": False, "method": "equal"}
                 made.records.append(fact | {"value": fact["value"] * (1 + rng.normal(gain, spread) / 100)})
@@ -57,8 +58,8 @@ def test_the_grouping_and_its_uncertainty_are_said() -> None:
 
 def test_a_lost_trial_takes_its_seed_from_the_grouping_alone() -> None:
     records, trials, *rest = all_pairs(3, seeds=6)
-    lost = (trials["role"] == AFFINITY) & (trials["seed"] == 2) & (trials["tasks"] == "t0,t1")
-    alone = trials["baseline"] & (trials["seed"] == 4) & (trials["tasks"] == "t2")
+    lost = (trials["role"] == AFFINITY) & (trials["seed"] == 2) & (trials["tasks"] == ("t0", "t1"))
+    alone = trials["baseline"] & (trials["seed"] == 4) & (trials["tasks"] == ("t2",))
     trials = trials.assign(status=trials["status"].mask(lost | alone, "failed"))
     part = section(gather(records, trials, *rest))
     (sure,) = part.statements
@@ -103,8 +104,9 @@ def test_other_tables_do_not_see_pairs() -> None:
 
 def test_a_matrix_has_one_unit_and_one_number_of_decimals() -> None:
     records, *rest = paired(digit=1.02, ink=0.95)
-    records.loc[records["metric"] == "affinity onto ink", "value"] = 1.35e-4  # 0.0135 %
-    records.loc[records["metric"] == "affinity onto digit", "value"] = -3.16e-7
+    affinity = records["metric"] == LOOKAHEAD_AFFINITY
+    records.loc[affinity & (records["other"] == "ink"), "value"] = 1.35e-4  # 0.0135 %
+    records.loc[affinity & (records["other"] == "digit"), "value"] = -3.16e-7
     part = section(gather(records, *rest))
     assert part is not None
     shown = re.findall(r">(−?[\d.]+)</text>", part.figures[0].svg)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mtlbench.core.record import CORRELATION
 from mtlbench.report.evidence.evidence import gather
 from mtlbench.report.sections import pooled, relations, tasks
 from tests.report.samples import Sample, _add, sample
@@ -21,7 +22,7 @@ def tasks_of(metric: str = "rmse", unit: str = "points", higher: bool = False) -
 def with_rows(made: Sample) -> Sample:
     """The labels that every trial's tasks were tested on."""
     for row in list(made.trials):
-        for task in row["tasks"].split(","):
+        for task in row["tasks"]:
             _add(made, row, "", task, "test_rows", float(ROWS[task] + row["seed"]))
     return made
 
@@ -29,8 +30,8 @@ def with_rows(made: Sample) -> Sample:
 def with_correlations(made: Sample) -> Sample:
     """Of method one: a and c are alike, b is not."""
     for row in [trial for trial in made.trials if trial["method"] == "one"]:
-        for task, other, value in (("a", 1, -0.3), ("a", 2, 0.8), ("b", 2, -0.5)):
-            _add(made, row, "train", task, "correlation", value + row["seed"] / 100, step=other)
+        for task, other, value in (("a", "b", -0.3), ("a", "c", 0.8), ("b", "c", -0.5)):
+            _add(made, row, "train", task, CORRELATION, value + row["seed"] / 100, other=other)
     return made
 
 
@@ -100,7 +101,7 @@ def test_learned_relations_are_drawn_of_methods_that_learned_any() -> None:
 def test_pairs_without_a_correlation_are_left_blank() -> None:
     """Tasks that differ in their outputs have none."""
     made = with_correlations(sample(METHODS, tasks=tasks_of(), seeds=3, epochs=1))
-    made.records = [r for r in made.records if r["metric"] != "correlation" or r["task"] == "b"]
+    made.records = [r for r in made.records if r["metric"] != CORRELATION or r["task"] == "b"]
     part = relations.section(gather(*made.frames()))
     assert part is not None
     (statement,) = part.statements

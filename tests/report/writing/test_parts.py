@@ -58,7 +58,7 @@ def test_environments_that_differ_are_told(made):
 def test_notes_are_said_once_with_their_count(made):
     assert part("notes", made) is None
     for row in made.trials:
-        row["notes"] = "ink: taken for a regression\n" + ("2 rows dropped" if row["seed"] == 0 else "")
+        row["notes"] = ("ink: taken for a regression", *(["2 rows dropped"] if row["seed"] == 0 else []))
     assert said(part("notes", made)) == (
         "digits: ink: taken for a regression (16 trials) digits: 2 rows dropped (4 trials)"
     )

@@ -1,27 +1,22 @@
-"""The durable truth of a run: one atomic JSON file a trial, and the data frames made from them."""
+"""The durable truth of a run: one JSON file per trial, written atomically, and the data frames made from them."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .core.errors import MtlbenchError
-from .core.parts import columns, coordinates
-from .core.record import Result
-from .core.trial import KernelTrial, TrainTrial, Trial, trial_from_json
-from .core.yaml_writer import to_yaml
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-_COLUMNS_OF_RECORD = ("split", "task", "metric", "value", "unit", "higher_is_better", "step", "main")
+from ..core.errors import MtlbenchError
+from ..core.record import Result
+from ..core.record_versions import modernised
+from ..core.trial import TrainTrial, Trial, trial_from_json
+from ..core.yaml_writer import to_yaml
+from .files import write_atomically
+from .frames import Frames
 
 
 @dataclass(frozen=True)
@@ -32,30 +27,6 @@ class Stored:
     result: Result
     failures: tuple[Result, ...] = ()
     trunk: bool = False
-
-
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a whole file or nothing: temporary file in the same folder, fsync, rename, fsync of the folder."""
-    data = content.encode() if isinstance(content, str) else content
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes files that only their owner may read
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 class Store:
@@ -123,14 +94,15 @@ class Store:
     def _read(self, path: Path, with_records: bool = True) -> Stored | None:
         try:
             content = json.loads(path.read_text())
-            result = content["result"] if with_records else {**content["result"], "records": ()}
-            failures = tuple(Result.from_json(failure) for failure in content["failures"])
+            last = content["result"] if with_records else {**content["result"], "records": ()}
             trial = trial_from_json(content["trial"])
-            return Stored(trial, Result.from_json(result), failures, self.trunk_path(trial.id).exists())
+            tasks = trial.tasks if isinstance(trial, TrainTrial) else ()
+            result, *failures = (Result.from_json(modernised(one, tasks)) for one in (last, *content["failures"]))
+            return Stored(trial, result, tuple(failures), self.trunk_path(trial.id).exists())
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError):
-            return None  # not ours, cut short by a full disk, or of another version: the trial runs again
+            return None  # not ours, cut short by a full disk, or of a later version: the trial runs again
 
     def write_index(
         self,
@@ -191,110 +163,4 @@ class Store:
 
     def frames(self, trials: Iterable[Trial]) -> Frames:
         """Data frames of these trials, labelled as the suite labels them today."""
-        import pandas as pd
-
-        facts: list[dict[str, Any]] = []
-        rows: list[dict[str, Any]] = []
-        environments: dict[str, dict[str, Any]] = {}
-        for trial in trials:
-            result = self.result(trial)
-            environment = environment_id(result.environment)
-            if result.environment:
-                environments[environment] = result.environment
-            labels = trial_labels(trial, result.attempt, environment)
-            rows.append(_trial_row(labels, trial, result))
-            facts += [{**labels, **asdict(record)} for record in result.records if result.ok]
-        columns = [*_label_columns(), *_COLUMNS_OF_RECORD]
-        records = pd.DataFrame(facts, columns=columns).astype({"value": "float64", "higher_is_better": "boolean"})
-        return Frames(records, pd.DataFrame(rows), environments)
-
-
-@dataclass(frozen=True)
-class Frames:
-    """All that a report may see: facts, trials and the environments they ran in."""
-
-    records: pd.DataFrame
-    trials: pd.DataFrame
-    environments: dict[str, dict[str, Any]]
-
-    def write(self, folder: Path, suite: Mapping[str, Any]) -> None:
-        """Write ``records.parquet`` (one row a fact), ``trials.parquet`` (one row a trial) and ``run.json`` (resolved
-        suite and environments), which together hold all that a report needs.
-        """
-        import io
-
-        for name, frame in (("records", self.records), ("trials", self.trials)):
-            buffer = io.BytesIO()
-            frame.to_parquet(buffer, index=False)
-            write_atomically(folder / f"{name}.parquet", buffer.getvalue())
-        run = {"suite": suite, "environments": self.environments}
-        write_atomically(folder / "run.json", json.dumps(run, indent=1) + "\n")
-
-    @classmethod
-    def read(cls, folder: Path) -> tuple[Frames, dict[str, Any]]:
-        """What ``write`` wrote. Raises MtlbenchError where a file is missing or unreadable."""
-        import pandas as pd
-
-        try:
-            run = json.loads((folder / "run.json").read_text())
-            records, trials = (pd.read_parquet(folder / f"{name}.parquet") for name in ("records", "trials"))
-            return cls(records, trials, run["environments"]), run["suite"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise MtlbenchError(
-                f"{folder}: expected run.json, records.parquet and trials.parquet as `mtlbench run` writes them, since "
-                f"there is no trials/; got {error}"
-            ) from error
-
-
-def environment_id(environment: dict[str, Any]) -> str:
-    """A short name for an environment: equal environments, equal names."""
-    if not environment:
-        return ""
-    return hashlib.sha256(json.dumps(environment, sort_keys=True, default=str).encode()).hexdigest()[:8]
-
-
-def _specs(trial: Trial) -> Mapping[str, Mapping[str, Any]]:
-    """The parts of a training by the trial's names for them; a kernel trial has none."""
-    return trial.parts if isinstance(trial, TrainTrial) else {}
-
-
-def trial_labels(trial: Trial, attempt: int, environment: str) -> dict[str, Any]:
-    """The columns that say which trial a row belongs to."""
-    labels, specs = trial.labels, _specs(trial)
-    return {
-        "trial": trial.id,
-        "kind": trial.kind,
-        "suite": labels.suite,
-        "problem": trial.problem_name,
-        "method": labels.method,
-        "baseline": labels.baseline,
-        **{key: specs.get(key, {}).get("name", "") for key in columns()},
-        "engine": trial.way,
-        "role": labels.role,
-        "choice": labels.choice,
-        "part": trial.part if isinstance(trial, TrainTrial) else "",
-        "seed": trial.seed,
-        "attempt": attempt,
-        "environment": environment,
-    }
-
-
-def _label_columns() -> list[str]:
-    """The names of these columns, for frames without a row."""
-    return list(trial_labels(KernelTrial(seed=0, kernel={}), 0, ""))
-
-
-def _trial_row(labels: dict[str, Any], trial: Trial, result: Result) -> dict[str, Any]:
-    return {
-        **labels,
-        "title": trial.title,
-        "tasks": ",".join(trial.tasks if isinstance(trial, TrainTrial) else ()),
-        "settings": json.dumps({name: dict(_specs(trial).get(name, {})) for name in coordinates()}),
-        "status": result.status,
-        "error": result.error,
-        "traceback": result.traceback,
-        "shared": result.shared,
-        "exclusive": trial.labels.exclusive,
-        "seconds": result.seconds,
-        "notes": "\n".join(result.notes),
-    }
+        return Frames.of((trial, self.result(trial)) for trial in trials)

@@ -1,0 +1,15 @@
+"""Tables as CSV."""
+
+from __future__ import annotations
+
+import json
+
+from .parts import Table
+
+
+def csv_table(table: Table) -> str:
+    """The raw numbers, one line per row. A list in a cell is written as a JSON array, so that it can be read back."""
+    raw = table.raw
+    for name in raw.columns[[any(isinstance(cell, tuple) for cell in raw[name]) for name in raw.columns]]:
+        raw = raw.assign(**{name: [json.dumps(names, ensure_ascii=False) for names in raw[name]]})
+    return raw.to_csv(index=False)
