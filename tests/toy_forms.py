@@ -74,7 +74,7 @@ def fitted(name: str, outline: Outline, **given: object) -> Architecture | None:
         choices.append({"encoders": {name: _encoder(outline.only((name,))) for name in outline.names}})
     for choice in choices:
         plain = TABLE.build({"name": name, **choice})
-        known = {key: value for key, value in given.items() if getattr(plain, key, None) is not None}
+        known = {key: value for key, value in given.items() if hasattr(getattr(plain, "body", plain), key)}
         if not plain.check(outline):
             return TABLE.build({"name": name, **choice, **known})
     return None

@@ -267,12 +267,12 @@ class _Draft:
 
     def _single(self, architecture: Node) -> Node:
         """The baseline's architecture with the parameters of the suite's that it has too."""
-        place = architecture.place
+        place, table = architecture.place, self.checker.tables["architecture"]
         single = Node({"name": tree(UNSHARED, place)}, place, place)
-        try:
-            fields = self.checker.tables["architecture"].load(UNSHARED).model_fields
-        except UnknownName:  # noted where the baseline is checked
-            return single
         if not architecture.is_mapping:
             return single
-        return single.plus(**{key: child for key, child in architecture.items() if key in fields})
+        try:
+            keys = table.load(UNSHARED).keys(architecture.plain())
+        except UnknownName:  # noted where the baseline is checked
+            return single
+        return merge(single, architecture.without("name", *(key for key, _ in architecture.items() if key not in keys)))

@@ -109,7 +109,8 @@ def test_torch_compile_leaves_recurrent_layers_to_eager(
 
     compile_: Callable[..., Any] = torch.compile
     monkeypatch.setattr(torch, "compile", lambda f, fullgraph, **_: compile_(f, backend=noting, fullgraph=fullgraph))
-    monkeypatch.setattr("tests.contracts.test_engines.fitted", lambda *_, **__: Shared(trunk=trunk, hidden=(4,)))
+    recurrent = Shared.from_plain({"trunk": trunk, "hidden": [4]})
+    monkeypatch.setattr("tests.contracts.test_engines.fitted", lambda *_, **__: recurrent)
     assert_as_eager("compiled", form="tokens", weighting=weighting)
     assert seen
     assert not any(trunk in target for target in seen), seen
