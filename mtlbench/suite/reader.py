@@ -19,6 +19,7 @@ from .entries import Checker, Entry, Tables
 from .explain import explain
 from .kernel_reader import read_kernels
 from .longhand import longhand, named
+from .shorthand import merged_for
 from .starts import check_starts
 from .suite import BASELINE, PROBE, SLUG, UNSHARED, Header, Suite, Variant
 from .tree import Node, Place, merge, tree
@@ -271,8 +272,11 @@ class _Draft:
         single = Node({"name": tree(UNSHARED, place)}, place, place)
         if not architecture.is_mapping:
             return single
+        name = architecture["name"].value if "name" in architecture else None
         try:
+            if isinstance(name, str):
+                architecture = merged_for(table.load(name), architecture)
             keys = table.load(UNSHARED).keys(architecture.plain())
-        except UnknownName:  # noted where the baseline is checked
+        except UnknownName:  # noted where architecture and baseline are checked
             return single
         return merge(single, architecture.without("name", *(key for key, _ in architecture.items() if key not in keys)))

@@ -61,7 +61,7 @@ ACCEPTED = [
     "methods: {a: {architecture: {trunk: {channels: [3]}}}}",
     "methods: {a: {architecture: {name: shared, trunk: cnn, channels: [3], kernel_size: 1}}}",
     "methods: {a: {architecture: {name: shared, trunk: {name: 'mine:Own', anything: 3}}}}",
-    "methods: {a: {architecture: {name: shared, encoders: {t: {trunk: {name: cnn, channels: [3]}}, u: {hidden: [3]}}}}}",
+    "methods: {a: {architecture: {name: shared, encoders: {t: {trunk: {name: cnn, pooling: 3}}, u: {hidden: [3]}}}}}",
 ]
 KERNELS = [
     "kernels: {cases: [training_step, {name: adam, tensors: 2 x 3, label: tiny}], devices: [cpu], seconds: 0.1}",

@@ -25,11 +25,12 @@ def architectures(folder: Path, suite: str, rest: str) -> tuple[list[dict[str, A
     return specs, sorted({str(issue).removeprefix(f"{path}:") for issue in issues})
 
 
+MLP_9 = {**MLP, "hidden": [9], "dropout": 0.5}
 CNN_4 = "{name: shared, trunk: {name: cnn, channels: [4]}}"
 MERGED = [  # the suite's architecture, what the method changes of it, what the method has
     ("{name: shared, trunk: mlp, hidden: [9]}", "{trunk: {name: cnn}}", CNN),
-    ("{name: shared, trunk: mlp, hidden: [9]}", "{trunk: {name: mlp, dropout: 0.5}}", {**MLP, "hidden": [9], "dropout": 0.5}),
-    ("{name: shared, hidden: [9]}", "{trunk: {dropout: 0.5}}", {**MLP, "hidden": [9], "dropout": 0.5}),
+    ("{name: shared, trunk: mlp, hidden: [9]}", "{trunk: {name: mlp, dropout: 0.5}}", MLP_9),
+    ("{name: shared, hidden: [9]}", "{trunk: {dropout: 0.5}}", MLP_9),
     ("{name: shared, hidden: [9]}", "{trunk: {name: cnn}}", CNN),
     ("{name: shared, trunk: {name: mlp, hidden: [9]}}", "{trunk: {name: cnn}}", CNN),
     ("{name: shared, trunk: mlp, hidden: [9]}", "{trunk: cnn}", {**CNN, "hidden": [9]}),  # flat keys merge one by one

@@ -32,10 +32,8 @@ class Wave(Trunk):
 def test_it_runs_is_recorded_and_its_code_counts(cli: Cli, suite: Path) -> None:
     (suite.parent / "mine.py").write_text(WAVE)
     text = suite.read_text().replace("seeds: 2", "seeds: 1")
-    changed = "".join(
-        "architecture: {name: shared, trunk: {name: 'mine:Wave', waves: 3}}\n" if line.startswith("architecture:") else line
-        for line in text.splitlines(keepends=True)
-    )  # fmt: skip
+    written = next(line for line in text.splitlines() if line.startswith("architecture:"))
+    changed = text.replace(written, "architecture: {name: shared, trunk: {name: 'mine:Wave', waves: 3}}")
     suite.write_text(changed)
     ended = cli("run", suite, "--executor", "serial")
     assert ended.returncode == 0, ended.stderr
