@@ -29,7 +29,10 @@ class Config(BaseModel):
 
     @classmethod
     def example(cls) -> dict[str, Any]:
-        """Parameters of a small example, which tests build; an entry whose defaults suffice gives none."""
+        """Parameters of a small example, which tests build; an entry whose defaults suffice gives none.
+
+        Where tasks have a say, they are called a, b and c.
+        """
         return {}
 
     @classmethod

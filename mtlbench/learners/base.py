@@ -77,6 +77,7 @@ class Learner(Config):
     """
 
     uses: ClassVar[frozenset[str]] = MACHINERY
+    random: ClassVar[bool] = True  # whether the trial's seed has a say beyond the split of the data
 
     def check(self, outline: Outline) -> Iterable[str]:
         """Why the learner does not suit a problem, in sentences; empty where it does."""
