@@ -143,7 +143,7 @@ class TrunkChoice(Config):
     def _placed(cls, item: Any, trunk: Any, flat: bool) -> InitErrorDetails:
         """A fault of the nested form, at the place of the form that was written."""
         loc = item["loc"]
-        if flat and loc[0] == "trunk":
+        if flat and loc[:1] == ("trunk",):
             loc = ("trunk",) if loc[1:] == ("name",) else loc[1:]
         if item["type"] == "extra_forbidden" and len(loc) == 1:
             name = trunk.get("name") if isinstance(trunk, Mapping) else trunk
