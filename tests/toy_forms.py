@@ -11,6 +11,7 @@ from torch import Tensor
 from mtlbench.architectures import TABLE
 from mtlbench.architectures.base import Architecture
 from mtlbench.architectures.trunks import TRUNKS
+from mtlbench.architectures.trunks.choice import TrunkChoice
 from mtlbench.core.task import Outline
 from tests.toy_data import NAMES, TASKS
 
@@ -66,20 +67,32 @@ def fitted(name: str, outline: Outline, **given: object) -> Architecture | None:
 
     ``given`` are parameters for those trunks that have them.
     """
-    fields = TABLE.load(name).model_fields
+    fields, example = TABLE.load(name).model_fields, TABLE.load(name).example()
     choices: list[dict[str, object]] = [{}]
     if "trunk" in fields:
-        choices += [{"trunk": trunk} for trunk in TRUNKS]
+        choices += [{"trunk": trunk_spec(trunk)} for trunk in TRUNKS]
     if "encoders" in fields and isinstance(outline.input_shape, Mapping):
         choices.append({"encoders": {name: _encoder(outline.only((name,))) for name in outline.names}})
     for choice in choices:
-        plain = TABLE.build({"name": name, **choice})
-        known = {key: value for key, value in given.items() if getattr(plain, key, None) is not None}
+        plain = TABLE.build({"name": name, **example, **choice})
         if not plain.check(outline):
-            return TABLE.build({"name": name, **choice, **known})
+            return TABLE.build({"name": name, **example, **with_parameters(plain, choice, given)})
     return None
 
 
+def trunk_spec(name: str) -> dict[str, object]:
+    """The trunk with the parameters of its example."""
+    return {"name": name, **TRUNKS.load(name).example()}
+
+
+def with_parameters(plain: Architecture, choice: Mapping[str, object], more: Mapping[str, object]) -> dict[str, object]:
+    """A choice with those of some parameters that the architecture's trunk, or else the architecture itself, has."""
+    if isinstance(plain, TrunkChoice):
+        spec = {"name": plain.trunk.name, **plain.body.model_dump(mode="json")}
+        return {**choice, "trunk": {**spec, **{key: more[key] for key in more if key in spec}}}
+    return {**choice, **{key: more[key] for key in more if hasattr(plain, key)}}
+
+
 def _encoder(outline: Outline) -> dict[str, object]:
-    fitting = (trunk for trunk in TRUNKS if not TABLE.build({"name": "single", "trunk": trunk}).check(outline))
-    return {"trunk": next(fitting)}
+    specs = [{"trunk": trunk_spec(trunk)} for trunk in TRUNKS]
+    return next(spec for spec in specs if not TABLE.build({"name": "single", **spec}).check(outline))

@@ -9,9 +9,10 @@ from pydantic import Field
 from ..core.task import Outline, TaskSpec
 from .base import Seeded
 from .shared import Shared
-from .trunked import TrunkName, form_of
+from .trunked import form_of
 from .trunks import head
 from .trunks.base import Form, Trunk
+from .trunks.choice import AnyTrunk
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,7 +29,9 @@ class Mtan(Shared):
     no batch normalisation in the attention; the encoder alone, without a decoder.
     """
 
-    trunk: TrunkName = Field("cnn", description="how inputs become features, by convolution blocks")
+    trunk: AnyTrunk = Field(
+        "cnn", validate_default=True, description="how inputs become features, by convolution blocks"
+    )
 
     def check_trunk(self, trunk: Trunk, form: Form) -> str:
         """There must be maps to attend to."""

@@ -5,38 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    SerializerFunctionWrapHandler,
-    ValidationError,
-    WithJsonSchema,
-    model_serializer,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field
 
-from ..core.config import Config
-from ..core.errors import did_you_mean, either
+from ..core.errors import did_you_mean
 from ..core.task import Outline
-from ..core.wording import first_sentence
 from .base import Architecture, Seeded
 from .trunks import TRUNKS, affine
-from .trunks.base import (
-    Activation,
-    AttentionHeads,
-    Bidirectional,
-    Channels,
-    Depth,
-    Dropout,
-    Embedding,
-    Form,
-    Hidden,
-    KernelSize,
-    Pooling,
-    Trunk,
-)
+from .trunks.base import Form
+from .trunks.choice import OTHER_ARCHITECTURE, TrunkChoice, usual
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -44,91 +22,13 @@ if TYPE_CHECKING:
     from .base import Inputs
 
 
-def _known(name: str) -> str:
-    if name not in TRUNKS:
-        raise ValueError(f"unknown trunk '{name}', {did_you_mean(name, TRUNKS)}")
-    return name
+def _encoder(written: Any) -> Any:
+    """Both forms of a trunk, as in the architecture."""
+    return TrunkChoice.from_plain(written) if isinstance(written, Mapping) else written
 
 
-TrunkName = Annotated[str, AfterValidator(_known), WithJsonSchema({"enum": list(TRUNKS)})]
-
-
+Encoder = Annotated[TrunkChoice, BeforeValidator(_encoder)]
 _ENCODERS = "give each task an encoder (encoders)"
-_OTHER = "no trunk does it: use another architecture"
-
-
-class TrunkChoice(Config):
-    """A trunk and its parameters (``mtlbench list trunks``) side by side; each has the trunk's own default."""
-
-    trunk: TrunkName = Field("mlp", description="how inputs become features")
-    hidden: Hidden | None = None
-    activation: Activation | None = None
-    dropout: Dropout | None = None
-    channels: Channels | None = None
-    kernel_size: KernelSize | None = None
-    pooling: Pooling | None = None
-    depth: Depth | None = None
-    embedding: Embedding | None = None
-    bidirectional: Bidirectional | None = None
-    attention_heads: AttentionHeads | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        """Give the trunk's parameters their defaults, refuse those of other trunks."""
-        model = TRUNKS.load(self.trunk)
-        given = {name: value for name in PARAMETERS if (value := getattr(self, name)) is not None}
-        for name in given:
-            if name not in model.model_fields:
-                having = [trunk for trunk in TRUNKS if name in TRUNKS.load(trunk).model_fields]
-                raise ValueError(f"{name}: only trunk {either(having)} has it, got trunk {self.trunk}; remove it")
-        try:
-            body = model(**given)
-        except ValidationError as error:
-            raise ValueError(first_sentence(error)) from error
-        for name in model.model_fields:
-            object.__setattr__(self, name, getattr(body, name))  # the model is frozen, but not yet handed out
-        return self
-
-    @model_serializer(mode="wrap")
-    def _without_idle(self, inner: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without the parameters of other trunks, so that a new trunk leaves the identity of old trials alone."""
-        return {name: value for name, value in inner(self).items() if name not in PARAMETERS or value is not None}
-
-    @classmethod
-    def listed(cls) -> tuple[str, ...]:
-        """Without the trunks' parameters, which are listed with the trunks."""
-        return tuple(name for name in cls.model_fields if name not in PARAMETERS)
-
-    @property
-    def body(self) -> Trunk:
-        """The trunk."""
-        model = TRUNKS.load(self.trunk)
-        found = model(**{name: getattr(self, name) for name in model.model_fields})
-        assert isinstance(found, Trunk)
-        return found
-
-    def check_trunk(self, trunk: Trunk, form: Form) -> str:
-        """What makes a trunk impossible here for a form of inputs, to be read after "trunk x "; empty if nothing."""
-        return trunk.check(form)
-
-    def misfits(self, forms: Mapping[str, Form], instead: str = _OTHER) -> list[str]:
-        """What makes the trunk impossible for forms of inputs, by the words that name them, with the trunks that would
-        do for all of them, or what to do instead.
-        """
-        reasons = {where: self.check_trunk(self.body, form) for where, form in forms.items()}
-        fitting = [name for name in TRUNKS if not any(self.check_trunk(_default(name), f) for f in forms.values())]
-        advice = f"use trunk {either(fitting)}" if fitting else instead
-        ending = "" if self.trunk in fitting else f": {advice}"
-        return [f"trunk {self.trunk} {reason}, in {where}{ending}" for where, reason in reasons.items() if reason]
-
-
-PARAMETERS = tuple(name for name in TrunkChoice.model_fields if name != "trunk")
-
-
-def _default(name: str) -> Trunk:
-    found = TRUNKS.build({"name": name})
-    assert isinstance(found, Trunk)
-    return found
 
 
 class Trunked(TrunkChoice, Architecture):
@@ -139,7 +39,7 @@ class Trunked(TrunkChoice, Architecture):
     of the tasks are trained, as in the single-task baseline, there are theirs alone.
     """
 
-    encoders: dict[str, TrunkChoice] = Field({}, description="task: its own trunk, in front of the architecture")
+    encoders: dict[str, Encoder] = Field({}, description="task: its own trunk, in front of the architecture")
     encoder_width: int = Field(64, ge=1, description="features that every encoder gives")
 
     @property
@@ -173,13 +73,13 @@ class Trunked(TrunkChoice, Architecture):
     def check_behind(self, outline: Outline) -> list[str]:
         """What makes the architecture impossible for inputs as the encoders give them."""
         found = forms(outline)
-        return self.misfits(found, self.instead if len(found) > 1 else _OTHER)
+        return self.misfits(found, self.instead if len(found) > 1 else OTHER_ARCHITECTURE)
 
     @property
     def instead(self) -> str:
         """What to do where no trunk takes the inputs of all tasks."""
         vectors = Form((self.encoder_width,))
-        return _OTHER if all(self.check_trunk(_default(name), vectors) for name in TRUNKS) else _ENCODERS
+        return OTHER_ARCHITECTURE if all(self.check_trunk(usual(name), vectors) for name in TRUNKS) else _ENCODERS
 
     def behind(self, outline: Outline) -> Outline:
         """Vectors of the encoders' width, where there are encoders."""

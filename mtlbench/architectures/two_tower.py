@@ -10,9 +10,10 @@ from pydantic import Field
 from ..core.task import Outline, TaskSpec
 from .base import Seeded
 from .shared import Shared
-from .trunked import Trunked, TrunkName, form_of
+from .trunked import Trunked, form_of
 from .trunks import head
 from .trunks.base import Form, Trunk
+from .trunks.choice import AnyTrunk
 from .trunks.mlp import Mlp
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ class TwoTower(Shared):
     every task, so heads alone belong to tasks. No paper has it first: the classical network for two paired inputs.
     """
 
-    trunk: TrunkName = Field("cnn", description="the towers' convolution blocks, and the dense layers behind them")
+    trunk: AnyTrunk = Field(
+        "cnn", validate_default=True, description="the towers' convolution blocks, and the dense layers behind them"
+    )
 
     def check_behind(self, outline: Outline) -> list[str]:
         """Inputs may differ in shape."""
@@ -75,4 +78,5 @@ class TwoTower(Shared):
         return Form((sum(prod(self.body.maps(form_of(outline, name))[-1]) for name in outline.names),))
 
     def _dense(self) -> Mlp:
-        return Mlp(hidden=self.hidden or (), activation=self.activation or "relu", dropout=self.dropout or 0.0)
+        """The dense layers with those parameters of theirs that the trunk has."""
+        return Mlp(**{name: getattr(self.body, name) for name in Mlp.model_fields if hasattr(self.body, name)})

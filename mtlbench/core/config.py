@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Mapping
-from typing import Any, Self
+from collections.abc import Mapping, Set
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,6 +18,22 @@ class Config(BaseModel):
     """Parameters of one entry of a table. Unknown keys and wrong types are errors, never ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
+
+    # The parameter that is an entry itself and whose own parameters may be written beside it, flat; "" for none.
+    shorthand: ClassVar[str] = ""
+
+    @classmethod
+    def keys(cls, written: Mapping[str, Any]) -> Set[str]:
+        """The keys that may stand in a mapping of parameters, those of its ``shorthand`` included."""
+        return {field.alias or name for name, field in cls.model_fields.items()}
+
+    @classmethod
+    def example(cls) -> dict[str, Any]:
+        """Parameters of a small example, which tests build; an entry whose defaults suffice gives none.
+
+        Where tasks have a say, they are called a, b and c.
+        """
+        return {}
 
     @classmethod
     def from_plain(cls, parameters: Mapping[str, Any]) -> Self:
@@ -38,8 +54,3 @@ class Config(BaseModel):
         found = _SOURCES.search(" ".join((inspect.getdoc(cls) or "").split()))
         works = map(_CITATION.match, found[1].split("; ")) if found else ()
         return "; ".join(work[0] for work in works if work)
-
-    @classmethod
-    def listed(cls) -> tuple[str, ...]:
-        """The parameters that ``mtlbench list`` shows."""
-        return tuple(cls.model_fields)

@@ -32,6 +32,11 @@ class Adam(Kernel):
         "apex": "apex.optimizers.FusedAdam",
     }
 
+    @classmethod
+    def example(cls) -> dict[str, Any]:
+        """Little work."""
+        return {"tensors": ["2 x 3x4", "1 x 5x7"]}
+
     @property
     def shape(self) -> str:
         """The tensors as the suite writes them."""

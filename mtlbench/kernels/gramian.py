@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -26,6 +26,11 @@ class Gramian(Kernel):
         "stacked": "all gradients in one matrix J, then J @ J.T",
         OURS: "mtlbench.ops.gramian",
     }
+
+    @classmethod
+    def example(cls) -> dict[str, Any]:
+        """Little work."""
+        return {"tensors": ["2 x 3x4", "1 x 5x7"]}
 
     @property
     def shape(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -23,6 +23,11 @@ class TaskLosses(Kernel):
 
     outputs: Tensors = Field(description="one tensor a task, such as 4 x 256x10; classes are dimension 1")
     kind: Literal["cross_entropy", "bce_with_logits", "mse", "l1", "smooth_l1", "huber", "cosine"] = "cross_entropy"
+
+    @classmethod
+    def example(cls) -> dict[str, Any]:
+        """Little work."""
+        return {"outputs": ["2 x 3x4", "1 x 5x7"]}
 
     @model_validator(mode="after")
     def _has_classes(self) -> Self:

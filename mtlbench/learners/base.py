@@ -6,7 +6,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..architectures.base import Architecture
 from ..core.config import Config
@@ -74,6 +74,8 @@ class Learner(Config):
 
     What it does not use of a method is neither required with it nor part of its trials, and writing it is an error.
     """
+
+    random: ClassVar[bool] = True  # whether the trial's seed has a say beyond the split of the data
 
     @classmethod
     def uses(cls, part: str) -> bool:

@@ -115,6 +115,11 @@ class Step(Schedule):
     every: int = Field(ge=1, description="epochs between two drops")
     gamma: float = Field(0.1, gt=0, le=1, description="factor per drop")
 
+    @classmethod
+    def example(cls) -> dict[str, Any]:
+        """A drop at every other epoch."""
+        return {"every": 2}
+
     def factor(self, epoch: int, epochs: int, scores: Sequence[float]) -> float:
         """gamma^floor(e / every)."""
         return self.gamma ** (epoch // self.every)

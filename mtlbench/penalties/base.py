@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -56,6 +56,11 @@ class Norm(Penalty):
     on: Literal["trunk", "heads", "all"] = Field(
         "all", description="whose weights: the shared, the tasks' own, or both"
     )
+
+    @classmethod
+    def example(cls) -> dict[str, Any]:
+        """Strong enough to be seen after few steps."""
+        return {"strength": 0.01}
 
     @abstractmethod
     def norm(self, matrix: Tensor) -> Tensor:

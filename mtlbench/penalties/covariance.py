@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -42,6 +42,11 @@ class TaskCovariance(Penalty):
 
     strength: float = Field(1e-4, gt=0, description="rho")
     smoothing: float = Field(1e-2, gt=0, description="eps, in units of weights: the least singular value that counts")
+
+    @classmethod
+    def example(cls) -> dict[str, Any]:
+        """Strong enough to be seen after few steps."""
+        return {"strength": 0.01}
 
     def check(self, outline: Outline, common: bool) -> list[str]:
         """There must be heads, on features that mean the same to all tasks."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
+from typing import Any
 
 from ..core.config import Config
 from ..core.task import Data, Outline
@@ -15,6 +16,14 @@ class Problem(Config):
     The fields are the keys of the suite file. ``root`` is the folder of the suite file; relative paths start there.
     ``load`` is pure: the same seed gives the same bytes, on every machine.
     """
+
+    @classmethod
+    def write_example(cls, folder: Path) -> dict[str, Any]:
+        """Write the files of a small example to a folder, the same at every call; the parameters that read them there.
+
+        A problem without files has an ``example`` alone.
+        """
+        return cls.example()
 
     def files(self, root: Path) -> tuple[Path, ...]:
         """The files whose content decides the data; a change in one makes the trials run again.

@@ -51,6 +51,12 @@ class Union(Problem):
         min_length=2, description="{part: a problem, or its name}"
     )
 
+    @classmethod
+    def example(cls) -> dict[str, Any]:
+        """Images and vectors, the vectors more rows."""
+        images = {"name": "digits", "tasks": ["ink"], "flat": False}
+        return {"problems": {"images": images, "vectors": {"name": "synthetic", "rows": 2000}}}
+
     @property
     def parts(self) -> dict[str, Problem]:
         """The problems by the names of the parts."""

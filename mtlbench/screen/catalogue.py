@@ -45,8 +45,7 @@ def catalogue(room: str | None = None) -> Iterator[Listed]:
 def _parameters(entry: type[Config]) -> str:
     """``a, b=1``: required parameters bare, others with their default."""
     parts = []
-    for name in entry.listed():
-        field = entry.model_fields[name]
+    for name, field in entry.model_fields.items():
         default = field.get_default(call_default_factory=True)
         parts.append(name if field.is_required() else f"{name}={_plain(default)}")
     return ", ".join(parts)

@@ -20,6 +20,7 @@ from .entries import Checker, Entry
 from .explain import explain
 from .kernel_reader import read_kernels
 from .longhand import longhand, named
+from .shorthand import merged_for
 from .starts import check_starts
 from .suite import BASELINE, PROBE, UNSHARED, Header, Suite, Variant, keys
 from .tree import Node, Place, merge, tree
@@ -210,12 +211,17 @@ class Draft:
 
     def _single(self, architecture: Node) -> Node:
         """The baseline's architecture with the parameters of the suite's that it has too."""
-        place = architecture.place
+        place, table = architecture.place, self.checker.tables["architecture"]
         single = Node({"name": tree(UNSHARED, place)}, place, place)
-        try:
-            fields = self.checker.tables["architecture"].load(UNSHARED).model_fields
-        except UnknownName:  # noted where the baseline is checked
-            return single
         if not architecture.is_mapping:
             return single
-        return single.plus(**{key: child for key, child in architecture.items() if key in fields})
+        name = architecture["name"].value if "name" in architecture else None
+        try:
+            if isinstance(name, str):
+                architecture = merged_for(table.load(name), architecture)
+            shared = table.load(UNSHARED).keys(architecture.plain())
+        except UnknownName:  # noted where architecture and baseline are checked
+            return single
+        return merge(
+            single, architecture.without("name", *(key for key, _ in architecture.items() if key not in shared))
+        )

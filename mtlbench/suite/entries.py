@@ -16,6 +16,7 @@ from ..core.registry import Registry, UnknownName
 from ..core.trial import Spec
 from ..core.wording import shown
 from .explain import explain
+from .shorthand import merged_for
 from .tree import Node, Place
 
 Tables = Mapping[str, Registry]  # by the key of the suite file: problem, architecture, weighting, learner …
@@ -128,6 +129,7 @@ class Checker:
         return "?"
 
     def _model(self, model: type[Section], node: Node, owner: str, key: str, partial: bool) -> Section | None:
+        node = merged_for(model, node)
         try:
             return model.from_plain(node.plain())
         except ValidationError as error:

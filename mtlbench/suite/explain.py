@@ -63,7 +63,7 @@ def explain(error: ValidationError, model: type[BaseModel], node: Node, owner: s
         path, reached = node.follow(item["loc"])
         where = _where(key, path) if path else owner
         if item["type"] == "extra_forbidden":
-            allowed = _keys(model, path[:-1])
+            allowed = item.get("ctx", {}).get("keys") or _keys(model, path[:-1])
             hint = did_you_mean(path[-1], allowed) if allowed else "it has no keys"
             holder = owner if len(path) == 1 else _where(key, path[:-1])
             faults.append(Fault(reached.key, f"unknown key '{path[-1]}' of {holder}, {hint}"))
@@ -73,7 +73,7 @@ def explain(error: ValidationError, model: type[BaseModel], node: Node, owner: s
             about = _description(model, path, str(name))
             faults.append(Fault(reached.place, f"missing {what} of {where}{about}", True))
         elif item["type"] in ("value_error", "assertion_error"):
-            faults.append(_authored(item, node, reached, where))
+            faults.append(_authored(item, reached, where))
         else:
             unions[_union(node, item["loc"])].append((path, item))
     return faults + [fault for items in unions.values() for fault in _typed(items, node, key)]
@@ -89,11 +89,10 @@ def _where(key: str, path: Path) -> str:
     return dotted((key, *path) if key else path)
 
 
-def _authored(item: Any, node: Node, reached: Node, where: str) -> Fault:
+def _authored(item: Any, reached: Node, where: str) -> Fault:
     """A sentence that the author of a validator wrote."""
     sentence = str(item["ctx"]["error"])
-    place = sentence_place(node, sentence) if reached is node else reached.place
-    return Fault(place, f"{where}: {sentence}")
+    return Fault(sentence_place(reached, sentence), f"{where}: {sentence}")
 
 
 def _union(node: Node, loc: Path) -> Path:
@@ -138,11 +137,12 @@ def _named(model: type[BaseModel]) -> dict[str, Any]:
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+def models_of(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models of which an annotation speaks."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for part in get_args(annotation):
-        yield from _models(part)
+        yield from models_of(part)
 
 
 def _holders(model: type[BaseModel], path: Path) -> Iterable[type[BaseModel]]:
@@ -151,7 +151,7 @@ def _holders(model: type[BaseModel], path: Path) -> Iterable[type[BaseModel]]:
     for part in path:
         if isinstance(part, str):
             fields = [_named(holder)[part] for holder in models if part in _named(holder)]
-            models = [inner for field in fields for inner in _models(field.annotation)]
+            models = [inner for field in fields for inner in models_of(field.annotation)]
     return models
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 
@@ -26,6 +26,7 @@ class Node:
     value: Any
     place: Place = NOWHERE
     key: Place = NOWHERE
+    layers: tuple[Node, ...] = field(default=(), compare=False)  # the mappings that were merged into it, lowest first
 
     @property
     def is_mapping(self) -> bool:
@@ -66,11 +67,12 @@ class Node:
 
     def without(self, *keys: str) -> Node:
         """The same mapping without some keys."""
-        return replace(self, value={key: child for key, child in self.value.items() if key not in keys})
+        rest = {key: child for key, child in self.value.items() if key not in keys}
+        return replace(self, value=rest, layers=tuple(layer.without(*keys) for layer in self.layers))
 
     def plus(self, **children: Node) -> Node:
         """The same mapping with some keys set."""
-        return replace(self, value={**self.value, **children})
+        return replace(self, value={**self.value, **children}, layers=())
 
 
 def tree(value: Any, place: Place = NOWHERE) -> Node:
@@ -92,7 +94,7 @@ def merge(base: Node, override: Node) -> Node:
     children = dict(base.value)
     for key, child in override.items():
         children[key] = merge(children[key], child) if key in children else child
-    return replace(override, value=children)
+    return replace(override, value=children, layers=(*(base.layers or (base,)), *(override.layers or (override,))))
 
 
 def _is_another_entry(base: Node, override: Node) -> bool:

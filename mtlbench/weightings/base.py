@@ -54,6 +54,9 @@ class Weighting(Config):
     needs: ClassVar[Need] = Need.LOSSES
     recordable: ClassVar[bool] = False  # all work on the device and all state in tensors: fits into a CUDA graph
     learned: ClassVar[bool] = False  # whether it has parameters that are trained with the model
+    random: ClassVar[bool] = False  # whether it draws from torch's global generator
+    signed: ClassVar[bool] = False  # of one on losses: whether weights below 0 occur
+    ordered: ClassVar[bool] = False  # whether the order of the tasks has a say beyond the order of the weights
 
     @property
     def at_representation(self) -> bool:

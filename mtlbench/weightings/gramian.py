@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -38,6 +38,8 @@ class PCGrad(OnGramian):
     (whose code takes the mean in some variants; here it is the sum, as in the paper). The orders come from torch's
     global generator, seeded for the stream "step".
     """
+
+    random: ClassVar[bool] = True
 
     def weights(self, gramian: Tensor) -> Tensor:
         """The columns' sums of the T projected gradients' coordinates."""

@@ -52,6 +52,7 @@ class Random(Scalarized):
     torch's global generator, seeded for the stream "step".
     """
 
+    random: ClassVar[bool] = True
     recordable: ClassVar[bool] = True
 
     def scalarizer(self, tasks: int) -> Scalarizer:
@@ -137,6 +138,8 @@ class PBI(Scalarized):
     Evolutionary Computation 2007, section III, with equal preferences and ideal point 0.
     """
 
+    signed: ClassVar[bool] = True
+
     theta: float = Field(5.0, ge=0, description="penalty of losses that differ; the paper uses 5")
 
     def scalarizer(self, tasks: int) -> Scalarizer:
@@ -154,6 +157,8 @@ class COSMOS(Scalarized):
     Deep Multi-Objective Learning, ICDM 2021, equation 5, with equal preferences 1/T and without the network's
     conditioning on them.
     """
+
+    signed: ClassVar[bool] = True
 
     pull: float = Field(1.0, ge=0, description="the paper's lambda, 0.01 to 8 there")
 

@@ -43,6 +43,8 @@ class GradVac(Leveled, Adapted):
     Wang et al., Gradient Vaccine, ICLR 2021, equation 2. Orders come from torch's global generator; runs on the CPU.
     """
 
+    random: ClassVar[bool] = True
+
     beta: float = Field(0.5, ge=0, le=1, description="share of the newest cosine in the moving average; paper: 0.01")
 
     def module(self) -> Module:
@@ -58,6 +60,8 @@ class Krum(Leveled, Adapted):
     A task's score is the sum of the distances to its T - outliers - 2 nearest other gradients. Source: Blanchard et
     al., Machine Learning with Adversaries, NeurIPS 2017.
     """
+
+    ordered: ClassVar[bool] = True  # ties go to the first
 
     outliers: int = Field(0, ge=0, description="gradients that may be far off; there must be 3 tasks more than that")
     selected: int = Field(1, ge=1, description="gradients that are averaged")
@@ -81,6 +85,8 @@ class PCD(Leveled, Adapted):
     d is then as long as g_1. Source: Priority-Constrained Descent, TMLR 2026, as in torchjd. Runs on the CPU.
     """
 
+    ordered: ClassVar[bool] = True  # the first task is the one that is followed
+
     tau: float = Field(0.02, ge=0, le=1, description="share of the progress along a task's own gradient")
     beta: float = Field(0.999, ge=0, lt=1, description="decay of the mean squares")
 
@@ -100,6 +106,7 @@ class SDMGrad(Adapted):
     ``level``: J_1 and J_2 need the same coordinates, and the representation of each half is of other rows.
     """
 
+    ordered: ClassVar[bool] = True  # its inner steps magnify rounding
     needs: ClassVar[Need] = Need.CROSSED
 
     pull: float = Field(0.3, ge=0, description="the paper's lambda: how strongly the mean gradient draws")
@@ -173,6 +180,8 @@ class GradDrop(Aggregated):
     identity for f. With ``level: representation`` each row of the batch has signs of its own, where the paper sums over
     the batch first.
     """
+
+    random: ClassVar[bool] = True
 
     leak: float = Field(0.0, ge=0, le=1, description="share of each gradient that no dropout touches")
 

@@ -75,6 +75,11 @@ class Fixed(Weighting):
     folds: int = Field(3, ge=2, le=20, description="K of cross_validated")
     parts: int = Field(6, ge=2, description="cross_validated tries all positive multiples of 1/parts that sum to 1")
 
+    @classmethod
+    def example(cls) -> dict[str, Any]:
+        """Of tasks a, b and c."""
+        return {"weights": {"a": 0.5, "b": 0.3, "c": 0.2}}
+
     @model_validator(mode="after")
     def _sums_to_one(self) -> Self:
         if self.weights == CROSS_VALIDATED:

@@ -128,7 +128,7 @@ def test_masks_of_one_leave_the_shared_features() -> None:
 
 def test_attention_needs_maps() -> None:
     (refused,) = TABLE.build({"name": "mtan", "trunk": "mlp"}).check(IMAGES)
-    assert refused.endswith("no convolution blocks in a row to attend to, in the inputs: use trunk cnn or resnet")
+    assert "no convolution blocks in a row to attend to, in the inputs: use trunk cnn" in refused
     assert TABLE.build({"name": "mtan", "trunk": "resnet", "channels": [4]}).check(IMAGES) == []
 
 
@@ -140,7 +140,7 @@ def test_no_trunk_makes_maps_of_vectors(name: str) -> None:
 
 def test_towers_are_convolutions_with_dense_layers() -> None:
     (refused,) = TABLE.build({"name": "two_tower", "trunk": "resnet"}).check(IMAGES)
-    assert refused.endswith("labels of whole rows, in the inputs: use trunk cnn")
+    assert "labels of whole rows, in the inputs: use trunk cnn" in refused
 
 
 def test_towers_pair_rows_and_start_again() -> None:

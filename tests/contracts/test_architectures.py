@@ -18,7 +18,7 @@ from mtlbench.architectures.trunks import TRUNKS
 from mtlbench.engine.model import Model
 from mtlbench.penalties.base import matrices
 from tests.toy_data import NAMES
-from tests.toy_forms import FORMS, fitted, inputs_of
+from tests.toy_forms import FORMS, fitted, inputs_of, trunk_spec
 
 TRACED = ("vectors", "sets", "images", "image sets", "tokens")  # tracing takes seconds; trunks are traced on all forms
 CASES = [(name, form) for name in TABLE for form, outline in FORMS.items() if fitted(name, outline)]
@@ -48,7 +48,7 @@ def drawn(parameters: list[nn.Parameter]) -> list[nn.Parameter]:
     return [p for p in parameters if p.unique().numel() > max(1, p.numel() / 2)]
 
 
-@pytest.mark.parametrize("name", [name for name in TABLE if not getattr(TABLE.load(name), "analytic", False)])
+@pytest.mark.parametrize("name", [name for name in TABLE if not TABLE.load(name).analytic])
 def test_each_architecture_can_do_something(name: str) -> None:
     assert name in {architecture for architecture, _ in CASES}
 
@@ -57,11 +57,12 @@ def test_each_architecture_can_do_something(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in TABLE if "trunk" in TABLE.load(name).model_fields])
 def test_a_trunk_that_a_refusal_advises_is_accepted(name: str, form: str) -> None:
     for refused in TRUNKS:
-        for sentence in TABLE.build({"name": name, "trunk": refused}).check(FORMS[form]):
+        spec = {"name": name, **TABLE.load(name).example()}
+        for sentence in TABLE.build({**spec, "trunk": trunk_spec(refused)}).check(FORMS[form]):
             advised = sentence.partition(": use trunk ")[2]
             for trunk in filter(None, advised.replace(" or ", ", ").split(", ")):
                 assert trunk != refused
-                assert TABLE.build({"name": name, "trunk": trunk}).check(FORMS[form]) == []
+                assert TABLE.build({**spec, "trunk": trunk_spec(trunk)}).check(FORMS[form]) == []
 
 
 def test_the_complete_parameters_are_accepted_again(case: Case) -> None:

@@ -55,10 +55,9 @@ def curve(
     model = Model(fitting, data.outline, 0)
     method = WEIGHTINGS.build({"name": weighting} if isinstance(weighting, str) else weighting)
     state = method.start(NAMES, CPU)
-    update = OPTIMIZERS.build({"name": optimizer, "lr": lr})
+    update = OPTIMIZERS.build({"name": optimizer, **OPTIMIZERS.load(optimizer).example(), "lr": lr})
     torch_optimizer = update.build(model.parameters(), method.parameters(state), built.recipe.update)
-    strength = {} if penalty == "none" else {"strength": 0.01}
-    term = PENALTIES.build({"name": penalty, **strength})
+    term = PENALTIES.build({"name": penalty, **PENALTIES.load(penalty).example()})
     step = Step(built, model, data.outline, method, state, torch_optimizer, term)
     batches = training_batches(data.train, NAMES, batch_size, 0, CPU)
     return torch.stack([step(batch)[0] for epoch in (1, 2) for batch in batches.epoch(epoch)])
@@ -108,7 +107,8 @@ def test_torch_compile_leaves_recurrent_layers_to_eager(
 
     compile_: Callable[..., Any] = torch.compile
     monkeypatch.setattr(torch, "compile", lambda f, fullgraph, **_: compile_(f, backend=noting, fullgraph=fullgraph))
-    monkeypatch.setattr("tests.contracts.test_engines.fitted", lambda *_, **__: Shared(trunk=trunk, hidden=(4,)))
+    recurrent = Shared.from_plain({"trunk": trunk, "hidden": [4]})
+    monkeypatch.setattr("tests.contracts.test_engines.fitted", lambda *_, **__: recurrent)
     assert_as_eager("compiled", form="tokens", weighting=weighting)
     assert seen
     assert not any(trunk in target for target in seen), seen
@@ -124,7 +124,8 @@ def test_batches_of_several_sizes_and_losses_after_the_step(engine: str) -> None
 @pytest.mark.parametrize("engine", [name for name in WITHOUT_EAGER if TABLE.load(name).recipe.wrapper == "none"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_optimizer_has_every_update(engine: str, optimizer: str) -> None:
-    refused = OPTIMIZERS.load(optimizer)().check(TABLE.load(engine).recipe.update)
+    example = OPTIMIZERS.load(optimizer).example()
+    refused = OPTIMIZERS.build({"name": optimizer, **example}).check(TABLE.load(engine).recipe.update)
     if refused:
         pytest.skip(refused[0])
     weighting = "uncertainty" if OPTIMIZERS.load(optimizer).trains_weightings else "equal"
@@ -144,9 +145,12 @@ def test_every_penalty_is_eagers(engine: str, penalty: str) -> None:
     assert_as_eager(engine, penalty=penalty)
 
 
-@pytest.mark.parametrize("penalty", sorted(set(PENALTIES) - {"none"}))
-def test_a_penalty_changes_the_curve(penalty: str) -> None:
-    assert not torch.equal(curve("eager", penalty=penalty), curve("eager"))
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_a_penalty_that_adds_something_changes_the_curve(penalty: str) -> None:
+    outline = make().outline
+    built = PENALTIES.build({"name": penalty, **PENALTIES.load(penalty).example()})
+    term = built.term(*Model(Shared(), outline, 0).trunk_and_heads())
+    assert torch.equal(curve("eager", penalty=penalty), curve("eager")) is (term is None)
 
 
 def with_levels() -> list[dict[str, Any]]:
@@ -156,13 +160,13 @@ def with_levels() -> list[dict[str, Any]]:
         kind = WEIGHTINGS.load(name)
         if kind.needs & GRADIENTS:
             levels = ("parameters", "representation") if "level" in kind.model_fields else (None,)
-            found += [{"name": name, **({"level": level} if level else {})} for level in levels]
+            found += [{"name": name, **kind.example(), **({"level": level} if level else {})} for level in levels]
     return found
 
 
 @pytest.mark.usefixtures("traced")
 @pytest.mark.parametrize("engine", WITHOUT_EAGER)
-@pytest.mark.parametrize("weighting", with_levels(), ids=lambda spec: "-".join(spec.values()))
+@pytest.mark.parametrize("weighting", with_levels(), ids=lambda spec: "-".join(map(str, spec.values())))
 def test_every_weighting_on_gradients_has_every_engine(engine: str, weighting: dict[str, Any]) -> None:
     assert_as_eager(engine, weighting=weighting)
 

@@ -16,9 +16,8 @@ SLOW = {"compiled"}  # torch.compile's own tests are elsewhere; every timing che
 
 
 def _small(name: str) -> Kernel:
-    """The kernel on little work: what a suite must give are lists of tensors."""
-    required = [field for field, info in TABLE.load(name).model_fields.items() if info.is_required()]
-    return TABLE.build({"name": name, **{field: ["2 x 3x4", "1 x 5x7"] for field in required}})
+    """The kernel on little work."""
+    return TABLE.build({"name": name, **TABLE.load(name).example()})
 
 
 @pytest.fixture(scope="module", params=TABLE)

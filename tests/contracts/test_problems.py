@@ -8,6 +8,7 @@ import json
 import struct
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from mtlbench.core.errors import DataError
 from mtlbench.core.task import Data, Outline, Split, Stream, TaskSpec
 from mtlbench.problems import TABLE
 from mtlbench.problems.base import Problem
-from tests.image_files import IMAGES
 
 Spec = dict[str, Any]
 PARTS = ("train", "validation", "test")
@@ -39,12 +39,6 @@ def image_files(root: Path, stem: str, rows: int = 120, classes: int = 10, side:
     }
 
 
-def one_pair(root: Path) -> Spec:
-    test = image_files(root, "held", rows=40)
-    fixed = {f"test_{kind}": name for kind, name in test.items()}
-    return {"name": "idx", **image_files(root, "train"), **fixed, "task": "digit", "limit": 30}
-
-
 def two_pairs(root: Path) -> Spec:
     tasks = {"letters": image_files(root, "letters", classes=5), "digits": image_files(root, "digits", rows=80, side=6)}
     return {"name": "idx", "tasks": tasks}
@@ -58,19 +52,6 @@ def mnist_folder(root: Path) -> Spec:
     return {"name": "multidigits", "path": ".", "repeats": 2}
 
 
-def table(root: Path) -> Spec:
-    """Two regressions and a classification with missing labels, features of each kind with missing values."""
-    rng = np.random.default_rng(3)
-    lines = ["place,x,colour,weight,grade,sick"]
-    for row in range(150):
-        x, colour = f"{rng.normal():.6f}", ["red", "green", "blue", "?"][rng.integers(4)]
-        labels = [f"{rng.normal() * 9 + 70:.3f}", ["low", "mid", "high"][row % 3], str(rng.integers(2))]
-        known = ["" if rng.random() < 0.2 else label for label in labels]
-        lines.append(",".join([str(row), x if row % 11 else "", colour, *known]))
-    (root / "table.csv").write_text("\n".join(lines) + "\n")
-    return {"name": "tabular", "path": "table.csv", "targets": ["weight", "grade", "sick"]}
-
-
 def groups(root: Path) -> Spec:
     rng = np.random.default_rng(4)
     rows = [f"{rng.normal():.6f},{rng.normal():.6f},{'abc'[i % 3]},{rng.normal():.4f}" for i in range(90)]
@@ -78,28 +59,9 @@ def groups(root: Path) -> Spec:
     return {"name": "tabular", "path": "groups.csv", "targets": ["score"], "group_by": "school"}
 
 
-def two_tables(root: Path) -> Spec:
-    rng = np.random.default_rng(6)
-    tables = {}
-    for name, rows in (("red", 60), ("white", 100)):
-        lines = [f"{rng.normal():.6f},{rng.normal():.6f},{'abc'[i % 3] if i % 9 else ''}" for i in range(rows)]
-        (root / f"{name}.csv").write_text("u,v,quality\n" + "\n".join(lines) + "\n")
-        tables[name] = {"path": f"{name}.csv", "targets": ["quality"]}
-    return {"name": "tables", "tables": tables}
-
-
 def matrix(root: Path) -> Spec:
     savemat(root / "arm.mat", {"arm": np.random.default_rng(7).normal(size=(80, 5))})
     return {"name": "tabular", "path": "arm.mat", "targets": ["c4", "c5"]}
-
-
-def schools(root: Path) -> Spec:
-    rng = np.random.default_rng(5)
-    cells = np.empty((2, 3), dtype=object)
-    for school, pupils in enumerate((12, 20, 31)):
-        cells[0, school], cells[1, school] = rng.normal(size=(pupils, 4)), rng.normal(size=(pupils, 1)) * 9 + 30
-    savemat(root / "school.mat", {"X": cells[:1], "Y": cells[1:]})
-    return {"name": "school", "path": "school.mat", "train": 0.5}
 
 
 HASHED = {"features": "hashing", "vocabulary": 1_000_000}  # so that different words are different inputs
@@ -127,66 +89,40 @@ def tables_of_texts(root: Path) -> Spec:
     return {"name": "text", "tasks": {"mood": task}, "limit": 40, **HASHED}
 
 
-def conll(root: Path) -> Spec:
-    for part, rows in (("train", 60), ("test", 20)):
-        sentences = [
-            "".join(
-                f"{part}{i}w{j} {['NN', 'VB'][(i + j) % 2]} {['B-NP', 'I-NP', 'O'][j % 3]}\n" for j in range(1 + i % 7)
-            )
-            for i in range(rows)
-        ]
-        (root / f"{part}.txt").write_text("\n".join(sentences))
-    return {"name": "tagging", "train": "train.txt", "test": "test.txt", **HASHED}
-
-
-def slots(root: Path) -> Spec:
-    for part, rows in (("train", 60), ("dev", 20), ("test", 20)):
-        (root / part).mkdir(exist_ok=True)
-        lengths = [1 + i % 5 for i in range(rows)]
-        words = [" ".join(f"{part}{i}w{j}" for j in range(n)) for i, n in enumerate(lengths)]
-        tags = [" ".join(["B-x", "I-x", "O", "B-y", "O"][:n]) for n in lengths]
-        (root / part / "seq.in").write_text("\n".join(words) + "\n")
-        (root / part / "seq.out.gz").write_bytes(gzip.compress("\n".join(tags).encode(), mtime=0))
-        (root / part / "label").write_text("\n".join("abc"[i % 3] for i in range(rows)) + "\n")
-    return {"name": "snips", "path": ".", "limit": 40, **HASHED}
-
-
 def kinds(root: Path) -> Spec:
     """Images, sentences, a table with missing labels, vectors and schools; the vectors are the most rows."""
     images = {"name": "digits", "tasks": ["ink"], "flat": False}
     vectors = {"name": "synthetic", "rows": 2000}
     return {
         "name": "union",
-        "problems": {"a": images, "b": corpora(root), "c": table(root), "d": vectors, "e": schools(root)},
+        "problems": {
+            "a": images,
+            **{name: example(name, root) for name in ("text", "tabular", "school")},
+            "d": vectors,
+        },
     }
 
 
-EXAMPLES: dict[str, Callable[[Path], Spec]] = {
-    "diabetes": lambda root: {"name": "diabetes"},
-    "digits": lambda root: {"name": "digits"},
+def example(name: str, root: Path) -> Spec:
+    """What the entry itself offers."""
+    return {"name": name, **TABLE.load(name).write_example(root)}
+
+
+VARIANTS: dict[str, Callable[[Path], Spec]] = {  # other forms of problems that have several
     "digits as images": lambda root: {"name": "digits", "tasks": ["ink", "parity"], "flat": False},
-    "idx": one_pair,
     "idx with tasks": two_pairs,
     "idx as stream": lambda root: {**two_pairs(root), "stream": True, "flat": True},
-    "linnerud": lambda root: {"name": "linnerud"},
-    "multidigits": lambda root: {"name": "multidigits", "limit": 200},
     "multidigits from files": mnist_folder,
-    "school": schools,
-    "snips": slots,
-    "quadratics": lambda root: {"name": "quadratics", "tasks": 4, "steps": 30},
-    "synthetic": lambda root: {"name": "synthetic", "rows": 100},
+    "quadratics of four": lambda root: {"name": "quadratics", "tasks": 4, "steps": 30},
     "synthetic classes": lambda root: {"name": "synthetic", "rows": 100, "kind": "classification"},
-    "tables": two_tables,
-    "tabular": table,
     "tabular from a matrix": matrix,
     "tabular by group": groups,
-    "tagging": conll,
-    "text": corpora,
+    "text from an archive": corpora,
     "text of tables": tables_of_texts,
-    "toy": lambda root: {"name": "toy", "scale": 0.1, "steps": 30},
-    "union": kinds,
-    **IMAGES,
+    "toy in small steps": lambda root: {"name": "toy", "scale": 0.1, "steps": 30},
+    "union of kinds": kinds,
 }
+EXAMPLES = {**{name: partial(example, name) for name in TABLE}, **VARIANTS}
 
 
 @pytest.fixture(params=EXAMPLES)
@@ -225,10 +161,6 @@ def digest(data: Data) -> str:
             for array in (inputs_of(split, task), split.targets[task], mask):
                 found.update(np.ascontiguousarray(array).tobytes())
     return found.hexdigest()
-
-
-def test_every_row_has_an_example(tmp_path: Path) -> None:
-    assert {make(tmp_path)["name"] for make in EXAMPLES.values()} == set(TABLE)
 
 
 def test_same_seed_same_bytes(problem: Problem, tmp_path: Path) -> None:

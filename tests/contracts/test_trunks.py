@@ -6,20 +6,38 @@ import pytest
 import torch
 from torch import nn
 
+from mtlbench.architectures.shared import Shared
 from mtlbench.architectures.trunked import form_of
 from mtlbench.architectures.trunks import TRUNKS
 from mtlbench.architectures.trunks.base import Form, Trunk
+from mtlbench.architectures.trunks.choice import usual
 from tests.toy_forms import FORMS, LENGTH, VOCABULARY, inputs_of
 
 ONE_SET = [form for form, outline in FORMS.items() if isinstance(outline.input_shape, tuple)]
-CASES = [(t, f) for t in TRUNKS for f in ONE_SET if not TRUNKS.build({"name": t}).check(form_of(FORMS[f]))]
+CASES = [(t, f) for t in TRUNKS for f in ONE_SET if not usual(t).check(form_of(FORMS[f]))]
 ON_TOKENS = [trunk for trunk, form in CASES if form == "tokens"]
 
 
 def build(name: str, form: Form) -> tuple[Trunk, nn.Sequential]:
     torch.manual_seed(0)
-    trunk = TRUNKS.build({"name": name})
+    trunk = usual(name)
     return trunk, trunk.build(form).eval()
+
+
+@pytest.mark.parametrize("name", TRUNKS)
+def test_parameters_are_described_and_alike_in_every_trunk(name: str) -> None:
+    for key, field in TRUNKS.load(name).model_fields.items():
+        assert field.description, key
+        others = (TRUNKS.load(other).model_fields.get(key) for other in TRUNKS)
+        assert {other.description for other in others if other} == {field.description}
+
+
+@pytest.mark.parametrize("name", TRUNKS)
+def test_an_architecture_takes_it_nested_or_flat(name: str) -> None:
+    parameters = usual(name).model_dump(mode="json")
+    nested = Shared.from_plain({"trunk": {"name": name, **parameters}})
+    assert nested == Shared.from_plain({"trunk": name, **parameters})
+    assert nested == Shared.from_plain(nested.model_dump(mode="json"))
 
 
 @pytest.mark.parametrize("name", TRUNKS)

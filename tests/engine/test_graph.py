@@ -85,7 +85,8 @@ def follow(
     engine = TABLE.build({"name": "fused"})
     optimizer = OPTIMIZERS.build({"name": "adam", "lr": 0.02})
     built = optimizer.build(model.parameters(), method.parameters(state), engine.recipe.update)
-    step: Any = Step(engine, model, data.outline, method, state, built, PENALTIES.build({"name": penalty}))
+    term = PENALTIES.build({"name": penalty, **PENALTIES.load(penalty).example()})
+    step: Any = Step(engine, model, data.outline, method, state, built, term)
     tape = None
     if recorded:
         tape = Tape(step)

@@ -12,7 +12,7 @@ from mtlbench.engine.model import Model
 def test_any_name_is_good_for_a_task() -> None:
     names = ("G3.final", "type", "forward", "parameters", "", "0")
     outline = Outline(tuple(TaskSpec(name, 1, "mse") for name in names), (2,), 9)
-    model = Model(Shared(hidden=(3,)), outline, 0)
+    model = Model(Shared.from_plain({"hidden": [3]}), outline, 0)
     assert tuple(model(torch.zeros(4, 2))) == names
     assert len(list(model.parameters())) == 2 + 2 * len(names)
 
@@ -25,7 +25,7 @@ def test_a_task_starts_alike_whatever_stands_beside_it() -> None:
 
 
 def test_prediction_goes_through_the_shared_representation() -> None:
-    model = Model(Shared(hidden=(3,)), Outline((TaskSpec("a", 1, "mse"),), (2,), 9), 0)
+    model = Model(Shared.from_plain({"hidden": [3]}), Outline((TaskSpec("a", 1, "mse"),), (2,), 9), 0)
     x = torch.randn(4, 2)
     assert model.represent(x).shape == (4, 3)
     assert torch.equal(model.predict(model.represent(x))["a"], model(x)["a"])

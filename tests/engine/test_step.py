@@ -26,7 +26,7 @@ CPU = torch.device("cpu")
 
 
 def build(weighting: Weighting, outline: Outline, engine: str = "eager", **optimizer: Any) -> Step:
-    model = Model(Shared(hidden=(8,)), outline, 0)
+    model = Model(Shared.from_plain({"hidden": [8]}), outline, 0)
     state = weighting.start(outline.names, CPU)
     spec = {"name": "sgd", "lr": 0.1, **optimizer}
     built = TABLE.build({"name": engine})
@@ -40,7 +40,7 @@ def build(weighting: Weighting, outline: Outline, engine: str = "eager", **optim
 def test_equal_weights_train_as_a_plain_loop_does(optimizer: dict[str, Any]) -> None:
     data = make("shared")
     step = build(WEIGHTINGS.build({"name": "equal"}), data.outline, lr=0.01, **optimizer)
-    plain = Model(Shared(hidden=(8,)), data.outline, 0)
+    plain = Model(Shared.from_plain({"hidden": [8]}), data.outline, 0)
     kind = {"momentum": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[optimizer.pop("name")]
     torch_optimizer = kind(plain.parameters(), lr=0.01, **optimizer)
     for batch in training_batches(data.train, NAMES, 16, 0, CPU).epoch(1):

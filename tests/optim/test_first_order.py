@@ -10,9 +10,16 @@ from pydantic import ValidationError
 from torch.nn import Parameter
 
 from mtlbench.optim import OPTIMIZERS
-from mtlbench.optim.base import Update
+from mtlbench.optim.base import Optimizer, Update
 
 UPDATES: tuple[Update, ...] = ("loop", "foreach", "fused")
+
+
+def built(name: str) -> Optimizer:
+    """The optimizer of that name, with the parameters of its example."""
+    optimizer = OPTIMIZERS.build({"name": name, **OPTIMIZERS.load(name).example()})
+    assert isinstance(optimizer, Optimizer)
+    return optimizer
 
 
 def descend(optimizer: torch.optim.Optimizer, parameter: Parameter) -> torch.Tensor:
@@ -53,7 +60,8 @@ def test_settings_arrive(spec: dict[str, Any], oracle: Any, more: dict[str, Any]
 @pytest.mark.parametrize("name", [n for n in OPTIMIZERS if "weight_decay" in OPTIMIZERS.load(n).model_fields])
 def test_parameters_of_a_weighting_do_not_decay(name: str) -> None:
     model, weighting = Parameter(torch.ones(1)), Parameter(torch.ones(1))
-    built = OPTIMIZERS.build({"name": name, "weight_decay": 0.3}).build([model], [weighting], "loop")
+    optimizer = OPTIMIZERS.build({"name": name, **OPTIMIZERS.load(name).example(), "weight_decay": 0.3})
+    built = optimizer.build([model], [weighting], "loop")
     assert [group["weight_decay"] for group in built.param_groups] == [0.3, 0.0]
     assert built.param_groups[1]["params"] == [weighting]
 
@@ -96,9 +104,9 @@ def test_impossible_updates_are_refused(spec: dict[str, Any], update: Update, me
 
 
 def test_only_methods_on_the_whole_split_choose_their_rows() -> None:
-    rows = {name: OPTIMIZERS.load(name)().batch_size(32, 500) for name in OPTIMIZERS}
-    assert {name for name, size in rows.items() if size == 500} == {"gd", "lbfgs", "newton"}
-    assert set(rows.values()) == {32, 500}
+    rows = {name: built(name).batch_size(32, 500) for name in OPTIMIZERS}
+    assert {rows["gd"], rows["lbfgs"], rows["newton"]} == {500}
+    assert all(size == (500 if OPTIMIZERS.load(name).whole_split else 32) for name, size in rows.items())
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,11 @@ from mtlbench.architectures import TABLE as ARCHITECTURES
 from mtlbench.core.task import Outline, TaskSpec
 from mtlbench.engine.model import Model
 from mtlbench.penalties import TABLE
-from mtlbench.penalties.base import Norm
 from mtlbench.penalties.norms import L21, Trace
 from tests.toy_data import NAMES, make
 
 RHO = 0.3
-NORMS = sorted(name for name in TABLE if issubclass(TABLE.load(name), Norm))
+NORMS = ("elastic_net", "l1", "l2", "l21", "trace")  # those whose formulas stand below
 
 
 def layers(*sizes: int, seed: int = 0) -> nn.Sequential:

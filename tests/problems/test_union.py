@@ -13,7 +13,7 @@ from mtlbench.problems import TABLE
 from mtlbench.problems.small.digits import Digits
 from mtlbench.problems.small.synthetic import Synthetic
 from mtlbench.problems.union import Union
-from tests.contracts.test_problems import corpora, slots, table, two_pairs
+from tests.contracts.test_problems import corpora, example, two_pairs
 
 DIGITS = {"name": "digits", "tasks": ["digit", "ink"], "flat": False}
 
@@ -49,7 +49,7 @@ def test_words_keep_the_vocabulary_of_their_part(tmp_path: Path) -> None:
 
 
 def test_a_task_has_the_rows_that_carry_its_label(tmp_path: Path) -> None:
-    spec = table(tmp_path)
+    spec = example("tabular", tmp_path)
     both, alone = union(a=spec, b="digits").load(1, tmp_path), TABLE.build(spec).load(1, tmp_path)
     assert both.train.masks == {}
     for task, mask in alone.train.masks.items():
@@ -58,7 +58,7 @@ def test_a_task_has_the_rows_that_carry_its_label(tmp_path: Path) -> None:
 
 
 def test_labels_at_positions_keep_their_masks(tmp_path: Path) -> None:
-    spec = slots(tmp_path)
+    spec = example("snips", tmp_path)
     both, alone = union(a=spec, b="digits").load(0, tmp_path), TABLE.build(spec).load(0, tmp_path)
     task = next(task for task in alone.outline.tasks if task.positions)
     assert both.outline.tasks[alone.outline.tasks.index(task)].positions == task.positions
@@ -105,7 +105,7 @@ def test_two_tasks_of_one_name_are_refused(tmp_path: Path) -> None:
 
 
 def test_files_are_those_of_all_parts_and_the_users_own_source(tmp_path: Path) -> None:
-    problem = union(a=corpora(tmp_path), b=table(tmp_path), c=f"{__name__}:Named")
+    problem = union(a=corpora(tmp_path), b=example("tabular", tmp_path), c=f"{__name__}:Named")
     names = [path.name for path in problem.files(tmp_path)]
     assert names == ["train.txt", "held.txt", "reviews.zip", "table.csv", Path(__file__).name]
 

@@ -57,6 +57,11 @@ ACCEPTED = [
     "methods: {a: {weighting: {name: 'mine:Own', anything: 3}}}\nseeds: [1, 2]\nengines: [eager, 'mine:Engine']",
     "methods: {a: {}}\nprofiles: {quick: {train: {epochs: 1, early_stopping: null}, seeds: 2}}",
     "methods: {a: {}}\nsingle_task: {label: alone, train: {epochs: 3}}",
+    "methods: {a: {architecture: {name: shared, trunk: {name: cnn, channels: [3]}}}}",
+    "methods: {a: {architecture: {trunk: {channels: [3]}}}}",
+    "methods: {a: {architecture: {name: shared, trunk: cnn, channels: [3], kernel_size: 1}}}",
+    "methods: {a: {architecture: {name: shared, trunk: {name: 'mine:Own', anything: 3}}}}",
+    "methods: {a: {architecture: {name: shared, encoders: {t: {trunk: {name: cnn, pooling: 3}}, u: {hidden: [3]}}}}}",
 ]
 KERNELS = [
     "kernels: {cases: [training_step, {name: adam, tensors: 2 x 3, label: tiny}], devices: [cpu], seconds: 0.1}",
@@ -82,6 +87,10 @@ REFUSED = [
     "methods: {a: {}}\nprofiles: {quick: {profiles: {}}}",
     "methods: {a: {}}\nsingle_task: {problem: digits}",
     "methods: {a: {}}\ntrain: {epochs: 0}",
+    "methods: {a: {architecture: {name: shared, trunk: mpl}}}",
+    "methods: {a: {architecture: {name: shared, chanels: [3]}}}",
+    "methods: {a: {architecture: {name: shared, trunk: {name: cnn, depth: 3}}}}",
+    "methods: {a: {architecture: {name: shared, encoders: {t: {trunk: {name: cnn, chanels: [3]}}}}}}",
 ]
 
 

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from mtlbench.architectures.trunks import TRUNKS
+from mtlbench.plan.reading import tables
+
 from .conftest import Cli
 
 REPOSITORY = Path(__file__).parents[2]
-ALL_ROOMS = ("problems", "architectures", "weightings", "learners", "engines", "optimizers", "schedules")
+ROOMS = {TRUNKS.room: TRUNKS, **{table.room: table for table in tables().values()}}
 
 
 def test_faults_of_a_suite_come_all_at_once_without_a_traceback(cli: Cli, suite: Path) -> None:
@@ -76,8 +79,9 @@ def test_schema_validates_the_suites_we_ship(cli: Cli) -> None:
 def test_list_shows_every_room(cli: Cli) -> None:
     ended = cli("list")
     assert ended.returncode == 0
-    for room in ALL_ROOMS:
+    for room, table in ROOMS.items():
         assert room in ended.stdout
+        assert all(name in ended.stdout for name in table)
     assert "uncertainty" in ended.stdout
     assert "cannot be loaded" not in ended.stdout
     one = cli("list", "weightings")

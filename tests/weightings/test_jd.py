@@ -1,12 +1,14 @@
-"""Exact values of the scalarizations for two tasks, by hand from the papers' formulas."""
+"""Scalarizations: exact values for two tasks, by hand from the papers' formulas, and torchjd as the oracle."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from torchjd import scalarization as jd
 
 from mtlbench.weightings import TABLE
 from mtlbench.weightings.base import Shown
@@ -66,3 +68,46 @@ def test_famo_moves_towards_the_task_that_improved_least() -> None:
     assert first.tolist() == [0.5, 0.5]
     assert second[1] > second[0]
     assert list(FAMO().parameters(state)) == []
+
+
+ORACLES: dict[str, Callable[[], Any]] = {
+    "equal": jd.Mean,
+    "fixed": lambda: jd.Constant(torch.tensor([0.5, 0.3, 0.2])),
+    "sum": jd.Sum,
+    "random": jd.Random,
+    "pbi": lambda: jd.PBI(5.0, torch.ones(3)),
+    "cosmos": lambda: jd.COSMOS(1.0, torch.full((3,), 1 / 3)),
+    "uncertainty": lambda: jd.UW(3),
+    "dwa": jd.DWA,
+    "geometric": jd.GeometricMean,
+    "imtl_l": lambda: jd.IMTLL(3),
+    "stch": lambda: jd.STCH(1.0),
+    "famo": lambda: jd.FAMO(3),
+}
+TASKS = ("a", "b", "c")
+
+
+@pytest.mark.parametrize("name", ORACLES)
+def test_weights_are_the_gradient_of_torchjds_scalarization(name: str) -> None:
+    oracle, weighting = ORACLES[name](), TABLE.build({"name": name, **TABLE.load(name).example()})
+    steps = torch.rand(6, 3) + 0.1
+    torch.manual_seed(0)
+    expected = []
+    for step, losses in enumerate(steps):
+        leaf = losses.clone().requires_grad_()
+        oracle(leaf).backward()
+        expected.append(leaf.grad)
+        if isinstance(oracle, jd.FAMO):
+            oracle.update(losses / 2)
+        if isinstance(oracle, jd.DWA) and step % 2:
+            oracle.step()
+    torch.manual_seed(0)
+    state = weighting.start(TASKS, CPU)
+    for step, losses in enumerate(steps):
+        weights, state = weighting.weigh(Shown(losses), state)
+        torch.testing.assert_close(weights, expected[step])
+        state = weighting.after_step(losses / 2, state)
+        state = weighting.after_epoch(state) if step % 2 else state
+    mine = [parameter.grad for parameter in weighting.parameters(state)]
+    learned = [parameter.grad for parameter in oracle.parameters()]
+    assert not mine or all(map(torch.equal, mine, learned))

@@ -18,18 +18,12 @@ if TYPE_CHECKING:
 Size = Annotated[int, Field(ge=1)]
 _ACTIVATIONS = {"relu": "ReLU", "gelu": "GELU", "silu": "SiLU", "tanh": "Tanh"}
 
-# The parameters of trunks. A name means the same in every trunk that has it, so it is declared here, once; which trunk
-# has it, and with which default, stands in the trunk.
+# Parameters that several trunks have, each with a default of its own; a name means the same in all of them.
 Activation = Annotated[Literal["relu", "gelu", "silu", "tanh"], Field(description="after every layer of the trunk")]
-AttentionHeads = Annotated[int, Field(ge=1, description="attention heads of a layer; they divide the embedding")]
-Bidirectional = Annotated[bool, Field(description="read the sequence in both directions, each with the layer's width")]
 Channels = Annotated[tuple[Size, ...], Field(min_length=1, description="channels per convolution block or stage")]
-Depth = Annotated[int, Field(ge=1, description="residual blocks per stage")]
 Dropout = Annotated[float, Field(ge=0, lt=1, description="probability, after every layer that is not a convolution")]
 Embedding = Annotated[int, Field(ge=1, description="size of a token's vector")]
 Hidden = Annotated[tuple[Size, ...], Field(description="widths of the fully connected or recurrent layers")]
-KernelSize = Annotated[int, Field(ge=1, description="size of the filters, odd, so that padding keeps the image size")]
-Pooling = Annotated[int, Field(ge=1, description="factor of the max-pooling after each block; 1 for none")]
 
 Kind = Literal["token ids", "vectors", "sequences", "images", "arrays"]
 _KINDS: dict[int, Kind] = {1: "vectors", 2: "sequences", 3: "images"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
-from .base import Activation, Channels, Dropout, Form, Hidden, KernelSize, Pooling, Trunk, activation_of, dropout_of
+from .base import Activation, Channels, Dropout, Form, Hidden, Trunk, activation_of, dropout_of
 from .heads import affine
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ class Cnn(Trunk):
     takes = ("images",)
     ranks = (0, 2)
     channels: Channels = (16, 32)
-    kernel_size: KernelSize = 3
-    pooling: Pooling = 2
+    kernel_size: int = Field(3, ge=1, description="size of the filters, odd, so that padding keeps the image size")
+    pooling: int = Field(2, ge=1, description="factor of the max-pooling after each block; 1 for none")
     hidden: Hidden = (128, 64)
     activation: Activation = "relu"
     dropout: Dropout = 0.0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from .base import Bidirectional, Dropout, Embedding, Form, Hidden, Trunk
+from .base import Dropout, Embedding, Form, Hidden, Trunk
 
 if TYPE_CHECKING:
     from torch import nn
@@ -18,7 +18,7 @@ class _RecurrentTrunk(Trunk):
     cell: ClassVar[str]
     embedding: Embedding = 64
     hidden: Annotated[Hidden, Field(min_length=1)] = (64,)
-    bidirectional: Bidirectional = False
+    bidirectional: bool = Field(False, description="read the sequence in both directions, each with the layer's width")
     dropout: Dropout = 0.0
 
     def blocks(self, form: Form) -> list[nn.Module]:

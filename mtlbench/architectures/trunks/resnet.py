@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .base import Channels, Depth, Form, Trunk
+from pydantic import Field
+
+from .base import Channels, Form, Trunk
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,7 +26,7 @@ class Resnet(Trunk):
     takes = ("images",)
     ranks = (0, 2)
     channels: Channels = (16, 32, 64)
-    depth: Depth = 1
+    depth: int = Field(1, ge=1, description="residual blocks per stage")
 
     def check(self, form: Form) -> str:
         """Halving must leave two pixels, so that batch normalisation has something to compare."""

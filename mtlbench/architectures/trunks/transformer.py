@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, model_validator
 
-from .base import AttentionHeads, Dropout, Embedding, Form, Hidden, Trunk
+from .base import Dropout, Embedding, Form, Hidden, Trunk
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,7 +25,7 @@ class Transformer(Trunk):
     ranks = (0, 1)
     embedding: Embedding = 64
     hidden: Annotated[Hidden, Field(min_length=1)] = (128, 128)
-    attention_heads: AttentionHeads = 4
+    attention_heads: int = Field(4, ge=1, description="attention heads of a layer; they divide the embedding")
     dropout: Dropout = 0.0
 
     @model_validator(mode="after")

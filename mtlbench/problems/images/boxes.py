@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -13,8 +13,8 @@ from ...core.task import Data, Outline, Split, TaskSpec
 from ..base import Problem
 from ..files import stamp
 from ..splits import PARTS, TRAIN, Fractions, assign, generator, keep_classes
-from .files import sources
-from .voc import SUFFIXES, Annotated, read_voc
+from .files import encoded, pack, sources
+from .voc import SUFFIXES, Annotated, annotation, read_voc
 
 if TYPE_CHECKING:
     from ...core.task import Array
@@ -47,6 +47,22 @@ class Boxes(Problem):
     jitter: float = Field(0.5, gt=0, description="each side moves out by at most this share of the box's size")
     lists: bool = Field(False, description="divide pictures by ImageSets/Main instead of anew for each seed")
     split: Fractions = Field(Fractions(), description="shares of the pictures in each split")
+
+    @classmethod
+    def write_example(cls, folder: Path) -> dict[str, Any]:
+        """Thirty noise images in a Pascal VOC archive, each with two boxes and an empty one."""
+        import numpy as np
+
+        chance, members = np.random.default_rng(9), {}
+        for i in range(30):
+            members[f"JPEGImages/{i}.png"] = encoded(chance.integers(0, 256, (30, 40, 3), dtype="u1"))
+            boxes = [
+                ("red", (3, 4, 12, 15)),
+                ("red" if i % 3 == 0 else "white", (20, 8, 39, 28)),
+                ("red", (5, 5, 5, 9)),
+            ]
+            members[f"Annotations/{i}.xml"] = annotation(boxes, width=40, height=30)
+        return {"path": pack(folder / "cells.tar", members), "size": 8}
 
     def files(self, root: Path) -> tuple[Path, ...]:
         """The archive, or every annotation, picture and list. Raises DataError."""

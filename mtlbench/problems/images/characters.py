@@ -6,7 +6,7 @@ import csv
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -16,7 +16,7 @@ from ..assemble import assemble_sets
 from ..base import Problem
 from ..files import find, opened, stamp
 from ..splits import TRAIN, Fractions, assign, generator, keep_classes
-from .files import Members, resized, sources
+from .files import Members, encoded, pack, resized, sources
 from .idx import Pair
 from .idx_files import array
 from .multidigits import mnist_file
@@ -55,6 +55,17 @@ class Characters(Problem):
     mnist: str | None = Field(None, description="folder of MNIST's IDX files to take the digits from")
     images: int = Field(7000, ge=100, description="images of letters and digits in all, where digits are MNIST's")
     split: Fractions = Field(Fractions(), description="shares of the splits")
+
+    @classmethod
+    def write_example(cls, folder: Path) -> dict[str, Any]:
+        """130 noise scans, ten each of three letters and ten digits."""
+        import numpy as np
+
+        chance, labels = np.random.default_rng(8), ["CAP_A", "CAP_B", "SMALL_a", *(f"DIGIT_{i}" for i in range(10))]
+        scans = {f"{i}.png": encoded(chance.integers(0, 256, (9 + i % 5, 8), dtype="u1")) for i in range(130)}
+        lines = ["image,label", *(f"{name},{labels[i % 13]}" for i, name in enumerate(scans))]
+        (folder / "labels.csv").write_text("\n".join(lines))
+        return {"path": ".", "archive": pack(folder / "scans.tar", scans)}
 
     def files(self, root: Path) -> tuple[Path, ...]:
         """Labels, images, and MNIST's training files where they are used. Raises DataError."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -59,6 +59,24 @@ class Dense(Problem):
     tiles: int = Field(1, ge=1, description="cut every frame into tiles x tiles images")
     divide: Literal["frames", "tiles"] = Field("frames", description="what comes into one split as a whole")
     split: Fractions = Field(Fractions(), description="shares of the splits")
+
+    @classmethod
+    def write_example(cls, folder: Path) -> dict[str, Any]:
+        """LibMTL's folders: 12 training and 4 test frames of 6 x 8 pixels, some without a label."""
+        import numpy as np
+
+        chance = np.random.default_rng(10)
+        for part, count in (("train", 12), ("val", 4)):
+            for i in range(count):
+                normal = chance.normal(size=(6, 8, 3))
+                normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
+                normal[0, i % 8], depth = 0, chance.uniform(0.7, 9, (6, 8, 1))
+                depth[5, i % 8] = 0
+                frame = {"image": chance.random((6, 8, 3)), "label": chance.integers(-1, 5, (6, 8))}
+                for kind, values in {**frame, "depth": depth, "normal": normal}.items():
+                    (folder / "frames" / part / kind).mkdir(parents=True, exist_ok=True)
+                    np.save(folder / "frames" / part / kind / f"{part}{i}.npy", values.astype("float32"))
+        return {"path": "frames", "classes": 5}
 
     def files(self, root: Path) -> tuple[Path, ...]:
         """Every image and label. Raises DataError."""

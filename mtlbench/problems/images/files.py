@@ -85,3 +85,22 @@ def _unpacked(path: Path, suffixes: Collection[str]) -> dict[str, bytes]:
     except tarfile.TarError as error:
         raise DataError(f"{path}: expected a folder or a whole tar archive ({error})") from error
     return found
+
+
+def pack(path: Path, members: Mapping[str, bytes]) -> str:
+    """Write a tar archive, the same bytes whenever it is written; its name."""
+    with tarfile.open(path, "w") as archive:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return path.name
+
+
+def encoded(pixels: Array) -> bytes:
+    """A PNG file of bytes [H, W] or [H, W, 3], or of uint16 [H, W]."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "png")
+    return stream.getvalue()

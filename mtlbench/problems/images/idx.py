@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -17,7 +17,7 @@ from ...core.task import Data, Outline, Split, Stream, TaskSpec
 from ..base import Problem
 from ..files import find
 from ..splits import PARTS, TEST, TRAIN, Fractions, apportion, assign, generator, keep_classes
-from .idx_files import array, images, labels
+from .idx_files import array, images, labels, write_bytes
 
 if TYPE_CHECKING:
     from ...core.task import Array, Shape
@@ -131,6 +131,18 @@ class Idx(FixedTest, Problem):
         """The shape of one input."""
         height, width = reversed(pair.shape) if files.transposed else pair.shape
         return (height * width,) if self.flat else (1, height, width)
+
+    @classmethod
+    def write_example(cls, folder: Path) -> dict[str, Any]:
+        """120 noise images of ten digits, and 40 that are always tested."""
+        import numpy as np
+
+        chance, names = np.random.default_rng(0), {}
+        for part, rows in (("", 120), ("test_", 40)):
+            pixels = chance.integers(0, 256, (rows, 7, 7))
+            names[f"{part}images"] = write_bytes(folder / f"{part}images", pixels)
+            names[f"{part}labels"] = write_bytes(folder / f"{part}labels", np.arange(rows) % 10)
+        return {**names, "task": "digit", "limit": 30}
 
     def files(self, root: Path) -> tuple[Path, ...]:
         """All image and label files. Raises DataError."""

@@ -103,3 +103,10 @@ def _values(path: Path, stamped: tuple[int, int]) -> Array:
 def _words(header: Header) -> str:
     kind = {"u": "unsigned", "i": "signed", "f": "floating-point"}[header.dtype[-2]]
     return f"{'x'.join(map(str, header.shape))} {kind} values of {header.dtype[-1]} bytes"
+
+
+def write_bytes(path: Path, values: Array) -> str:
+    """Write bytes as an IDX file; its name."""
+    head = struct.pack(f">BBBB{values.ndim}I", 0, 0, 8, values.ndim, *values.shape)
+    path.write_bytes(head + values.astype("u1").tobytes())
+    return path.name

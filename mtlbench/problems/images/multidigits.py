@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -47,6 +47,11 @@ class MultiDigits(Problem):
     repeats: int = Field(1, ge=1, description="images in which each source digit stands left, and as many right")
     limit: int | None = Field(None, ge=100, description="at most so many images in each split")
     flat: bool = Field(False, description="true: vectors of pixels; false: 1xHxW images")
+
+    @classmethod
+    def example(cls) -> dict[str, Any]:
+        """Of the bundled digits, without files."""
+        return {"limit": 200}
 
     def files(self, root: Path) -> tuple[Path, ...]:
         """MNIST's four files where a path is given. Raises DataError."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
@@ -129,3 +130,14 @@ def _picture(members: Members, annotation: str) -> str:
         if f"{stem}{suffix}" in members.content:
             return f"{stem}{suffix}"
     raise DataError(f"{members.path}: {annotation}: expected its picture {stem}.jpg or .png, got none")
+
+
+def annotation(boxes: Iterable[tuple[str, tuple[int, int, int, int]]], width: int, height: int) -> bytes:
+    """The annotation of an image: labels with their corners (left, top, right, bottom)."""
+    objects = "".join(
+        f"<object><name>{label}</name><bndbox><xmin>{left}</xmin><ymin>{top}</ymin><xmax>{right}</xmax>"
+        f"<ymax>{bottom}</ymax></bndbox></object>"
+        for label, (left, top, right, bottom) in boxes
+    )
+    size = f"<size><width>{width}</width><height>{height}</height><depth>3</depth></size>"
+    return f"<annotation>{size}{objects}</annotation>".encode()

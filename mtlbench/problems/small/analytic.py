@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
@@ -29,6 +29,11 @@ class Analytic(Problem):
     """
 
     steps: int = Field(1000, ge=1, description="rows of the training split, so steps of an epoch with batch_size: 1")
+
+    @classmethod
+    def example(cls) -> dict[str, Any]:
+        """Few steps."""
+        return {"steps": 30}
 
     @abstractmethod
     def objectives(self) -> Objectives:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -43,6 +43,19 @@ class School(Problem):
     path: str = Field(description="school.mat")
     train: float = Field(0.75, gt=0, lt=1, description="share of every school's pupils to train on; the others test")
     validation: float = Field(0.2, ge=0, lt=1, description="share of those training pupils to choose epochs on; or 0")
+
+    @classmethod
+    def write_example(cls, folder: Path) -> dict[str, Any]:
+        """Three schools of 12, 20 and 31 pupils."""
+        import numpy as np
+        from scipy.io import savemat
+
+        chance, cells = np.random.default_rng(5), np.empty((2, 3), dtype=object)
+        for school, pupils in enumerate((12, 20, 31)):
+            cells[0, school] = chance.normal(size=(pupils, 4))
+            cells[1, school] = chance.normal(size=(pupils, 1)) * 9 + 30
+        savemat(folder / "school.mat", {"X": cells[:1], "Y": cells[1:]})
+        return {"path": "school.mat", "train": 0.5}
 
     def files(self, root: Path) -> tuple[Path, ...]:
         """The file. Raises DataError."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -42,6 +42,11 @@ class Synthetic(Problem):
         if self.tasks >= self.features:
             raise ValueError(f"expected fewer tasks than features, got {self.tasks} tasks, {self.features} features")
         return self
+
+    @classmethod
+    def example(cls) -> dict[str, Any]:
+        """Few rows."""
+        return {"rows": 100}
 
     def outline(self, root: Path) -> Outline:
         """T tasks named t1 .. tT on d inputs."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -37,6 +37,20 @@ class Tables(Problem):
                     f"{f' by {table.group_by}' if table.group_by else ''}; several tasks of a table are problem tabular"
                 )
         return self
+
+    @classmethod
+    def write_example(cls, folder: Path) -> dict[str, Any]:
+        """Two tables of one target."""
+        import numpy as np
+
+        chance, tables = np.random.default_rng(6), {}
+        for name, rows in (("red", 60), ("white", 100)):
+            lines = [
+                f"{chance.normal():.6f},{chance.normal():.6f},{'abc'[i % 3] if i % 9 else ''}" for i in range(rows)
+            ]
+            (folder / f"{name}.csv").write_text("\n".join(["u,v,quality", *lines]) + "\n")
+            tables[name] = {"path": f"{name}.csv", "targets": ["quality"]}
+        return {"tables": tables}
 
     def files(self, root: Path) -> tuple[Path, ...]:
         """Every table. Raises DataError."""

@@ -118,6 +118,20 @@ class Tabular(Problem):
             raise ValueError(f"expected split.column to be a target to stratify by, got '{by}'")
         return self
 
+    @classmethod
+    def write_example(cls, folder: Path) -> dict[str, Any]:
+        """Two regressions and a classification with missing labels; features of each kind with missing values."""
+        import numpy as np
+
+        chance, lines = np.random.default_rng(3), ["place,x,colour,weight,grade,sick"]
+        for row in range(150):
+            x, colour = f"{chance.normal():.6f}", ["red", "green", "blue", "?"][chance.integers(4)]
+            labels = [f"{chance.normal() * 9 + 70:.3f}", ["low", "mid", "high"][row % 3], str(chance.integers(2))]
+            labels = ["" if chance.random() < 0.2 else label for label in labels]
+            lines.append(",".join([str(row), x if row % 11 else "", colour, *labels]))
+        (folder / "table.csv").write_text("\n".join(lines) + "\n")
+        return {"path": "table.csv", "targets": ["weight", "grade", "sick"]}
+
     def files(self, root: Path) -> tuple[Path, ...]:
         """The table. Raises DataError."""
         return (find(root, self.path),)

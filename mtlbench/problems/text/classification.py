@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -61,6 +61,18 @@ class Text(Words, Problem):
     length: int = Field(50, ge=1, description="tokens of an input: longer texts are cut, shorter ones padded")
     limit: int | None = Field(None, ge=1, description="at most so many rows of a task in each split (stratified)")
     split: Fractions = Field(Fractions(), description="shares of the splits that have no file")
+
+    @classmethod
+    def write_example(cls, folder: Path) -> dict[str, Any]:
+        """Lines that begin with a label, and a file for each class; few of their words hash to the same token."""
+        for part, rows in (("train", 60), ("test", 20)):
+            lines = [f"{['LOC', 'NUM', 'HUM'][i % 3]}:x {part} where is place{i} ?" for i in range(rows)]
+            (folder / f"{part}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        for name in ("bad", "good"):
+            (folder / name).write_text("\n".join(f"a {name} film{i} it 's" for i in range(30)), encoding="utf-8")
+        topic = {"train": "train.txt", "test": "test.txt", "coarse": True}
+        tasks = {"topic": topic, "review": {"classes": {"bad": "bad", "good": "good"}}}
+        return {"tasks": tasks, "length": 6, "features": "hashing", "vocabulary": 1_000_000}
 
     def files(self, root: Path) -> tuple[Path, ...]:
         """All corpus files. Raises DataError."""

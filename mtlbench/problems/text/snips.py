@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
@@ -29,6 +30,21 @@ class Snips(Sequences):
     """
 
     path: str = Field(description="the folder of the folders train, dev and test")
+
+    @classmethod
+    def write_example(cls, folder: Path) -> dict[str, Any]:
+        """Sentences of one to five words with slots and one of three intents."""
+        for part, rows in (("train", 60), ("dev", 20), ("test", 20)):
+            lengths = [1 + i % 5 for i in range(rows)]
+            lines = {
+                "seq.in": [" ".join(f"{part}{i}w{j}" for j in range(n)) for i, n in enumerate(lengths)],
+                "seq.out": [" ".join(["B-x", "I-x", "O", "B-y", "O"][:n]) for n in lengths],
+                "label": ["abc"[i % 3] for i in range(rows)],
+            }
+            (folder / part).mkdir(exist_ok=True)
+            for name, written in lines.items():
+                (folder / part / name).write_text("\n".join(written) + "\n", encoding="utf-8")
+        return {"path": ".", "limit": 40, "features": "hashing", "vocabulary": 1_000_000}
 
     def files(self, root: Path) -> tuple[Path, ...]:
         """Three files of each split. Raises DataError."""

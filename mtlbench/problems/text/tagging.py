@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
@@ -38,6 +38,18 @@ class Tagging(Sequences):
         if min(used) < 0 or len(set(used)) < len(used):
             raise ValueError(f"expected different columns from 0, got word {self.word} and {self.columns}")
         return self
+
+    @classmethod
+    def write_example(cls, folder: Path) -> dict[str, Any]:
+        """Sentences of one to seven words with parts of speech and chunks."""
+        kinds, chunks = ("NN", "VB"), ("B-NP", "I-NP", "O")
+        for part, rows in (("train", 60), ("test", 20)):
+            sentences = [
+                "".join(f"{part}{i}w{j} {kinds[(i + j) % 2]} {chunks[j % 3]}\n" for j in range(1 + i % 7))
+                for i in range(rows)
+            ]
+            (folder / f"{part}.txt").write_text("\n".join(sentences), encoding="utf-8")
+        return {"train": "train.txt", "test": "test.txt", "features": "hashing", "vocabulary": 1_000_000}
 
     def _sources(self, root: Path) -> list[Source | None]:
         return [None if name is None else locate(root, name) for name in (self.train, self.validation, self.test)]

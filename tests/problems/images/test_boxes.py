@@ -8,7 +8,8 @@ import pytest
 
 from mtlbench.core.errors import DataError
 from mtlbench.problems.images.boxes import Boxes
-from tests.image_files import annotation, picture
+from mtlbench.problems.images.files import encoded
+from mtlbench.problems.images.voc import annotation
 
 Write = Callable[..., None]
 PARTS = ("train", "validation", "test")
@@ -28,8 +29,8 @@ def write_voc(tmp_path: Path) -> Write:
             pixels = np.zeros((56, 72, 3), dtype="u1")
             pixels[y : y + height, x : x + width] = 255
             box = ("wide" if i % 2 else "tall", (x, y, x + width, y + height))
-            (tmp_path / f"JPEGImages/{i:02}.png").write_bytes(picture(pixels))
-            (tmp_path / f"Annotations/{i:02}.xml").write_bytes(annotation([box], 72, 56))
+            (tmp_path / f"JPEGImages/{i:02}.png").write_bytes(encoded(pixels))
+            (tmp_path / f"Annotations/{i:02}.xml").write_bytes(annotation([box], width=72, height=56))
 
     return write
 

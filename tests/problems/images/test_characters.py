@@ -9,8 +9,8 @@ import pytest
 from mtlbench.core.errors import DataError
 from mtlbench.core.task import Data
 from mtlbench.problems.images.characters import Characters
+from mtlbench.problems.images.files import encoded, pack
 from mtlbench.problems.images.idx_files import array
-from tests.image_files import picture, tar
 
 PARTS = ("train", "validation", "test")
 
@@ -60,13 +60,13 @@ def write_scans(tmp_path: Path) -> Callable[[], dict[str, bytes]]:
             for number in range(10):
                 scan = np.full((20, 12), 180 + number)
                 scan[4:16, 6] = rng.integers(20, 90, 12)
-                images[f"{label}_{number}.png"] = picture(scan.astype("u1"))
+                images[f"{label}_{number}.png"] = encoded(scan.astype("u1"))
                 lines.append(f"{label}_{number}.png,{label}")
         (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n")
         (tmp_path / "scans").mkdir(exist_ok=True)
         for name, content in images.items():
             (tmp_path / "scans" / name).write_bytes(content)
-        tar(tmp_path / "scans.tar", images)
+        pack(tmp_path / "scans.tar", images)
         return images
 
     return write

@@ -9,7 +9,8 @@ from mtlbench.core.errors import DataError
 from mtlbench.core.metrics import METRICS
 from mtlbench.core.task import Data
 from mtlbench.problems.images.dense import Dense
-from tests.image_files import frames, picture, scenes
+from mtlbench.problems.images.files import encoded
+from tests.image_files import scenes
 
 PARTS = ("train", "validation", "test")
 
@@ -21,13 +22,13 @@ def arrays(root: Path, part: str, kind: str) -> dict[bytes, np.ndarray]:
 
 
 def test_arrays_in_the_layout_of_libmtl(tmp_path: Path) -> None:
-    frames(tmp_path)
-    data = Dense(path="nyu", classes=5).load(0, tmp_path)
+    Dense.write_example(tmp_path)
+    data = Dense(path="frames", classes=5).load(0, tmp_path)
     assert [getattr(data, part).size for part in PARTS] == [9, 3, 4]  # val is test; train is divided 3 : 1
     for part, folder in zip(PARTS, ("train", "train", "val"), strict=True):
         split = getattr(data, part)
         for kind, task in (("label", "segmentation"), ("depth", "depth"), ("normal", "normals")):
-            found = arrays(tmp_path / "nyu", folder, kind)
+            found = arrays(tmp_path / "frames", folder, kind)
             for pixels, target, mask in zip(split.inputs, split.targets[task], split.masks[task], strict=True):
                 truth = found[pixels.tobytes()]
                 if kind == "label":
@@ -47,8 +48,8 @@ def test_tasks_and_their_metrics() -> None:
 
 
 def test_shrinking_averages_images_and_picks_labels(tmp_path: Path) -> None:
-    frames(tmp_path)
-    whole, small = (Dense(path="nyu", classes=5, size=size).load(0, tmp_path) for size in (None, (3, 4)))
+    Dense.write_example(tmp_path)
+    whole, small = (Dense(path="frames", classes=5, size=size).load(0, tmp_path) for size in (None, (3, 4)))
     assert small.test.inputs.shape == (4, 3, 3, 4)
     assert small.test.inputs.mean() == pytest.approx(whole.test.inputs.mean(), abs=0.02)
     assert small.test.inputs.std() < 0.7 * whole.test.inputs.std()
@@ -95,8 +96,8 @@ def test_faults_name_the_file(tmp_path: Path) -> None:
         Dense(path=".").outline(tmp_path)
     with pytest.raises(DataError, match="expected a folder of frames, got nothing"):
         Dense(path="nowhere").outline(tmp_path)
-    frames(tmp_path)
-    problem, label = Dense(path="nyu", classes=5), tmp_path / "nyu/val/label/val2.npy"
+    Dense.write_example(tmp_path)
+    problem, label = Dense(path="frames", classes=5), tmp_path / "frames/val/label/val2.npy"
     for values, message in (
         (np.zeros((6, 8, 2)), r"val2\.npy: expected numbers \[height, width, 1\]"),
         (np.full((6, 8), 7.0), r"val2\.npy: expected class indices .* below 5, .* got 7"),
@@ -107,14 +108,14 @@ def test_faults_name_the_file(tmp_path: Path) -> None:
         np.save(label, values)
         with pytest.raises(DataError, match=message):
             problem.load(0, tmp_path)
-    (tmp_path / "nyu/val/image/val2.npy").unlink()
+    (tmp_path / "frames/val/image/val2.npy").unlink()
     with pytest.raises(DataError, match=r"image/val2\.npy: no such file"):
         problem.outline(tmp_path)
 
 
 def test_pictures_of_another_size_need_a_size(tmp_path: Path) -> None:
     scenes(tmp_path)
-    (tmp_path / "scene1.png").write_bytes(picture(np.zeros((9, 9, 3), dtype="u1")))
+    (tmp_path / "scene1.png").write_bytes(encoded(np.zeros((9, 9, 3), dtype="u1")))
     with pytest.raises(DataError, match=r"scene1\.png: expected an image of the size of the first, got \[9, 9\]"):
         Dense(path=".", classes=3).load(0, tmp_path)
 
