@@ -129,7 +129,7 @@ def ours(case: Case, engine: str) -> Callable[[], None]:
     job = Job(
         data=case.data,
         tasks=case.data.outline.names,
-        architecture=Shared(hidden=case.hidden),
+        architecture=Shared.from_plain({"hidden": list(case.hidden)}),
         weighting=Equal(),
         engine=ENGINES.build({"name": engine}),
         optimizer=Adam(),

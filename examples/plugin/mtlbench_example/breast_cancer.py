@@ -24,8 +24,8 @@ class BreastCancer(Problem):
 
     def outline(self, root: Path) -> Outline:
         """Two tasks on 29 features."""
-        tasks = (TaskSpec("benign", 1, "bce_with_logits"), TaskSpec("radius", 1, "mse", unit="mm"))
-        return Outline(tasks, input_shape=(29,), rows=569)
+        benign = TaskSpec("benign", 1, "bce_with_logits", classes=("malignant", "benign"))
+        return Outline((benign, TaskSpec("radius", 1, "mse", unit="cm")), input_shape=(29,), rows=569)
 
     def load(self, seed: int, root: Path) -> Data:
         """The splits of one seed. Only this imports NumPy and scikit-learn, so that plans need not wait for them."""
@@ -39,7 +39,7 @@ class BreastCancer(Problem):
         features = ((features - features[train].mean(0)) / features[train].std(0)).astype("float32")
 
         def split(rows: Array) -> Split:
-            targets = {"benign": benign[rows].astype("float32"), "radius": table[rows, :1].astype("float32")}
+            targets = {"benign": benign[rows].astype("float32"), "radius": (table[rows, :1] / 10).astype("float32")}
             return Split(features[rows], targets)
 
         return Data(self.outline(root), split(train), split(validation), split(test))
