@@ -13,6 +13,7 @@ from pathlib import Path
 from ..architectures.base import Architecture
 from ..core.config import Config
 from ..core.errors import Issue, MtlbenchError, either
+from ..core.metrics import own_code
 from ..core.task import Outline
 from ..core.trial import names
 from ..engine.table import TABLE as ENGINES
@@ -61,8 +62,8 @@ class Survey:
     def problem(self, entry: Entry) -> None:
         """Look at one problem's data."""
         try:
-            self.outlines[entry.name] = entry.config.outline(self.suite.root)
-            self.digests[entry.name] = digest(entry, self.suite.root)
+            self.outlines[entry.name] = outline = entry.config.outline(self.suite.root)
+            self.digests[entry.name] = digest(entry, self.suite.root, outline)
         except (MtlbenchError, OSError) as error:
             self.outlines.pop(entry.name, None)
             self.add(sentence_place(entry.node, str(error)), f"problem '{entry.name}': {error}")
@@ -191,11 +192,14 @@ def _unable(variant: Variant, engine: Entry) -> Iterator[str]:
         yield f"{message}: use engine {either(able)}, or another optimizer"
 
 
-def digest(entry: Entry, root: Path) -> str:
-    """SHA-256 of all that decides a problem's data beside its parameters: its files, and its own source file where it
-    is a ``module:attribute``; "" where there is nothing. Contents count, paths do not.
+def digest(entry: Entry, root: Path, outline: Outline) -> str:
+    """SHA-256 of all that decides a problem's data beside its parameters, and what its metrics say of them: its files,
+    and the source file of it and of each metric that is a ``module:attribute``; "" where there is nothing. Contents
+    count, paths do not.
     """
-    return _sha256([*entry.config.files(root), *_source(entry.spec["name"])])
+    metrics = sorted({name for task in outline.tasks for name in task.metrics if own_code(name)})
+    sources = [path for name in (entry.spec["name"], *metrics) for path in _source(name)]
+    return _sha256([*entry.config.files(root), *sources])
 
 
 def _sha256(files: Iterable[Path]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import Field
 
 from ...core.errors import DataError
-from ...core.metrics.chunks import OUTSIDE
+from ...core.metrics.chunks import is_chunk_tag
 from ...core.task import Data, Outline, Split, TaskSpec
 from ..base import Problem
 from ..files import stamp
@@ -97,8 +97,7 @@ class Sequences(Words, Problem):
 
 def tag_task(name: str, tags: Sequence[str], length: int) -> TaskSpec:
     """A task of tags at every token: chunk F1 ranks where all tags are O, B-type or I-type, else accuracy."""
-    kinds = {tag[:2] for tag in tags} - {OUTSIDE}
-    metrics = ("chunk_f1", "accuracy") if kinds <= {"B-", "I-"} else ()
+    metrics = ("chunk_f1", "accuracy") if all(map(is_chunk_tag, tags)) else ()
     return TaskSpec(name, len(tags), "cross_entropy", metrics, classes=tuple(tags), positions=(length,))
 
 
