@@ -26,7 +26,7 @@ class ChunkF1(RowMetric):
     of its type (so IOB1 is read too); it ends before the next beginning or O. A position whose target is below 0 has no
     tag, and ends chunks.
 
-    Source: the script conlleval, Tjong Kim Sang and Buchholz, Introduction to the CoNLL-2000 shared task, 2000.
+    Source: Tjong Kim Sang and Buchholz, Introduction to the CoNLL-2000 shared task: chunking, CoNLL 2000 (conlleval).
     """
 
     higher_is_better: ClassVar[bool] = True
