@@ -22,6 +22,8 @@ ROOMS = {
     "optimizers": "",
     "schedules": "Any of them takes `warmup` (epochs) and `beta_decay`.",
     "penalties": "`on: all`, `trunk` or `heads`.",
+    "metrics": "Chosen within a problem, `metrics: {{task: [macro_f1, accuracy]}}` (`tabular`, `text`: in each target "
+    "or corpus); the first one ranks methods. scikit-learn's scorers are there by name, `sklearn:average_precision`.",
     "engines": "How a step runs, timed as [kernels.md](kernels.md) says. LibMTL and TorchJD run eagerly.",
 }
 PEERS = ("LibMTL", "TorchJD")

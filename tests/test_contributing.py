@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PLUGIN = ROOT / "examples" / "plugin"
-ENTRIES = {"weightings": "inverse", "problems": "breast_cancer", "architectures": "residual"}
+ENTRIES = {"weightings": "inverse", "problems": "breast_cancer", "architectures": "residual", "metrics": "worst_recall"}
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,7 @@ def test_its_suite_runs(installed: Path, tmp_path: Path) -> None:
     methods = pd.read_csv(tmp_path / "tables" / "methods.csv")
     assert set(methods["method"]) == {"single-task", "equal", "inverse"}
     assert methods["delta_m"].notna().all()
+    assert {"worst_recall", "auc"} <= set(pd.read_csv(tmp_path / "tables" / "tasks.csv")["metric"])
 
 
 def test_every_place_that_the_guide_names_is_there() -> None:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from .metrics import METRICS
+from .metrics import require
 from .objectives import Objectives
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from .metrics.base import Kind
 
     Array = np.ndarray[Any, Any]
     Inputs = Array | Mapping[str, Array]
@@ -26,6 +28,7 @@ LOSS_KINDS: dict[str, tuple[str, ...]] = {
     "huber": ("rmse", "mae", "r2"),
     "cosine": ("cosine_similarity",),
 }
+_KINDS: dict[str, Kind] = {"cross_entropy": "classification", "bce_with_logits": "binary"}
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,13 @@ class TaskSpec:
             raise ValueError(f"task {self.name!r}: expected a loss among {sorted(LOSS_KINDS)}, got {self.loss!r}")
         if not self.metrics:
             object.__setattr__(self, "metrics", LOSS_KINDS[self.loss])
-        unknown = set(self.metrics) - set(METRICS)
-        if unknown:
-            raise ValueError(f"task {self.name!r}: expected metrics among {sorted(METRICS)}, got {sorted(unknown)}")
+        for metric in self.metrics:
+            require(metric, self)
+
+    @property
+    def kind(self) -> Kind:
+        """What its labels are: values, one class of several, or one of two."""
+        return _KINDS.get(self.loss, "regression")
 
     @property
     def main_metric(self) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import Issue, MtlbenchError
+from ..core.metrics import own_code
 from ..core.protocols import ProblemEntry
 from ..core.task import Outline
 from ..core.trial import names
@@ -45,8 +46,8 @@ class Survey:
     def problem(self, entry: Entry[ProblemEntry]) -> None:
         """Look at one problem's data."""
         try:
-            self.outlines[entry.name] = entry.checked.outline(self.suite.root)
-            self.digests[entry.name] = digest(entry, self.suite.root)
+            self.outlines[entry.name] = outline = entry.checked.outline(self.suite.root)
+            self.digests[entry.name] = digest(entry, self.suite.root, outline)
         except (MtlbenchError, OSError) as error:
             self.outlines.pop(entry.name, None)
             self.add([(sentence_place(entry.node, str(error)), f"problem '{entry.name}': {error}")])
@@ -87,11 +88,14 @@ def survey(suite: Suite, local: bool) -> Survey:
     return seen
 
 
-def digest(entry: Entry[ProblemEntry], root: Path) -> str:
-    """SHA-256 of all that decides a problem's data beside its parameters: its files, and its own source file where it
-    is a ``module:attribute``; "" where there is nothing. Contents count, paths do not.
+def digest(entry: Entry[ProblemEntry], root: Path, outline: Outline) -> str:
+    """SHA-256 of all that decides a problem's data beside its parameters, and what its metrics say of them: its files,
+    and the source file of it and of each metric that is a ``module:attribute``; "" where there is nothing. Contents
+    count, paths do not.
     """
-    return _sha256([*entry.checked.files(root), *_source(entry.spec["name"])])
+    metrics = sorted({name for task in outline.tasks for name in task.metrics if own_code(name)})
+    sources = [path for name in (entry.spec["name"], *metrics) for path in _source(name)]
+    return _sha256([*entry.checked.files(root), *sources])
 
 
 def _sha256(files: Iterable[Path]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..core.config import Config
 from ..core.errors import MtlbenchError, did_you_mean
+from ..core.metrics import TABLE as METRICS
 from ..plan.reading import tables
 
 
@@ -27,9 +28,10 @@ def catalogue(room: str | None = None) -> Iterator[Listed]:
 
     Raises MtlbenchError for a room that does not exist.
     """
-    from ..architectures.trunks import TRUNKS  # chosen inside an architecture, by no key of the suite
+    from ..architectures.trunks import TRUNKS
 
-    registries = {registry.room: registry for registry in (*tables().values(), TRUNKS)}
+    inner = (TRUNKS, METRICS)  # chosen inside an architecture or a problem, by no key of the suite
+    registries = {registry.room: registry for registry in (*tables().values(), *inner)}
     if room is not None and room not in registries:
         raise MtlbenchError(f"unknown room '{room}', {did_you_mean(room, registries)}")
     for registry in registries.values() if room is None else [registries[room]]:

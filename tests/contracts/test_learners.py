@@ -61,7 +61,7 @@ def untimed(records: list[Record]) -> list[Record]:
 def test_records_are_those_of_the_vocabulary(name: str, form: str) -> None:
     learner, given, tasks = judged(name, form=form)
     found = learner.run(given)
-    keys = Counter((record.split, record.task, record.metric, record.step) for record in found)
+    keys = Counter((record.split, record.task, record.other, record.metric, record.step) for record in found)
     assert set(keys.values()) == {1}
     assert all(isfinite(record.value) for record in found)
     test = {(record.task, record.metric) for record in found if record.split == "test"}

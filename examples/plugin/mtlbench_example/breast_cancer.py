@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtlbench.core.seeding import derive
 from mtlbench.core.task import Data, Outline, Split, TaskSpec
-from mtlbench.problems.base import Problem
+from mtlbench.problems.metrics import WithMetrics
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 
-class BreastCancer(Problem):
+class BreastCancer(WithMetrics):
     """569 biopsies, 30 features: malignant or benign, and the mean radius from the other features.
 
     60 % of the rows train, 20 % validate and 20 % test, at random by the seed; features are standardised by the
@@ -25,7 +25,8 @@ class BreastCancer(Problem):
     def outline(self, root: Path) -> Outline:
         """Two tasks on 29 features."""
         benign = TaskSpec("benign", 1, "bce_with_logits", classes=("malignant", "benign"))
-        return Outline((benign, TaskSpec("radius", 1, "mse", unit="cm")), input_shape=(29,), rows=569)
+        tasks = (benign, TaskSpec("radius", 1, "mse", unit="cm"))
+        return self.ranked(Outline(tasks, input_shape=(29,), rows=569))
 
     def load(self, seed: int, root: Path) -> Data:
         """The splits of one seed. Only this imports NumPy and scikit-learn, so that plans need not wait for them."""

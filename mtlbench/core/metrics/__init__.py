@@ -1,138 +1,122 @@
-"""Metrics: each owns its direction and computes itself from predictions in NumPy (scikit-learn where it has one).
+"""The table of metrics: one row each, and one file for a metric or a family of them.
 
-A metric is of one of three forms. Most see all labelled positions in one line, whatever rows they are from. Those that
-only count hits also compute themselves from a confusion matrix, so that no prediction need be kept. Those that depend
-on what stands beside what (spans of tags) see whole rows.
+Besides its rows there are ``module:attribute`` names, and scikit-learn's scorers as ``sklearn:<scorer>``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from .chunks import chunk_f1
-from .geometry import angle_mean, angle_median, angle_within, box_iou, relative_error
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler
+
+from ..errors import MtlbenchError, did_you_mean, either
+from ..registry import Registry, UnknownName
+from . import scorers
+from .base import Kind, LineMetric, RowMetric
 
 if TYPE_CHECKING:
-    import numpy as np
+    from ..task import TaskSpec
 
-    Array = np.ndarray[Any, Any]
+TABLE = Registry(
+    "metrics",
+    {
+        "accuracy": "mtlbench.core.metrics.classification:Accuracy",
+        "balanced_accuracy": "mtlbench.core.metrics.classification:BalancedAccuracy",
+        "macro_f1": "mtlbench.core.metrics.classification:MacroF1",
+        "mean_iou": "mtlbench.core.metrics.classification:MeanIou",
+        "auc": "mtlbench.core.metrics.classification:Auc",
+        "rmse": "mtlbench.core.metrics.regression:Rmse",
+        "mae": "mtlbench.core.metrics.regression:Mae",
+        "r2": "mtlbench.core.metrics.regression:R2",
+        "cosine_similarity": "mtlbench.core.metrics.regression:CosineSimilarity",
+        "relative_error": "mtlbench.core.metrics.regression:RelativeError",
+        "box_iou": "mtlbench.core.metrics.geometry:BoxIou",
+        "angle_mean": "mtlbench.core.metrics.geometry:AngleMean",
+        "angle_median": "mtlbench.core.metrics.geometry:AngleMedian",
+        "within_11.25": "mtlbench.core.metrics.geometry:Within11",
+        "within_22.5": "mtlbench.core.metrics.geometry:Within22",
+        "within_30": "mtlbench.core.metrics.geometry:Within30",
+        "chunk_f1": "mtlbench.core.metrics.chunks:ChunkF1",
+    },
+)
+SKLEARN = "sklearn:"  # what the names of scikit-learn's scorers begin with
 
 
-@dataclass(frozen=True)
-class Metric:
-    """``compute(target, score)``: target is class indices [M] or values [M, K] of the M labelled positions (rows, where
-    a row has one label); score is class scores [M, C], one probability [M], or values [M, K] in the task's unit.
+class MetricError(MtlbenchError, ValueError):
+    """A metric that does not exist, or that does not fit its task."""
 
-    counted(confusion)  the same from the confusion matrix int64 [C, C] (rows: target, columns: prediction; binary
-                        tasks have C = 2), or None where counts are not enough
-    of_rows             whether ``compute(target, predicted, classes)`` sees class indices int64 [N, *positions] of
-                        whole rows instead, target -1 where the label is unknown, and the names of the classes
-    unit                '%' for fractions shown in percent, '' for the task's own unit, '1' for pure numbers; '°'
-    power               p where the scores s_i of parts of n_i rows give that of all rows, (Σ n_i s_i^p / Σ n_i)^(1/p):
-                        1 for means, 2 for root mean squares; 0 where they do not
+
+def metric(name: str) -> LineMetric | RowMetric:
+    """The metric of a name.
+
+    name  a row of the table, ``sklearn:<scorer>`` or ``module:attribute``
+
+    Raises MetricError with the nearest name there is.
     """
-
-    name: str
-    higher_is_better: bool
-    unit: str
-    compute: Callable[..., float]
-    counted: Callable[[Array], float] | None = None
-    of_rows: bool = False
-    power: int = 0
-
-
-def of_counts(name: str, counted: Callable[[Array], float], power: int = 0) -> Metric:
-    """A metric in percent, the higher the better, that a confusion matrix decides."""
-
-    def compute(target: Array, score: Array) -> float:
-        import numpy as np
-
-        predicted = score.argmax(1) if score.ndim == 2 else score > 0.5
-        classes = score.shape[1] if score.ndim == 2 else 2
-        pairs = target.astype("int64") * classes + predicted
-        return counted(np.bincount(pairs, minlength=classes**2).reshape(classes, classes))
-
-    return Metric(name, True, "%", compute, counted, power=power)
+    try:
+        if name.startswith(SKLEARN):
+            return scorers.scorer(name.removeprefix(SKLEARN))
+        entry = TABLE.load(name)
+    except (UnknownName, scorers.UnknownScorer) as error:
+        hint = f"; scikit-learn's scorer of that name is '{SKLEARN}{name}'" if name in scorers.names() else ""
+        raise MetricError(f"{error}{hint}") from error
+    if not issubclass(entry, LineMetric | RowMetric):
+        raise MetricError(
+            f"metric '{name}': expected a subclass of LineMetric, CountMetric or RowMetric of "
+            f"mtlbench.core.metrics.base, got {entry.__name__}"
+        )
+    lacking = [word for word in ("higher_is_better", "kinds") if not hasattr(entry, word)]
+    lacking += sorted(entry.__abstractmethods__)
+    if lacking:
+        raise MetricError(f"metric '{name}': expected {entry.__name__} to say {', '.join(lacking)}, got none")
+    return entry()
 
 
-def _accuracy(confusion: Array) -> float:
-    return float(confusion.trace() / confusion.sum() * 100)
+def own_code(name: str) -> bool:
+    """Whether a name is a ``module:attribute``: code that may change while the name stays."""
+    return ":" in name and not name.startswith(SKLEARN)
 
 
-def _balanced_accuracy(confusion: Array) -> float:
-    """Mean recall over the classes present in the target."""
-    present = confusion.sum(1) > 0
-    return float((confusion.diagonal()[present] / confusion.sum(1)[present]).mean() * 100)
+def misfit(name: str, *kinds: Kind) -> str:
+    """Why a metric fits tasks of none of these kinds, and which one might; empty where it fits some.
+
+    Raises MetricError for a metric that does not exist.
+    """
+    fits = metric(name).kinds
+    if set(fits) & set(kinds):
+        return ""
+    others = [row for row in TABLE if set(metric(row).kinds) & set(kinds)]
+    return f"metric '{name}' is for {either(fits)}, not for {either(kinds)}: {did_you_mean(name, others)}"
 
 
-def _macro_f1(confusion: Array) -> float:
-    """Mean over the classes present in target or prediction of 2 hits / (labelled + predicted)."""
-    both = confusion.sum(0) + confusion.sum(1)
-    return float((2 * confusion.diagonal()[both > 0] / both[both > 0]).mean() * 100)
+def require(name: str, task: TaskSpec) -> None:
+    """Raise MetricError for a metric that does not exist, or that does not fit a task."""
+    try:
+        fault = misfit(name, task.kind)
+        wanted = fault or metric(name).needs(task)
+    except MetricError as error:
+        raise MetricError(f"task '{task.name}': {error}") from error
+    if fault:
+        raise MetricError(f"task '{task.name}': {fault}")
+    if wanted:
+        raise MetricError(
+            f"task '{task.name}': expected {wanted} for metric '{name}', got a {task.kind} task of {task.outputs} "
+            f"outputs{f' at {len(task.positions)}-d positions' if task.positions else ''}"
+        )
 
 
-def _mean_iou(confusion: Array) -> float:
-    """Mean over the classes present in target or prediction of hits / (labelled + predicted - hits)."""
-    hits = confusion.diagonal()
-    union = confusion.sum(0) + confusion.sum(1) - hits
-    return float((hits[union > 0] / union[union > 0]).mean() * 100)
+def _exists(name: str) -> str:
+    metric(name)
+    return name
 
 
-def _auc(target: Array, score: Array) -> float:
-    """Area under the ROC curve of a binary task; undefined (NaN) where one class is absent."""
-    from sklearn.metrics import roc_auc_score
+class _Listed:
+    """Editors are offered the rows of the table, and take other names for what they are."""
 
-    if len(set(target.tolist())) < 2:
-        return float("nan")
-    return float(roc_auc_score(target, score if score.ndim == 1 else score[:, 1]) * 100)
-
-
-def _rmse(target: Array, score: Array) -> float:
-    return float(((target - score) ** 2).mean() ** 0.5)
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """The JSON schema of a metric's name."""
+        return {"anyOf": [{"enum": [*TABLE]}, {"type": "string", "pattern": "^[^:]+:[^:]+$"}]}
 
 
-def _mae(target: Array, score: Array) -> float:
-    return float(abs(target - score).mean())
-
-
-def _r2(target: Array, score: Array) -> float:
-    """1 - residual over total sum of squares, averaged over columns; undefined (NaN) for a constant target."""
-    total = ((target - target.mean(0)) ** 2).sum(0)
-    if not (total > 0).all():
-        return float("nan")
-    return float((1 - ((target - score) ** 2).sum(0) / total).mean())
-
-
-def _cosine_similarity(target: Array, score: Array) -> float:
-    """Mean cosine of the angle between vectors [N, K]; a vector of length 0 counts as 0."""
-    import numpy as np
-
-    lengths = np.linalg.norm(target, axis=1) * np.linalg.norm(score, axis=1)
-    return float(((target * score).sum(1) / np.maximum(lengths, 1e-12)).mean())
-
-
-METRICS: dict[str, Metric] = {
-    metric.name: metric
-    for metric in (
-        of_counts("accuracy", _accuracy, power=1),
-        of_counts("balanced_accuracy", _balanced_accuracy),
-        of_counts("macro_f1", _macro_f1),
-        of_counts("mean_iou", _mean_iou),
-        Metric("auc", True, "%", _auc),
-        Metric("rmse", False, "", _rmse, power=2),
-        Metric("mae", False, "", _mae, power=1),
-        Metric("r2", True, "1", _r2),
-        Metric("cosine_similarity", True, "1", _cosine_similarity, power=1),
-        Metric("relative_error", False, "1", relative_error),
-        Metric("box_iou", True, "%", box_iou),
-        Metric("angle_mean", False, "°", angle_mean),
-        Metric("angle_median", False, "°", angle_median),
-        Metric("within_11.25", True, "%", partial(angle_within, 11.25)),
-        Metric("within_22.5", True, "%", partial(angle_within, 22.5)),
-        Metric("within_30", True, "%", partial(angle_within, 30)),
-        Metric("chunk_f1", True, "%", chunk_f1, of_rows=True),
-    )
-}
+# A field of a problem by which a suite chooses metrics; whether they fit, the task says.
+MetricNames = Annotated[tuple[Annotated[str, AfterValidator(_exists), _Listed()], ...], Field(strict=False)]

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from ...core.metrics import METRICS
+from ...core.metrics import metric
+from ...core.metrics.base import CLASSES, CountMetric, RowMetric
 from ...core.record import Record
 from ...core.task import Outline, Split, Stream, TaskSpec
 from ...engine.batches import Batch, stream_batch
 from ...engine.losses import reference
 
 if TYPE_CHECKING:
-    from ...core.metrics import Metric
     from ...core.task import Array
 
-_CLASSES = ("cross_entropy", "bce_with_logits")
 _NO_LABEL = -1
 
 
@@ -74,20 +73,20 @@ class _Score:
 
     def __init__(self, task: TaskSpec, main_only: bool) -> None:
         self.task = task
-        self.metrics = [METRICS[name] for name in (task.metrics[:1] if main_only else task.metrics)]
+        self.metrics = {name: metric(name) for name in (task.metrics[:1] if main_only else task.metrics)}
         self.confusion: Tensor | None = None
         self.rows: list[tuple[Array, Array]] = []  # of whole rows, class indices
         self.line: list[tuple[Array, Array]] = []  # of all labelled positions
-        self.needs_rows = any(metric.of_rows for metric in self.metrics)
-        self.needs_line = any(not metric.of_rows and metric.counted is None for metric in self.metrics)
+        self.needs_rows = any(isinstance(one, RowMetric) for one in self.metrics.values())
+        self.needs_line = not all(isinstance(one, RowMetric | CountMetric) for one in self.metrics.values())
 
     def add(self, target: Tensor, output: Tensor, mask: Tensor | None) -> None:
         """Take note of one batch."""
-        if self.task.loss not in _CLASSES:
+        if self.task.kind not in CLASSES:
             values = _in_line(target, mask, spans=True), _in_line(output, mask, spans=True)
             self.line.append((self._in_unit(values[0]), self._in_unit(values[1])))
             return
-        spans = self.task.loss == "cross_entropy"
+        spans = self.task.kind == "classification"
         predicted = output.argmax(1) if spans else (output > 0).long()
         if self.needs_rows:
             whole = target.long() if mask is None else target.long().masked_fill(~_spread(mask, target), _NO_LABEL)
@@ -108,26 +107,16 @@ class _Score:
         yield Record("loss", loss, split, self.task.name, higher_is_better=False, step=step)
         line, rows = _joined(self.line), _joined(self.rows)
         confusion = None if self.confusion is None else self.confusion.cpu().numpy()
-        for metric in self.metrics:
-            if metric.of_rows:
-                value = metric.compute(*rows, self.task.classes)
-            elif metric.counted is not None and confusion is not None:
-                value = metric.counted(confusion)
+        for name, one in self.metrics.items():
+            if isinstance(one, RowMetric):
+                value = one.compute(rows[0], rows[1], self.task.classes)
+            elif isinstance(one, CountMetric) and confusion is not None:
+                value = one.counted(confusion)
             else:
-                value = metric.compute(*line)
-            yield self._record(metric, value, split, step)
-
-    def _record(self, metric: Metric, value: float, split: str, step: int) -> Record:
-        return Record(
-            metric.name,
-            value,
-            split,
-            self.task.name,
-            metric.unit or self.task.unit,
-            metric.higher_is_better,
-            step,
-            metric.name == self.task.main_metric,
-        )
+                value = one.compute(line[0], line[1])
+            unit = one.unit or self.task.unit
+            is_main = name == self.task.main_metric
+            yield Record(name, value, split, self.task.name, unit, one.higher_is_better, step, is_main)
 
     def _in_unit(self, values: Tensor) -> Array:
         return values.double().cpu().numpy() * self.task.scale + self.task.offset

@@ -10,8 +10,8 @@ from pydantic import Field
 
 from ...core.errors import DataError
 from ...core.task import Data, Outline, Split, TaskSpec
-from ..base import Problem
 from ..files import stamp
+from ..metrics import WithMetrics
 from ..splits import PARTS, TRAIN, Fractions, assign, generator, keep_classes
 from .files import encoded, pack, sources
 from .voc import SUFFIXES, Annotated, annotation, read_voc
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 RANKED = ("balanced_accuracy", "accuracy", "macro_f1")  # in blood, one class is 85 % of the cells
 
 
-class Boxes(Problem):
+class Boxes(WithMetrics):
     """Objects of a Pascal VOC folder: the class of each, and the corners of its box, from one jittered crop each.
 
     Every annotated object gives one crop: each side of its box moves outwards by a share of the box's width (or
@@ -76,7 +76,7 @@ class Boxes(Problem):
             TaskSpec("class", len(found.classes), "cross_entropy", RANKED, classes=found.classes),
             TaskSpec("box", 4, "smooth_l1", ("box_iou", "mae")),
         )
-        return Outline(tasks, (3, self.size, self.size), len(found.codes), found.notes)
+        return self.ranked(Outline(tasks, (3, self.size, self.size), len(found.codes), found.notes))
 
     def load(self, seed: int, root: Path) -> Data:
         """The splits of one seed. Raises DataError."""

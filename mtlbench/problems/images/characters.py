@@ -13,8 +13,8 @@ from pydantic import Field
 from ...core.errors import DataError
 from ...core.task import Data, Outline, TaskSpec
 from ..assemble import assemble_sets
-from ..base import Problem
 from ..files import find, opened, stamp
+from ..metrics import WithMetrics
 from ..splits import TRAIN, Fractions, assign, generator, keep_classes
 from .files import Members, encoded, pack, resized, sources
 from .idx import Pair
@@ -33,7 +33,7 @@ LETTERS = {"capital": ("CAP_",), "small": ("SMALL_",), "both": ("CAP_", "SMALL_"
 PNG = (".png",)
 
 
-class Characters(Problem):
+class Characters(WithMetrics):
     """Handwritten letters (26 classes) and handwritten digits (10): two tasks, each with images of its own.
 
     Scans of single characters on paper: the paper's grey (the median) becomes 0, the darkest ink 1, the image is
@@ -81,7 +81,8 @@ class Characters(Problem):
         sizes = [self.split.counts(rows) for rows in self._rows(root, scans)]
         rows = sum(max(part) for part in zip(*sizes, strict=True))
         labelled = {name: size[TRAIN] for name, size in zip(names, sizes, strict=True)}
-        return Outline(tasks, dict.fromkeys(names, (1, SIDE, SIDE)), rows, scans.notes, labelled=labelled)
+        outline = Outline(tasks, dict.fromkeys(names, (1, SIDE, SIDE)), rows, scans.notes, labelled=labelled)
+        return self.ranked(outline)
 
     def load(self, seed: int, root: Path) -> Data:
         """The splits of one seed. Raises DataError."""

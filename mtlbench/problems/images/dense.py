@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from ...core.errors import DataError
 from ...core.task import Data, Outline, Split, TaskSpec
-from ..base import Problem
+from ..metrics import WithMetrics
 from ..small.digits import unique
 from ..splits import PARTS, TEST, TRAIN, VALIDATION, Fractions, apportion, assign, generator
 from .pixel_frames import Frame, fit, list_frames, pick, read_image, read_label
@@ -22,7 +22,7 @@ Side = Annotated[int, Field(ge=1)]
 ANGLES = ("angle_mean", "angle_median", "within_11.25", "within_22.5", "within_30")
 
 
-class Dense(Problem):
+class Dense(WithMetrics):
     """NYUv2 and its kind: segmentation, depth and surface normals at every pixel of the same image.
 
     Tasks: ``segmentation`` (cross-entropy; mean IoU and pixel accuracy), ``depth`` in metres (L1; absolute and relative
@@ -95,7 +95,7 @@ class Dense(Problem):
         if self.tiles > 1 and self.divide == "tiles":
             notes.append("tiles of one frame are in different splits: errors are too small")
         specs = tuple(self._task(task, (height, width)) for task in self.tasks)
-        return Outline(specs, (3, height, width), len(frames) * self.tiles**2, tuple(notes))
+        return self.ranked(Outline(specs, (3, height, width), len(frames) * self.tiles**2, tuple(notes)))
 
     def load(self, seed: int, root: Path) -> Data:
         """The splits of one seed. Raises DataError."""

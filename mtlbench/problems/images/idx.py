@@ -14,8 +14,8 @@ from ...core.config import Config
 from ...core.errors import DataError
 from ...core.seeding import derive
 from ...core.task import Data, Outline, Split, Stream, TaskSpec
-from ..base import Problem
 from ..files import find
+from ..metrics import WithMetrics
 from ..splits import PARTS, TEST, TRAIN, Fractions, apportion, assign, generator, keep_classes
 from .idx_files import array, images, labels, write_bytes
 
@@ -90,7 +90,7 @@ class Rows:
         return inputs.reshape(len(inputs), *self.shape), self.targets[chosen]
 
 
-class Idx(FixedTest, Problem):
+class Idx(FixedTest, WithMetrics):
     """MNIST, EMNIST, Fashion-MNIST and other IDX files, gzipped or not; one pair of files, or one pair per task.
 
     With ``images`` and ``labels`` there is one task, named ``task``; with ``tasks`` each task has inputs of its own:
@@ -161,7 +161,7 @@ class Idx(FixedTest, Problem):
             shapes[name], labelled[name] = self._shape(train, files), sizes[TRAIN]
             totals = [max(pair) for pair in zip(totals, sizes, strict=True)]
         shared = shapes[self.task] if self.tasks is None else shapes
-        return Outline(tuple(tasks), shared, sum(totals), labelled=labelled)
+        return self.ranked(Outline(tuple(tasks), shared, sum(totals), labelled=labelled))
 
     def _sizes(self, rows: int, test_rows: int | None) -> tuple[int, int, int]:
         train, validation, test = self.split.counts(rows)

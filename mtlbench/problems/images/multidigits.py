@@ -10,8 +10,8 @@ from pydantic import Field
 from ...core.errors import DataError
 from ...core.task import Data, Outline, TaskSpec
 from ..assemble import assemble
-from ..base import Problem
 from ..files import find
+from ..metrics import WithMetrics
 from ..small.digits import ROWS, SIDE, WHITE, scans
 from ..splits import TEST, TRAIN, Fractions, apportion, assign, generator
 from .idx import Pair
@@ -27,7 +27,7 @@ TASKS = tuple(TaskSpec(name, len(CLASSES), "cross_entropy", classes=CLASSES) for
 MNIST_SHARES = (50_000, 10_000, 0)  # train and validation come from the training files, test from the test files
 
 
-class MultiDigits(Problem):
+class MultiDigits(WithMetrics):
     """Two overlaid handwritten digits; tasks ``left`` and ``right`` (10 classes each) name the one in each corner.
 
     From scikit-learn's 8x8 digits, or from MNIST where ``path`` is its folder. Source digits are divided first, for
@@ -71,7 +71,8 @@ class MultiDigits(Problem):
             train, test = self._mnist(root)
             side, sizes = train.shape[0], _mnist_sizes(train, test)
         images = [self._images(size) for size in sizes]
-        return Outline(TASKS, self._shape(side), sum(images), labelled={task.name: images[TRAIN] for task in TASKS})
+        labelled = {task.name: images[TRAIN] for task in TASKS}
+        return self.ranked(Outline(TASKS, self._shape(side), sum(images), labelled=labelled))
 
     def _shape(self, side: int) -> Shape:
         canvas = _canvas(side)

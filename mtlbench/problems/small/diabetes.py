@@ -6,14 +6,14 @@ from pathlib import Path
 
 from ...core.task import Data, Outline, TaskSpec
 from ..assemble import assemble, standardise
-from ..base import Problem
+from ..metrics import WithMetrics
 from ..splits import TRAIN, Fractions, assign, generator
 
 ROWS, BMI = 442, 2
 TASKS = (TaskSpec("progression", 1, "mse"), TaskSpec("bmi", 1, "mse", unit="kg/m²"))
 
 
-class Diabetes(Problem):
+class Diabetes(WithMetrics):
     """442 patients: disease progression after a year and body mass index (regressions) from nine measures.
 
     The data have one target, ``progression``. The second task is the body mass index, a measure of its own that is
@@ -27,7 +27,7 @@ class Diabetes(Problem):
 
     def outline(self, root: Path) -> Outline:
         """Two regressions on nine inputs."""
-        return Outline(TASKS, (9,), ROWS, ("bmi is a task, and therefore not among the inputs",))
+        return self.ranked(Outline(TASKS, (9,), ROWS, ("bmi is a task, and therefore not among the inputs",)))
 
     def load(self, seed: int, root: Path) -> Data:
         """The splits of one seed."""

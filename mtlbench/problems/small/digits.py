@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from ...core.task import Data, Outline, TaskSpec
 from ..assemble import assemble
-from ..base import Problem
+from ..metrics import WithMetrics
 from ..splits import TRAIN, Fractions, assign, generator
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def scans() -> tuple[Array, Array]:
     return images, labels
 
 
-class Digits(Problem):
+class Digits(WithMetrics):
     """1,797 real handwritten digits (8x8): digit (10 classes), parity (binary), ink (regression).
 
     Inputs are pixel / 16, float32 [N, 64], or [N, 1, 8, 8] with ``flat: false``. ``ink`` is the sum of the 64 pixels
@@ -62,7 +62,7 @@ class Digits(Problem):
         """The chosen tasks; all that is needed is known beforehand."""
         shape = (SIDE * SIDE,) if self.flat else (1, SIDE, SIDE)
         labelled: dict[str, int] = dict.fromkeys(self.tasks, Fractions().counts(ROWS)[TRAIN])
-        return Outline(tuple(TASKS[name] for name in self.tasks), shape, ROWS, labelled=labelled)
+        return self.ranked(Outline(tuple(TASKS[name] for name in self.tasks), shape, ROWS, labelled=labelled))
 
     def load(self, seed: int, root: Path) -> Data:
         """The splits of one seed."""

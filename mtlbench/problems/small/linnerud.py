@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...core.task import Data, Outline, TaskSpec
 from ..assemble import assemble, standardise
-from ..base import Problem
+from ..metrics import WithMetrics
 from ..splits import TRAIN, Fractions, assign, generator
 
 ROWS = 20
@@ -17,7 +17,7 @@ TASKS = (
 )
 
 
-class Linnerud(Problem):
+class Linnerud(WithMetrics):
     """20 men: weight, waist and pulse (regressions) from chin-ups, sit-ups and jumps.
 
     A toy: its test split has 4 rows. Inputs float32 [N, 3], standardised on the training rows, as the targets are.
@@ -27,7 +27,7 @@ class Linnerud(Problem):
 
     def outline(self, root: Path) -> Outline:
         """Three regressions on three inputs."""
-        return Outline(TASKS, (3,), ROWS)
+        return self.ranked(Outline(TASKS, (3,), ROWS))
 
     def load(self, seed: int, root: Path) -> Data:
         """The splits of one seed."""

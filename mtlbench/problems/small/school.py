@@ -11,8 +11,8 @@ from pydantic import Field
 from ...core.errors import DataError
 from ...core.task import Data, Outline, TaskSpec
 from ..assemble import assemble_sets, standardise
-from ..base import Problem
 from ..files import find, stamp
+from ..metrics import WithMetrics
 from ..splits import TEST, TRAIN, VALIDATION, assign, generator
 from ..tables.matlab import read_matlab
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FEWEST = 3  # pupils of a school, one for each split
 
 
-class School(Problem):
+class School(WithMetrics):
     """139 schools, 15,362 pupils: the score of each school's pupils is a regression with inputs of its own.
 
     Tasks school_1 .. school_139 in the order of the file, loss mse, metric rmse. In every school a random ``train`` of
@@ -75,7 +75,7 @@ class School(Problem):
             dict.fromkeys(names, (int(kept.sum()),)),
             {n: s[TRAIN] for n, s in zip(names, sizes, strict=True)},
         )
-        return Outline(tasks, shapes, rows, notes if not kept.all() else (), labelled=labelled)
+        return self.ranked(Outline(tasks, shapes, rows, notes if not kept.all() else (), labelled=labelled))
 
     def load(self, seed: int, root: Path) -> Data:
         """The splits of one seed. Raises DataError."""

@@ -9,14 +9,14 @@ from pydantic import Field, model_validator
 
 from ...core.task import Data, Outline, TaskSpec
 from ..assemble import assemble
-from ..base import Problem
+from ..metrics import WithMetrics
 from ..splits import TRAIN, Fractions, assign, generator
 
 if TYPE_CHECKING:
     from ...core.task import Array
 
 
-class Synthetic(Problem):
+class Synthetic(WithMetrics):
     """T linear tasks whose true vectors have cosine ``relatedness``: sharing helps at 1 and cannot help at 0.
 
     With orthonormal c, o_1 .. o_T in R^d (uniformly random; T < d) and r = ``relatedness``:
@@ -53,7 +53,7 @@ class Synthetic(Problem):
         loss, classes = ("mse", ()) if self.kind == "regression" else ("bce_with_logits", ("negative", "positive"))
         tasks = tuple(TaskSpec(f"t{i + 1}", 1, loss, classes=classes) for i in range(self.tasks))
         labelled = {task.name: Fractions().counts(self.rows)[TRAIN] for task in tasks}
-        return Outline(tasks, (self.features,), self.rows, labelled=labelled)
+        return self.ranked(Outline(tasks, (self.features,), self.rows, labelled=labelled))
 
     def vectors(self, seed: int) -> Array:
         """The true task vectors of a seed, float64 [T, d]."""

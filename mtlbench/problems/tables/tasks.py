@@ -11,6 +11,8 @@ from pydantic import Field, model_validator
 
 from ...core.config import Config
 from ...core.errors import DataError, did_you_mean
+from ...core.metrics import MetricNames, misfit
+from ...core.metrics.base import Kind
 from ...core.task import TaskSpec
 from .columns import categories, has_decimal_commas, is_numeric, numbers
 
@@ -19,18 +21,11 @@ if TYPE_CHECKING:
 
     from ...core.task import Array
 
-Kind = Literal["regression", "classification", "binary"]
 Loss = Literal["mse", "l1", "smooth_l1", "cross_entropy", "bce_with_logits"]
-MetricName = Literal["accuracy", "balanced_accuracy", "macro_f1", "auc", "rmse", "mae", "r2"]
-LOSSES: dict[str, tuple[str, ...]] = {
+LOSSES: dict[Kind, tuple[str, ...]] = {
     "regression": ("mse", "l1", "smooth_l1"),
     "classification": ("cross_entropy",),
     "binary": ("bce_with_logits",),
-}
-METRICS: dict[str, tuple[str, ...]] = {
-    "regression": ("rmse", "mae", "r2"),
-    "classification": ("accuracy", "balanced_accuracy", "macro_f1"),
-    "binary": ("accuracy", "balanced_accuracy", "macro_f1", "auc"),
 }
 FEW = 20  # a text column with more distinct values than this, in more than half of its rows, holds no classes
 MOST_CELLS = 2**31  # rows x groups: each group's task has a label and a mask for every row
@@ -42,7 +37,7 @@ class Target(Config):
     kind: Kind | None = Field(None, description="regression, classification or binary; inferred if not stated")
     positive: str | None = Field(None, description="the category that counts as 1, all others as 0; makes it binary")
     loss: Loss | None = Field(None, description="loss; the first that fits the kind if not stated")
-    metrics: tuple[MetricName, ...] = Field((), strict=False, description="metrics, the first one ranks methods")
+    metrics: MetricNames = Field((), description="metrics that fit the kind, the first one ranks methods")
     unit: str = Field("", description="unit of a regression target, for the tables")
 
     @model_validator(mode="after")
@@ -52,16 +47,16 @@ class Target(Config):
             raise ValueError(f"expected kind: binary beside positive, got {kind}")
         if kind and self.loss and self.loss not in LOSSES[kind]:
             raise ValueError(f"expected a loss for {kind} ({', '.join(LOSSES[kind])}), got {self.loss}")
-        for metric in self.metrics if kind else ():
-            if metric not in METRICS[kind]:
-                raise ValueError(f"expected metrics for {kind} ({', '.join(METRICS[kind])}), got {metric}")
+        for metric in self.metrics:
+            if kind and (fault := misfit(metric, kind)):
+                raise ValueError(f"metrics: {fault}")
         return self
 
     @property
-    def stated(self) -> str:
-        """The kind that is stated or that the loss or the positive category implies; empty if none does."""
-        implied = next((kind for kind, losses in LOSSES.items() if self.loss in losses), "")
-        return self.kind or implied or ("binary" if self.positive is not None else "")
+    def stated(self) -> Kind | None:
+        """The kind that is stated or that the loss or the positive category implies; None if none does."""
+        implied = next((kind for kind, losses in LOSSES.items() if self.loss in losses), None)
+        return self.kind or implied or ("binary" if self.positive is not None else None)
 
 
 @dataclass(frozen=True)
@@ -84,11 +79,6 @@ def read_labels(path: Path, column: pd.Series[Any], target: Target) -> Labels:
 
     name = str(column.name)
     kind = target.stated or _infer(path, column)
-    if target.metrics and set(target.metrics) - set(METRICS[kind]):
-        raise DataError(
-            f"{path}: target '{name}' is a {kind}: expected metrics among {', '.join(METRICS[kind])}, "
-            f"got {', '.join(target.metrics)}"
-        )
     loss = target.loss or LOSSES[kind][0]
     if kind == "regression":
         advice = f"or, if these are classes, state targets: {{{name}: {{kind: classification}}}}"
@@ -130,7 +120,7 @@ def _against_others(
     return np.where(codes < 0, -1, codes == classes.index(positive)), (negative, positive)
 
 
-def _infer(path: Path, column: pd.Series[Any]) -> str:
+def _infer(path: Path, column: pd.Series[Any]) -> Kind:
     """Numbers mean regression, except 0 and 1 alone; two categories mean binary, more mean classification."""
     import pandas as pd
 

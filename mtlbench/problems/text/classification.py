@@ -167,8 +167,6 @@ def _read(config: str, name: str, root: Path, _: tuple[tuple[int, int], ...]) ->
     given = [found.get(part) for part in PARTS]
     binary = len(classes) == 2
     loss, outputs = ("bce_with_logits", 1) if binary else ("cross_entropy", len(classes))
-    if not binary and "auc" in corpus.metrics:
-        raise DataError(f"{path}: expected 2 classes for the metric auc of task '{name}', got {len(classes)}")
     return _Texts(
         path,
         TaskSpec(name, outputs, loss, corpus.metrics, classes=classes),

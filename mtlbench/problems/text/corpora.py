@@ -5,15 +5,16 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
 from ...core.config import Config
 from ...core.errors import DataError, did_you_mean
+from ...core.metrics import MetricNames, misfit
+from ...core.metrics.base import CLASSES
 from .files import Source, locate, read_lines
 
-MetricName = Literal["accuracy", "balanced_accuracy", "macro_f1", "auc"]
 Format = Literal["lines", "csv", "tsv"]
 
 
@@ -44,9 +45,7 @@ class Corpus(Config):
     label: str = Field("label", description="csv, tsv: column of labels")
     coarse: bool = Field(False, description="labels end before their first ':', as in TREC's LOC:city")
     encoding: str = Field("utf-8", description="text encoding of the files")
-    metrics: Annotated[tuple[MetricName, ...], Field(strict=False)] = Field(
-        (), description="metrics, the first one ranks methods"
-    )
+    metrics: MetricNames = Field((), description="metrics of classes, the first one ranks methods")
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -54,6 +53,13 @@ class Corpus(Config):
             raise ValueError("expected train, a file of labelled rows, or classes, a file for each class")
         if self.classes is not None and (self.validation or self.test):
             raise ValueError("expected no validation or test file with classes: splits are drawn from their files")
+        return self
+
+    @model_validator(mode="after")
+    def _of_classes(self) -> Self:
+        for metric in self.metrics:
+            if fault := misfit(metric, *CLASSES):
+                raise ValueError(f"metrics: {fault}")
         return self
 
     def sources(self, root: Path) -> dict[str, Source]:

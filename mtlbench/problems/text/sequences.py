@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import Field
 
 from ...core.errors import DataError
-from ...core.metrics.chunks import OUTSIDE
+from ...core.metrics.chunks import is_chunk_tag
 from ...core.task import Data, Outline, Split, TaskSpec
-from ..base import Problem
 from ..files import stamp
 from ..given import draw_parts, part_sizes
+from ..metrics import WithMetrics
 from ..splits import PARTS, TRAIN, Fractions, generator
 from .words import PADDING, Words
 
@@ -42,7 +42,7 @@ class Parts(NamedTuple):
     test: Sentences | None
 
 
-class Sequences(Words, Problem):
+class Sequences(Words, WithMetrics):
     """Tags at every token and labels of sentences, on the same sentences: token ids int64 [N, length].
 
     Classes are those of all files, in order of the alphabet; the vocabulary is that of the training rows of a seed.
@@ -67,7 +67,7 @@ class Sequences(Words, Problem):
         sizes = part_sizes(parts.train.path, _rows(parts), self.split, self.limit)
         cut = sum(len(words) > length for part in given for words in part.words)
         notes = (f"{cut} sentences are longer than {length} tokens and are cut",) if cut else ()
-        return Outline(tuple(tasks), (length,), sum(sizes), notes, self.vocabulary)
+        return self.ranked(Outline(tuple(tasks), (length,), sum(sizes), notes, self.vocabulary))
 
     def load(self, seed: int, root: Path) -> Data:
         """The splits of one seed; ``outline.vocabulary`` then is the number of ids in use. Raises DataError."""
@@ -97,8 +97,7 @@ class Sequences(Words, Problem):
 
 def tag_task(name: str, tags: Sequence[str], length: int) -> TaskSpec:
     """A task of tags at every token: chunk F1 ranks where all tags are O, B-type or I-type, else accuracy."""
-    kinds = {tag[:2] for tag in tags} - {OUTSIDE}
-    metrics = ("chunk_f1", "accuracy") if kinds <= {"B-", "I-"} else ()
+    metrics = ("chunk_f1", "accuracy") if all(map(is_chunk_tag, tags)) else ()
     return TaskSpec(name, len(tags), "cross_entropy", metrics, classes=tuple(tags), positions=(length,))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ...core.metrics import METRICS
+from ...core.metrics import TABLE, MetricError, metric
 from ..evidence.evidence import Evidence
 from ..evidence.frames import ReportData, Task, rows, titled
 from ..writing.parts import Cell, Column, Panel, Part, Table, panel_of
@@ -32,7 +32,7 @@ def _of(data: ReportData, problem: str) -> list[tuple[dict[str, object], pd.Seri
     """A row of the raw table and its values by seed, of every method and engine; none where tasks cannot be pooled."""
     tasks, counts = data.tasks(problem), _test_rows(data, problem)
     kinds = {(task.metric, task.unit) for task in tasks}
-    power = METRICS[tasks[0].metric].power if len(kinds) == 1 and tasks[0].metric in METRICS else 0
+    power = _power(tasks[0].metric) if len(kinds) == 1 else 0
     if len(tasks) < 2 or not power or not tasks[0].unit:  # without a unit, values may be of different kinds
         return []
     single = data.baseline(problem)
@@ -45,6 +45,14 @@ def _of(data: ReportData, problem: str) -> list[tuple[dict[str, object], pd.Seri
                 head = _head(tasks[0], problem, method, engine)
                 found.append((head | summary(values, reference, method == single), values))
     return found
+
+
+def _power(name: str) -> int:
+    """How a metric's parts combine; 0 where the table here has it not, though the run had: reports need no code."""
+    try:
+        return metric(name).power if name in TABLE else 0
+    except MetricError:
+        return 0
 
 
 def _head(task: Task, problem: str, method: str, engine: str) -> dict[str, object]:

@@ -5,11 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from mtlbench.core.metrics import METRICS
+from mtlbench.core.metrics import metric
+from mtlbench.core.metrics.base import LineMetric
 
 
-def value(metric: str, target: object, score: object) -> float:
-    return METRICS[metric].compute(np.array(target, dtype=float), np.array(score, dtype=float))
+def value(name: str, target: object, score: object) -> float:
+    found = metric(name)
+    assert isinstance(found, LineMetric)
+    return found.compute(np.array(target, dtype=float), np.array(score, dtype=float))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,9 @@ import torch
 import torch.nn.functional as F
 
 from mtlbench.architectures.single import Single
-from mtlbench.core.metrics import METRICS
+from mtlbench.core.metrics import metric
+from mtlbench.core.metrics.chunks import ChunkF1
+from mtlbench.core.metrics.classification import Auc
 from mtlbench.core.record import Record
 from mtlbench.core.task import Split
 from mtlbench.engine.model import Model
@@ -24,8 +26,8 @@ def score(form: str, batch_size: int, main_only: bool = False) -> list[Record]:
     return evaluator.records(Model(Single(), data.outline, 0), "test", 4, main_only)
 
 
-def value(records: list[Record], task: str, metric: str) -> float:
-    (record,) = [record for record in records if (record.task, record.metric) == (task, metric)]
+def value(records: list[Record], task: str, name: str) -> float:
+    (record,) = [record for record in records if (record.task, record.metric) == (task, name)]
     return record.value
 
 
@@ -61,7 +63,7 @@ def test_every_metric_with_its_direction_and_unit_and_one_that_ranks() -> None:
         assert [name for name, record in of_task.items() if record.main] == [task.main_metric]
         assert of_task["loss"].higher_is_better is False
         for name in task.metrics:
-            assert of_task[name].higher_is_better is METRICS[name].higher_is_better
+            assert of_task[name].higher_is_better is metric(name).higher_is_better
     units = {(record.task, record.metric): record.unit for record in found}
     assert units["kind", "accuracy"] == "%"
     assert units["sum.total", "rmse"] == "kg"
@@ -72,7 +74,7 @@ def test_every_metric_with_its_direction_and_unit_and_one_that_ranks() -> None:
 
 def test_the_main_metric_alone() -> None:
     assert [(r.task, r.metric) for r in score("shared", 1000, main_only=True)] == [
-        (task.name, metric) for task in TASKS for metric in ("loss", task.main_metric)
+        (task.name, name) for task in TASKS for name in ("loss", task.main_metric)
     ]
 
 
@@ -161,7 +163,7 @@ def test_labelled_positions_are_scored_in_one_line(form: str, batch_size: int) -
         elif task.loss == "bce_with_logits":
             x, y = output[mask], target[mask]
             assert value(found, task.name, "loss") == pytest.approx(float(F.binary_cross_entropy_with_logits(x, y)))
-            assert value(found, task.name, "auc") == pytest.approx(METRICS["auc"].compute(y.numpy(), x.numpy()))
+            assert value(found, task.name, "auc") == pytest.approx(Auc().compute(y.numpy(), x.numpy()))
         else:
             x, y = output.movedim(1, -1)[mask], target.movedim(1, -1)[mask]
             assert value(found, task.name, "loss") == pytest.approx(float(F.mse_loss(x, y)), rel=1e-5)
@@ -179,7 +181,7 @@ def test_a_stream_is_scored_as_its_rows_are(form: str) -> None:
 def test_a_metric_of_rows_sees_whole_rows() -> None:
     split, outputs, found = positioned("tokens", False, 7)
     target = np.where(split.masks["kind"], split.targets["kind"], -1)
-    expected = METRICS["chunk_f1"].compute(target, outputs["kind"].argmax(1).numpy(), ("O", "B-x", "I-x"))
+    expected = ChunkF1().compute(target, outputs["kind"].argmax(1).numpy(), ("O", "B-x", "I-x"))
     assert 0 < expected < 100
     assert value(found, "kind", "chunk_f1") == pytest.approx(expected)
     (record,) = [record for record in found if record.metric == "chunk_f1"]

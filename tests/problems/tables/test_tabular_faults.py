@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from mtlbench.core.errors import DataError
+from mtlbench.core.metrics import MetricError
 from mtlbench.problems.tables.tabular import Tabular
 
 ROWS = 40
@@ -112,8 +113,13 @@ def test_a_target_that_is_not_what_is_stated(tmp_path: Path) -> None:
     assert "target 'kind' is stated binary: expected 2 classes, got 4 (a, b, c, d" in fault(tmp_path, targets=stated)
     names = {"kind": [f"patient {i}" for i in range(ROWS)]}
     assert "holds 40 different texts in 40 rows" in fault(tmp_path, names, targets=["kind"])
+
+
+def test_a_metric_that_does_not_fit_what_is_inferred(tmp_path: Path) -> None:
+    pd.DataFrame(GOOD).to_csv(tmp_path / "table.csv", index=False)
     wrong = {"kind": {"metrics": ["rmse"]}}
-    assert "target 'kind' is a classification: expected metrics among accuracy" in fault(tmp_path, targets=wrong)
+    with pytest.raises(MetricError, match="task 'kind': metric 'rmse' is for regression, not for classification: "):
+        Tabular.model_validate({"path": "table.csv", "targets": wrong}).outline(tmp_path)
 
 
 def test_fewer_rows_than_the_splits_need(tmp_path: Path) -> None:

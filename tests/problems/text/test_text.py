@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mtlbench.core.errors import DataError
+from mtlbench.core.errors import DataError, MtlbenchError
 from mtlbench.core.task import Data, Split
 from mtlbench.problems.text.classification import Text
 from mtlbench.problems.text.words import Words, tokenize
@@ -151,7 +151,11 @@ def test_other_encodings_and_coarse_labels(tmp_path: Path) -> None:
         (["good", "bad"], {}, "at least 2 classes, each line a label and a text, got 0"),
         (mood(2), {}, "expected rows for each split"),
         (mood(40), {"test": "other.txt"}, r"other\.txt: expected the classes of train, got 'ugly'"),
-        (["a b", "c d", "e f"], {"metrics": ["auc"]}, "expected 2 classes for the metric auc of task 'mood', got 3"),
+        (
+            ["a b", "c d", "e f"],
+            {"metrics": ["auc"]},
+            "expected 2 classes for metric 'auc', got a classification",
+        ),
         (["text,mood", "a,b"], {"format": "csv"}, r"data\.txt:1: expected a column 'label'"),
         (["text,label", "a,b", "a,b,c"], {"format": "csv"}, r":3: expected 2 columns as in the header, got 3"),
         (["text,label", "a,"], {"format": "csv"}, r":2: expected a label, got an empty cell"),
@@ -162,7 +166,7 @@ def test_faults_are_named_with_their_line(
 ) -> None:
     (tmp_path / "data.txt").write_bytes("".join(line + "\n" for line in lines).encode("utf-8", "surrogateescape"))
     write(tmp_path / "other.txt", ["ugly text"])
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(MtlbenchError, match=message):
         build({"mood": {"train": "data.txt", **changes}}).outline(tmp_path)
 
 
