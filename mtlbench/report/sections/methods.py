@@ -79,7 +79,7 @@ def _raw_row(delta: Delta, timing: Timing | None) -> dict[str, object]:
         "problem": delta.problem,
         "method": delta.method,
         "engine": delta.engine,
-        "tasks": ", ".join(delta.tasks) or "all",
+        "tasks": delta.tasks or "all",
         "baseline": delta.baseline,
         "seeds": len(delta.seeds),
         "seeds_left_out": delta.left_out,

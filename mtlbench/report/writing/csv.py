@@ -11,5 +11,9 @@ def csv_table(table: Table) -> str:
     """The raw numbers, one line per row. A list in a cell is written as a JSON array, so that it can be read back."""
     raw = table.raw
     for name in raw.columns[[any(isinstance(cell, tuple) for cell in raw[name]) for name in raw.columns]]:
-        raw = raw.assign(**{name: [json.dumps(names, ensure_ascii=False) for names in raw[name]]})
+        raw = raw.assign(**{name: [_cell(cell) for cell in raw[name]]})
     return raw.to_csv(index=False)
+
+
+def _cell(value: object) -> object:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, tuple) else value

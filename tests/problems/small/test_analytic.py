@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,22 @@ def test_losses_are_the_formulas_above_their_bounds(dtype: str, rounding: float)
         expected = formulas.value(t, np.array(formulas.start), np) - formulas.lower[t]
         assert outputs[name].dtype == getattr(torch, dtype)
         assert outputs[name].item() == pytest.approx(expected, rel=rounding)
+
+
+def test_a_task_alone_is_its_own_formula() -> None:
+    data = TABLE.build({"name": "quadratics", "tasks": 3}).load(0, HERE)
+    formulas = data.outline.objectives
+    outputs = Model(ARCHITECTURES.build({"name": "point"}), data.outline.only(("f3",)), 0)(torch.zeros(1, 1))
+    assert outputs["f3"].item() == pytest.approx(formulas.value(2, np.array(formulas.start), np))
+
+
+def test_tasks_that_are_no_formula_are_refused() -> None:
+    outline = TABLE.build({"name": "toy"}).outline(HERE)
+    point, renamed = ARCHITECTURES.build({"name": "point"}), (outline.tasks[0], replace(outline.tasks[1], name="g"))
+    assert point.check(outline) == []
+    assert point.check(replace(outline, tasks=renamed)) == [
+        "task 'g': expected the name of one of the problem's formulas (f1, f2)"
+    ]
 
 
 def test_seeds_are_starts() -> None:

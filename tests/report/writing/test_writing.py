@@ -1,5 +1,7 @@
 """Tables, files, and the three ways of writing them."""
 
+import io
+import json
 import re
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from mtlbench.report.evidence.evidence import gather
 from mtlbench.report.evidence.statistics import Interval
 from mtlbench.report.sections import methods
 from mtlbench.report.writing import latex, markdown
+from mtlbench.report.writing.csv import csv_table
 from mtlbench.report.writing.format import (
     bracket,
     count,
@@ -222,6 +225,14 @@ def test_numbers():
     assert listing("abc") == "a, b and c"
     assert listing("abcdefgh", 3) == "a, b, c and 5 more"
     assert (plural(1, "seed"), plural(2000, "seed")) == ("1 seed", "2,000 seeds")
+
+
+def test_lists_can_be_read_back_from_csv():
+    names = [("price, EUR", 'a "b"'), ()]
+    raw = pd.DataFrame({"tasks": names, "value": [0.1, NAN]})
+    table = pd.read_csv(io.StringIO(csv_table(Table("t", "T", "c", raw, ()))))
+    assert [tuple(json.loads(cell)) for cell in table["tasks"]] == names
+    assert table["value"].equals(raw["value"])
 
 
 def test_file_names_are_safe_and_distinct():
