@@ -116,5 +116,5 @@ def test_gains_of_other_settings_are_not_credited_to_joint_training(seeds):
     assert "b (" not in said
     flagged = [str(statement) for statement in methods_section(evidence).statements]
     assert flagged == [
-        "On digits, a: init_from and train not as in single-task training, so Δm is not of joint training alone."
+        "On digits, a: train and init_from not as in single-task training, so Δm is not of joint training alone."
     ]
