@@ -13,13 +13,13 @@ from ...core.metrics import METRICS
 from ...core.record import Record
 from ...core.task import Outline, Split, Stream, TaskSpec
 from ...engine.batches import Batch, stream_batch
-from ...engine.losses import reference
+from ...engine.losses import Kinds, reference
 
 if TYPE_CHECKING:
     from ...core.metrics import Metric
     from ...core.task import Array
 
-_CLASSES = ("cross_entropy", "bce_with_logits")
+_CLASSES = ("classification", "binary")
 _NO_LABEL = -1
 
 
@@ -39,8 +39,8 @@ class Evaluator:
             return []
         model.eval()
         scores = [_Score(task, main_only) for task in self.outline.tasks]
-        kinds = [task.loss for task in self.outline.tasks]
-        sums, counts = torch.zeros(2, len(kinds), dtype=torch.float64, device=self.device)
+        kinds = Kinds.of(self.outline.tasks)
+        sums, counts = torch.zeros(2, len(scores), dtype=torch.float64, device=self.device)
         for batch in self._read():
             found = model(batch.inputs)
             outputs = [found[task.name] for task in self.outline.tasks]
@@ -83,11 +83,11 @@ class _Score:
 
     def add(self, target: Tensor, output: Tensor, mask: Tensor | None) -> None:
         """Take note of one batch."""
-        if self.task.loss not in _CLASSES:
+        if self.task.kind not in _CLASSES:
             values = _in_line(target, mask, spans=True), _in_line(output, mask, spans=True)
             self.line.append((self._in_unit(values[0]), self._in_unit(values[1])))
             return
-        spans = self.task.loss == "cross_entropy"
+        spans = self.task.kind == "classification"
         predicted = output.argmax(1) if spans else (output > 0).long()
         if self.needs_rows:
             whole = target.long() if mask is None else target.long().masked_fill(~_spread(mask, target), _NO_LABEL)

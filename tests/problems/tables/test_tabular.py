@@ -10,8 +10,9 @@ import pytest
 from pydantic import ValidationError
 
 from mtlbench.core.errors import DataError
+from mtlbench.core.losses import LOSSES, losses_for
 from mtlbench.core.metrics import METRICS
-from mtlbench.core.task import LOSS_KINDS, Data
+from mtlbench.core.task import Data
 from mtlbench.problems.tables import tasks as tabular_tasks
 from mtlbench.problems.tables.tabular import Tabular
 
@@ -266,11 +267,10 @@ def test_adult(real_data: Path) -> None:
     assert rates == pytest.approx([0.2408] * 3, abs=1e-3)
 
 
-def test_names_of_losses_and_metrics_are_those_of_the_core() -> None:
-    assert {loss for losses in tabular_tasks.LOSSES.values() for loss in losses} <= set(LOSS_KINDS)
+def test_names_of_metrics_are_those_of_the_core() -> None:
     assert {metric for metrics in tabular_tasks.METRICS.values() for metric in metrics} <= set(METRICS)
-    for kind, losses in tabular_tasks.LOSSES.items():
-        assert all(set(LOSS_KINDS[loss]) <= set(tabular_tasks.METRICS[kind]) for loss in losses)
+    for kind in tabular_tasks.KINDS:
+        assert all(set(LOSSES[loss].metrics) <= set(tabular_tasks.METRICS[kind]) for loss in losses_for(kind))
 
 
 @pytest.mark.parametrize(
