@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-SOURCES := $(wildcard setup.py csrc/*/*.cpp csrc/*/*.h csrc/*/*/*.h csrc/*/*.cu csrc/*/*.cuh)
+SOURCES := $(wildcard setup.py csrc/*/*.cpp csrc/*/*.cu csrc/*/*.h csrc/*/*/*.cpp csrc/*/*/*.h)
 
 .PHONY: demo test lint format docs sanitize clean
 demo: $(VENV)/.built
@@ -17,13 +17,13 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	@files="$$(git ls-files 'csrc/*.cpp' 'csrc/*.h' 'csrc/*.cu' 'csrc/*.cuh')"; \
+	@files="$$(git ls-files 'csrc/*.cpp' 'csrc/*.h' 'csrc/*.cu')"; \
 	  [ -z "$$files" ] || $(BIN)/clang-format --dry-run -Werror $$files
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	@files="$$(git ls-files 'csrc/*.cpp' 'csrc/*.h' 'csrc/*.cu' 'csrc/*.cuh')"; \
+	@files="$$(git ls-files 'csrc/*.cpp' 'csrc/*.h' 'csrc/*.cu')"; \
 	  [ -z "$$files" ] || $(BIN)/clang-format -i $$files
 
 # What is printed from the tables: the schema that the suites' first lines point editors to, and the page of methods.

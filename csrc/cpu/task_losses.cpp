@@ -14,11 +14,6 @@
 #include "cpu/losses/softmax_rows.h"
 #include "cpu/losses/softmax_tiles.h"
 #include "cpu/parallel.h"
-#include "math/losses/bce_with_logits.h"
-#include "math/losses/huber.h"
-#include "math/losses/l1.h"
-#include "math/losses/mse.h"
-#include "math/losses/smooth_l1.h"
 #include "math/tiles.h"
 
 namespace mtlbench::cpu {
@@ -95,18 +90,13 @@ LossKernel kernel_for(const TaskLoss& task) {
       return rows ? kernel<SoftmaxRows<Stored, true>>() : kernel<SoftmaxTiles<Stored, true>>();
     case LossKind::CrossEntropyOfProbabilities:
       return rows ? kernel<SoftmaxRows<Stored, false>>() : kernel<SoftmaxTiles<Stored, false>>();
-    case LossKind::BceWithLogits:
-      return kernel<Elements<Stored, BceWithLogits>>();
-    case LossKind::Mse:
-      return kernel<Elements<Stored, Mse>>();
-    case LossKind::L1:
-      return kernel<Elements<Stored, L1>>();
-    case LossKind::SmoothL1:
-      return kernel<Elements<Stored, SmoothL1>>();
-    case LossKind::Huber:
-      return kernel<Elements<Stored, Huber>>();
     case LossKind::Cosine:
       return kernel<CosineTiles<Stored>>();
+#define MTLBENCH_CASE(name, Formula) \
+  case LossKind::Formula:            \
+    return kernel<Elements<Stored, Formula>>();
+      MTLBENCH_LOSSES(MTLBENCH_CASE, MTLBENCH_NO_LOSS)
+#undef MTLBENCH_CASE
   }
   return nullptr;
 }

@@ -1,4 +1,4 @@
-// The losses of one step as plain data, for the CPU and the CUDA kernels alike. Formulas: math/losses/.
+// The losses of one step as plain data, for the CPU and the CUDA kernels alike. Formulas and kinds: math/losses/.
 //
 //   L_t   = r_t S_t            S_t sums over the labelled positions of task t; r_t = 1 / their number for means, 1 for
 //                              sums, and 0 where nothing is labelled
@@ -9,27 +9,10 @@
 // 2^±40, zero and NaN among them, are left out (f_t = r_t). The backward pass multiplies with what then remains.
 #pragma once
 
+#include "math/losses/table.h"
 #include "math/number.h"
 
 namespace mtlbench {
-
-// The order is that of KINDS in mtlbench/ops/task_losses.py; cross-entropy of probabilities, told by the targets'
-// type, comes last.
-enum class LossKind : int32_t {
-  CrossEntropy,
-  BceWithLogits,
-  Mse,
-  L1,
-  SmoothL1,
-  Huber,
-  Cosine,
-  CrossEntropyOfProbabilities,
-};
-
-// Whether dimension 1 of the outputs belongs to one position.
-MTLBENCH_FN bool spans_classes(LossKind kind) {
-  return kind == LossKind::CrossEntropy || kind == LossKind::CrossEntropyOfProbabilities || kind == LossKind::Cosine;
-}
 
 // Outputs of one task: contiguous [outer, classes, inner]. A position is one (outer, inner) pair and owns `classes`
 // numbers, `inner` apart; the element-wise losses have classes = inner = 1, so that every number is a position.
@@ -46,7 +29,7 @@ struct TaskLoss {
   int64_t classes = 1;
   int64_t inner = 1;
   int64_t mask_span = 1;
-  double beta = 1;  // of smooth_l1 and huber
+  double beta = 1;  // for the losses that take one: beta of smooth_l1, delta of huber
   LossKind kind = LossKind::Mse;
   DType dtype = DType::Float32;
 

@@ -16,11 +16,11 @@ namespace mtlbench {
 constexpr int64_t kMaxTasks = 1024;
 
 struct AdamOptions {
-  std::optional<at::Tensor> losses, weights;
-  std::optional<at::Tensor> lr_tensor;  // stands for lr
+  std::optional<at::Tensor> losses = {}, weights = {};
+  std::optional<at::Tensor> lr_tensor = {};  // stands for lr
   double lr = 0, beta1 = 0, beta2 = 0, eps = 0, weight_decay = 0;
   bool decoupled = false, maximize = false, bias_correction = true;
-  std::optional<at::Tensor> grad_scale, found_inf;
+  std::optional<at::Tensor> grad_scale = {}, found_inf = {};
   bool combined = false;  // the gradients are weighted already: weights form the total loss alone
 };
 

@@ -27,6 +27,11 @@ inline DType dtype_of(c10::ScalarType type, const char* operation, const char* a
   }
 }
 
+// Lists of tensors are as long as those of the parameters they belong to; `name` says what they hold.
+inline void check_length(size_t length, size_t expected, const char* operation, const char* name) {
+  MTLBENCH_CHECK_VALUE(length == expected, operation, ": expected ", expected, " ", name, " as params, got ", length);
+}
+
 inline void check_device(const at::Tensor& tensor, c10::Device device, const char* operation, const char* argument,
                          int64_t index) {
   MTLBENCH_CHECK_TYPE(tensor.device() == device, operation, ": expected ", argument, "[", index, "] on ", device,

@@ -22,10 +22,6 @@ std::string called(const char* name, int64_t t, bool bias) {
   return std::string(name) + "[" + std::to_string(t) + "][" + (bias ? "1" : "0") + "]";
 }
 
-void check_length(size_t found, size_t expected, const char* name) {
-  MTLBENCH_CHECK_VALUE(found == expected, kName, ": expected ", name, " of ", expected, " tensors, got ", found);
-}
-
 }  // namespace
 
 HeadsTable::HeadsTable(const HeadArguments& arguments)
@@ -37,15 +33,19 @@ HeadsTable::HeadsTable(const HeadArguments& arguments)
   const size_t count = arguments.biased.size(), tensors = arguments.params.size();
   const auto biases = std::count_if(arguments.biased.begin(), arguments.biased.end(), [](int64_t b) { return b != 0; });
   MTLBENCH_CHECK_VALUE(count > 0, kName, ": expected at least one head, got none");
-  check_length(tensors, count + static_cast<size_t>(biases), "params");
-  check_length(arguments.exp_avgs.size(), tensors, "exp_avgs");
-  check_length(arguments.exp_avg_sqs.size(), tensors, "exp_avg_sqs");
-  if (!arguments.max_exp_avg_sqs.empty()) check_length(arguments.max_exp_avg_sqs.size(), tensors, "max_exp_avg_sqs");
-  if (!shared_step_) check_length(arguments.steps.size(), tensors, "step");
+  MTLBENCH_CHECK_VALUE(tensors == count + static_cast<size_t>(biases), kName, ": expected ", count, " matrices and ",
+                       biases, " biases as params, got ", tensors, " tensors");
+  check_length(arguments.exp_avgs.size(), tensors, kName, "exp_avgs");
+  check_length(arguments.exp_avg_sqs.size(), tensors, kName, "exp_avg_sqs");
+  if (!arguments.max_exp_avg_sqs.empty()) {
+    check_length(arguments.max_exp_avg_sqs.size(), tensors, kName, "max_exp_avg_sqs");
+  }
+  if (!shared_step_) check_length(arguments.steps.size(), tensors, kName, "steps");
   MTLBENCH_CHECK_VALUE(arguments.features.size() == 1 || arguments.features.size() == count, kName,
                        ": expected one tensor of features, or one for each of the ", count, " heads, got ",
                        arguments.features.size());
-  check_length(arguments.d_features.size(), arguments.features.size(), "d_features");
+  MTLBENCH_CHECK_VALUE(arguments.d_features.size() == arguments.features.size(), kName, ": expected ",
+                       arguments.features.size(), " d_features as features, got ", arguments.d_features.size());
   device_ = arguments.features[0].device();
   feature_type_ = arguments.features[0].scalar_type();
   param_type_ = arguments.params[0].scalar_type();

@@ -8,7 +8,10 @@
 namespace mtlbench {
 namespace {
 
-LossKind kind_of(int64_t code, const at::Tensor& target) {
+LossKind kind_of(int64_t code, const at::Tensor& target, const char* operation) {
+  constexpr auto kCount = static_cast<int64_t>(std::size(kLossNames));
+  MTLBENCH_CHECK_VALUE(code >= 0 && code < kCount, operation, ": expected kinds from 0 to ", kCount - 1, ", got ",
+                       code);
   const auto kind = static_cast<LossKind>(code);
   const bool probabilities = kind == LossKind::CrossEntropy && at::isFloatingType(target.scalar_type());
   return probabilities ? LossKind::CrossEntropyOfProbabilities : kind;
@@ -60,7 +63,7 @@ void LossTable::add(int64_t t, const LossArguments& arguments) {
   check_device(target, device_, operation_, "targets", t);
   TaskLoss task;
   task.dtype = dtype_of(output.scalar_type(), operation_, "outputs");
-  task.kind = kind_of(arguments.kinds[t], target);
+  task.kind = kind_of(arguments.kinds[t], target, operation_);
   task.beta = arguments.betas[arguments.betas.size() == 1 ? 0 : t];
   const bool classes = spans_classes(task.kind);
   MTLBENCH_CHECK_VALUE(!classes || output.dim() >= 2, operation_, ": expected outputs[", t,

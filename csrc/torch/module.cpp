@@ -1,11 +1,13 @@
 // The Python module mtlbench._C. Operations register themselves with torch when it is loaded; what is here says how it
 // was built, for `mtlbench doctor`.
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include "cpu/dispatch.h"
 #if MTLBENCH_EMULATOR
 #include "cuda/emulator/emulator.h"
 #endif
+#include "math/losses/table.h"
 #include "torch/python.h"
 
 namespace py = pybind11;
@@ -17,6 +19,8 @@ PYBIND11_MODULE(_C, m) {
   m.attr("has_cuda") = MTLBENCH_CUDA != 0;
   m.attr("has_emulator") = MTLBENCH_EMULATOR != 0;
   m.attr("cpu") = mtlbench::cpu::isa_name();
+  m.attr("losses") =
+      py::cast(std::vector<std::string>(std::begin(mtlbench::kLossNames), std::end(mtlbench::kLossNames)));
   mtlbench::bind_adam(m);
   mtlbench::bind_losses(m);
 #if MTLBENCH_EMULATOR

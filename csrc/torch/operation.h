@@ -1,7 +1,18 @@
 // How an operation enters torch: one function template over the place where it runs, registered for each place.
 //
-//   template <class Place>
-//   at::Tensor twice(const at::Tensor& x) { …; Place::twice(work, Place::stream(x.device())); … }
+//   template <Place place>
+//   at::Tensor twice(const at::Tensor& x) {
+//     const Site<place> site(x.device());
+//     …
+//     if constexpr (place == Place::Cpu) cpu::twice(work);
+//     #if MTLBENCH_CUDA
+//     if constexpr (place == Place::Cuda) cuda::twice(work, site.stream());
+//     #endif
+//     #if MTLBENCH_EMULATOR
+//     if constexpr (place == Place::Emulated) emulated::twice(work, site.stream());
+//     #endif
+//     …
+//   }
 //   MTLBENCH_OPERATION(twice, "(Tensor x) -> Tensor")
 //
 // defines mtlbench::twice for CPU and, where nvcc was found, CUDA tensors, and mtlbench_emulated::twice, which runs the

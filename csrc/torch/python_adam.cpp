@@ -19,6 +19,7 @@ namespace py = pybind11;
 namespace mtlbench {
 namespace {
 
+constexpr const char* kName = "weighted_adam_";
 constexpr bool kHasCuda = MTLBENCH_CUDA != 0;
 
 bool is_tensor(PyObject* object) {
@@ -28,14 +29,13 @@ bool is_tensor(PyObject* object) {
 // The tensor in a Python object; null for None.
 const at::Tensor* tensor_or_null(PyObject* object, const char* name) {
   if (object == nullptr || object == Py_None) return nullptr;
-  MTLBENCH_CHECK_TYPE(is_tensor(object), "weighted_adam_: expected ", name, " to be tensors, got ",
-                      Py_TYPE(object)->tp_name);
+  MTLBENCH_CHECK_TYPE(is_tensor(object), kName, ": expected ", name, " to be tensors, got ", Py_TYPE(object)->tp_name);
   return &THPVariable_Unpack(object);
 }
 
 const at::Tensor& tensor_in(PyObject* object, const char* name) {
   const at::Tensor* tensor = tensor_or_null(object, name);
-  MTLBENCH_CHECK_TYPE(tensor != nullptr, "weighted_adam_: expected ", name, " to be tensors, got None");
+  MTLBENCH_CHECK_TYPE(tensor != nullptr, kName, ": expected ", name, " to be tensors, got None");
   return *tensor;
 }
 
@@ -74,7 +74,7 @@ class Items {
   size_t size() const { return static_cast<size_t>(PySequence_Fast_GET_SIZE(fast_.ptr())); }
   void foresee(size_t i) const { ::mtlbench::foresee(PySequence_Fast_ITEMS(fast_.ptr()), size(), i); }
   PyObject* operator[](size_t i) const {
-    TORCH_CHECK_INDEX(i < size(), "weighted_adam_: a list changed its length while it was read");
+    TORCH_CHECK_INDEX(i < size(), kName, ": a list changed its length while it was read");
     return PySequence_Fast_GET_ITEM(fast_.ptr(), static_cast<Py_ssize_t>(i));
   }
 
@@ -91,32 +91,27 @@ std::vector<Items> lists_of(py::handle object) {
   return lists;
 }
 
-void check_length(size_t found, size_t expected, const char* name) {
-  MTLBENCH_CHECK_VALUE(found == expected, "weighted_adam_: expected ", expected, " ", name, " as params, got ", found);
-}
-
 // (losses, weights, lr, grad_scale, found_inf) and (beta1, beta2, eps, weight_decay, decoupled, maximize,
-// bias_correction).
-AdamOptions options_from(const py::tuple& tensors, const py::tuple& numbers) {
-  AdamOptions options;
-  options.losses = optional_tensor(tensors[0], "losses");
-  options.weights = optional_tensor(tensors[1], "weights");
+// bias_correction); `combined` as in AdamOptions.
+AdamOptions options_from(const py::tuple& tensors, const py::tuple& numbers, bool combined) {
   const py::object lr = tensors[2];
-  if (is_tensor(lr.ptr())) {
-    options.lr_tensor = optional_tensor(lr, "lr");
-  } else {
-    options.lr = lr.cast<double>();
-  }
-  options.grad_scale = optional_tensor(tensors[3], "grad_scale");
-  options.found_inf = optional_tensor(tensors[4], "found_inf");
-  options.beta1 = numbers[0].cast<double>();
-  options.beta2 = numbers[1].cast<double>();
-  options.eps = numbers[2].cast<double>();
-  options.weight_decay = numbers[3].cast<double>();
-  options.decoupled = numbers[4].cast<bool>();
-  options.maximize = numbers[5].cast<bool>();
-  options.bias_correction = numbers[6].cast<bool>();
-  return options;
+  const bool on_device = is_tensor(lr.ptr());
+  return {
+      .losses = optional_tensor(tensors[0], "losses"),
+      .weights = optional_tensor(tensors[1], "weights"),
+      .lr_tensor = on_device ? optional_tensor(lr, "lr") : std::nullopt,
+      .lr = on_device ? 0.0 : lr.cast<double>(),
+      .beta1 = numbers[0].cast<double>(),
+      .beta2 = numbers[1].cast<double>(),
+      .eps = numbers[2].cast<double>(),
+      .weight_decay = numbers[3].cast<double>(),
+      .decoupled = numbers[4].cast<bool>(),
+      .maximize = numbers[5].cast<bool>(),
+      .bias_correction = numbers[6].cast<bool>(),
+      .grad_scale = optional_tensor(tensors[3], "grad_scale"),
+      .found_inf = optional_tensor(tensors[4], "found_inf"),
+      .combined = combined,
+  };
 }
 
 // Runs the tables; the first one that runs forms the total loss. None without losses.
@@ -152,11 +147,11 @@ py::object update(py::handle params_, py::handle gradients_, py::handle exp_avgs
   const size_t n = params.size();
   const bool amsgrad = peaks.size() != 0;
   const bool shared_step = steps.size() == 1;
-  check_length(exp_avgs.size(), n, "exp_avgs");
-  check_length(exp_avg_sqs.size(), n, "exp_avg_sqs");
-  if (amsgrad) check_length(peaks.size(), n, "max_exp_avg_sqs");
-  if (!shared_step) check_length(steps.size(), n, "steps");
-  for (const Items& of_task : gradients) check_length(of_task.size(), n, "gradients of each task");
+  check_length(exp_avgs.size(), n, kName, "exp_avgs");
+  check_length(exp_avg_sqs.size(), n, kName, "exp_avg_sqs");
+  if (amsgrad) check_length(peaks.size(), n, kName, "max_exp_avg_sqs");
+  if (!shared_step) check_length(steps.size(), n, kName, "steps");
+  for (const Items& of_task : gradients) check_length(of_task.size(), n, kName, "gradients of each task");
   if (n == 0 || c10::impl::dispatch_mode_enabled()) return py::bool_(false);
   const at::Tensor& first = tensor_in(params[0], "params");
   const at::Tensor& state = tensor_in(exp_avgs[0], "exp_avgs");
@@ -180,7 +175,7 @@ py::object update(py::handle params_, py::handle gradients_, py::handle exp_avgs
     if (!shared_step) table.step(tensor_in(steps[i], "steps"));
   }
   if (shared_step) table.shared_step(tensor_in(steps[0], "steps"));
-  return run(tables, options_from(tensors, numbers));
+  return run(tables, options_from(tensors, numbers, /*combined=*/false));
 }
 
 // What torch.optim.Adam keeps for a parameter, under its own names.
@@ -200,22 +195,39 @@ PyObject* item_of(PyObject* dict, PyObject* key) {
   return item;
 }
 
-// Tensors hash by identity, which calling Tensor.__hash__ in Python takes ten times as long to find out.
-PyObject* item_of_tensor(PyObject* dict, PyObject* tensor) {
-  PyObject* item = _PyDict_GetItem_KnownHash(dict, tensor, static_cast<Py_hash_t>(reinterpret_cast<intptr_t>(tensor)));
-  if (item != nullptr) return item;
-  if (PyErr_Occurred()) throw py::error_already_set();
-  return item_of(dict, tensor);
-}
+// The values of a dict whose keys are tensors, each its own key by identity. A lookup calls Tensor.__hash__ in Python,
+// 60 ns a time, so the dict is walked in its own order, which as a rule is that of the parameters; what is not found
+// within a few entries each is looked up. Nothing may change the dict meanwhile.
+class ByTensor {
+ public:
+  ByTensor(PyObject* dict, size_t lookups) : dict_(dict), skips_left_(4 * lookups) {}
 
-State state_of(PyObject* all, PyObject* param) {
+  // The value, or null.
+  PyObject* operator[](PyObject* tensor) {
+    PyObject *key = nullptr, *value = nullptr;
+    for (Py_ssize_t place = place_; skips_left_ > 0 && PyDict_Next(dict_, &place, &key, &value); --skips_left_) {
+      if (key != tensor) continue;
+      place_ = place;
+      return value;
+    }
+    return item_of(dict_, tensor);
+  }
+
+ private:
+  PyObject* dict_;
+  Py_ssize_t place_ = 0;
+  size_t skips_left_;
+};
+
+State state_of(ByTensor& all, PyObject* param) {
   static PyObject* const step = PyUnicode_InternFromString("step");
   static PyObject* const exp_avg = PyUnicode_InternFromString("exp_avg");
   static PyObject* const exp_avg_sq = PyUnicode_InternFromString("exp_avg_sq");
   static PyObject* const max_exp_avg_sq = PyUnicode_InternFromString("max_exp_avg_sq");
-  PyObject* own = item_of_tensor(all, param);
-  if (own == nullptr || !PyDict_Check(own)) return {};
-  return {item_of(own, step), item_of(own, exp_avg), item_of(own, exp_avg_sq), item_of(own, max_exp_avg_sq)};
+  PyObject* of_param = all[param];
+  if (of_param == nullptr || !PyDict_Check(of_param)) return {};
+  return {item_of(of_param, step), item_of(of_param, exp_avg), item_of(of_param, exp_avg_sq),
+          item_of(of_param, max_exp_avg_sq)};
 }
 
 AdamTable& table_for(std::vector<AdamTable>& tables, const at::Tensor& param, const at::Tensor& state, int64_t tasks,
@@ -236,6 +248,7 @@ py::object update_from_state(const py::list& params, const py::dict& state, py::
   if (c10::impl::dispatch_mode_enabled()) return py::bool_(false);
   std::vector<AdamTable> tables;
   std::vector<const at::Tensor*> own(tasks);
+  ByTensor states(state.ptr(), params.size());
   py::list missing;
   for (size_t i = 0; i < params.size(); ++i) {
     PyObject* object = PyList_GET_ITEM(params.ptr(), static_cast<Py_ssize_t>(i));
@@ -250,7 +263,7 @@ py::object update_from_state(const py::list& params, const py::dict& state, py::
       touched = touched || own[t] != nullptr;
     }
     if (!touched) continue;
-    const State kept = state_of(state.ptr(), object);
+    const State kept = state_of(states, object);
     if (!kept.complete(amsgrad)) {
       missing.append(i);
       continue;
@@ -264,9 +277,7 @@ py::object update_from_state(const py::list& params, const py::dict& state, py::
     table.step(tensor_in(kept.step, "step"));
   }
   if (!missing.empty()) return missing;
-  AdamOptions options = options_from(tensors, numbers);
-  options.combined = !by_task;
-  return run(tables, std::move(options));
+  return run(tables, options_from(tensors, numbers, /*combined=*/!by_task));
 }
 
 }  // namespace

@@ -7,10 +7,7 @@
 namespace mtlbench {
 namespace {
 
-// Tensor lists of the schema must all be as long as params, or empty where that means something.
-void check_length(size_t found, size_t expected, const char* name) {
-  MTLBENCH_CHECK_VALUE(found == expected, "weighted_adam_: expected ", expected, " ", name, " as params, got ", found);
-}
+constexpr const char* kName = "weighted_adam_";
 
 }  // namespace
 
@@ -25,12 +22,13 @@ at::Tensor weighted_adam_(at::TensorList params, const c10::List<std::optional<a
   const size_t n = params.size();
   const bool amsgrad = !max_exp_avg_sqs.empty();
   const bool shared_step = steps.size() == 1;
-  check_length(exp_avgs.size(), n, "exp_avgs");
-  check_length(exp_avg_sqs.size(), n, "exp_avg_sqs");
-  if (amsgrad) check_length(max_exp_avg_sqs.size(), n, "max_exp_avg_sqs");
-  if (!shared_step) check_length(steps.size(), n, "steps");
-  check_length(gradients.size(), n * static_cast<size_t>(tasks), "gradients a task");
-  MTLBENCH_CHECK_VALUE(!steps.empty(), "weighted_adam_: expected one step, or one for each parameter, got none");
+  check_length(exp_avgs.size(), n, kName, "exp_avgs");
+  check_length(exp_avg_sqs.size(), n, kName, "exp_avg_sqs");
+  if (amsgrad) check_length(max_exp_avg_sqs.size(), n, kName, "max_exp_avg_sqs");
+  if (!shared_step) check_length(steps.size(), n, kName, "steps");
+  MTLBENCH_CHECK_VALUE(gradients.size() == n * static_cast<size_t>(tasks), kName, ": expected ", tasks,
+                       " gradients for each of ", n, " params, got ", gradients.size(), " in all");
+  MTLBENCH_CHECK_VALUE(!steps.empty(), kName, ": expected one step, or one for each parameter, got none");
   const auto param_type = n == 0 ? at::kFloat : params[0].scalar_type();
   const auto state_type = n == 0 ? at::kFloat : exp_avgs[0].scalar_type();
   AdamTable table(steps[0].device(), param_type, state_type, tasks, amsgrad, n);
@@ -44,9 +42,22 @@ at::Tensor weighted_adam_(at::TensorList params, const c10::List<std::optional<a
   }
   if (shared_step) table.shared_step(steps[0]);
   at::Tensor total = at::empty({losses ? 1 : 0}, steps[0].options());
-  table.run<place>({losses, weights, lr_tensor, lr, beta1, beta2, eps, weight_decay, decoupled, maximize,
-                    bias_correction, grad_scale, found_inf},
-                   total);
+  const AdamOptions options{
+      .losses = losses,
+      .weights = weights,
+      .lr_tensor = lr_tensor,
+      .lr = lr,
+      .beta1 = beta1,
+      .beta2 = beta2,
+      .eps = eps,
+      .weight_decay = weight_decay,
+      .decoupled = decoupled,
+      .maximize = maximize,
+      .bias_correction = bias_correction,
+      .grad_scale = grad_scale,
+      .found_inf = found_inf,
+  };
+  table.run<place>(options, total);
   return losses ? total.reshape({}) : total;
 }
 

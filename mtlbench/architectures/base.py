@@ -24,7 +24,7 @@ class Architecture(Config):
     """Inputs to one output per task. ``engine.model.Model`` holds the modules that ``shared`` and ``task`` build, so
     each parameter is shared or belongs to exactly one task by construction.
 
-    Outputs: [B, classes] logits for cross_entropy, [B] logits for bce_with_logits, [B, outputs] values otherwise, with
+    Outputs: [B, classes] logits for classes, [B] logits for a binary task, [B, outputs] values otherwise, with
     the task's positions as further dimensions.
     """
 

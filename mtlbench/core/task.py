@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from .losses import LOSSES
 from .metrics import require
+from .metrics.base import Kind
 from .objectives import Objectives
 
 if TYPE_CHECKING:
@@ -18,30 +20,19 @@ if TYPE_CHECKING:
     Inputs = Array | Mapping[str, Array]
     Shape = tuple[int, ...]
 
-# Loss kinds, by the names of torch.nn.functional: target type and the metrics reported unless a task says otherwise.
-LOSS_KINDS: dict[str, tuple[str, ...]] = {
-    "cross_entropy": ("accuracy", "balanced_accuracy", "macro_f1"),
-    "bce_with_logits": ("accuracy", "balanced_accuracy", "auc"),
-    "mse": ("rmse", "mae", "r2"),
-    "l1": ("mae", "rmse", "r2"),
-    "smooth_l1": ("rmse", "mae", "r2"),
-    "huber": ("rmse", "mae", "r2"),
-    "cosine": ("cosine_similarity",),
-}
-_KINDS: dict[str, Kind] = {"cross_entropy": "classification", "bce_with_logits": "binary"}
-
 
 @dataclass(frozen=True)
 class TaskSpec:
     """One task: its name, the size of its output, its loss, and its metrics (the first one ranks methods).
 
-    ``outputs`` is the number of classes for ``cross_entropy``, 1 for ``bce_with_logits`` (one logit, positive class
-    1), and the number of regressed values otherwise. ``scale`` and ``offset`` turn a regression output back into
-    ``unit``: value = output * scale + offset (metrics are reported in that unit; losses are not).
+    ``loss`` is a name of ``mtlbench.core.losses``, and ``beta`` the number that some of them take (huber's delta), None
+    for the usual one. ``outputs`` is the number of classes for a classification, 1 for a binary task (one logit,
+    positive class 1), and the number of regressed values otherwise. ``scale`` and ``offset`` turn a regression output
+    back into ``unit``: value = output * scale + offset (metrics are reported in that unit; losses are not).
 
     ``positions`` is empty where a row has one label. A task with a label at every token or pixel names their
-    dimensions, (length,) or (height, width): its outputs are [N, outputs, *positions] ([N, *positions] for
-    ``bce_with_logits``), with classes or values in dimension 1 as torch has them.
+    dimensions, (length,) or (height, width): its outputs are [N, outputs, *positions] ([N, *positions] for a binary
+    task), with classes or values in dimension 1 as torch has them.
     """
 
     name: str
@@ -53,19 +44,30 @@ class TaskSpec:
     scale: float = 1.0
     offset: float = 0.0
     positions: tuple[int, ...] = ()
+    beta: float | None = None
 
     def __post_init__(self) -> None:
-        if self.loss not in LOSS_KINDS:
-            raise ValueError(f"task {self.name!r}: expected a loss among {sorted(LOSS_KINDS)}, got {self.loss!r}")
+        if self.loss not in LOSSES:
+            raise ValueError(f"task {self.name!r}: expected a loss among {sorted(LOSSES)}, got {self.loss!r}")
+        try:
+            LOSSES[self.loss].number(self.beta)
+        except ValueError as error:
+            raise ValueError(f"task {self.name!r}: {error}") from None
         if not self.metrics:
-            object.__setattr__(self, "metrics", LOSS_KINDS[self.loss])
+            object.__setattr__(self, "metrics", LOSSES[self.loss].metrics)
         for metric in self.metrics:
             require(metric, self)
 
     @property
     def kind(self) -> Kind:
-        """What its labels are: values, one class of several, or one of two."""
-        return _KINDS.get(self.loss, "regression")
+        """What its labels are: values (of which a direction is one form), one class of several, or one of two."""
+        kind = LOSSES[self.loss].kind
+        return "regression" if kind == "direction" else kind
+
+    @property
+    def loss_parameter(self) -> float:
+        """The number that the loss computes with; 1 for those that take none."""
+        return LOSSES[self.loss].number(self.beta)
 
     @property
     def main_metric(self) -> str:
@@ -119,7 +121,7 @@ class Split:
     """In-memory rows of one split.
 
     inputs   float32 [N, ...] (token ids: int64 [N, length]) shared by all tasks, or one such set per task.
-    targets  {task: int64 [N] for cross_entropy, float32 [N] for bce_with_logits, float32 [N, outputs] otherwise},
+    targets  {task: int64 [N] for classes, float32 [N] for a binary task, float32 [N, outputs] otherwise},
              with the task's positions as further dimensions.
     masks    {task: bool [N] or [N, *positions]}, True where the label is known; a task without an entry is fully
              labelled. Hidden targets hold 0, never NaN. With one input set per task, masks are of positions alone,

@@ -13,6 +13,7 @@ from ..fused_adam import FusedAdam
 from ..ops.step_heads import heads_win, step_heads_
 from ..weightings.base import Weighting
 from .batches import Batch
+from .losses import Kinds
 from .model import Model
 from .table import Engine
 
@@ -28,7 +29,7 @@ class LinearHeads:
 
     def __init__(self, model: Model, outline: Outline, layers: list[nn.Linear], optimizer: FusedAdam) -> None:
         self.model, self.layers, self.optimizer = model, layers, optimizer
-        self.names, self.kinds = outline.names, [task.loss for task in outline.tasks]
+        self.names, self.kinds = outline.names, Kinds.of(outline.tasks)
 
     @classmethod
     def of(
@@ -61,7 +62,7 @@ class LinearHeads:
             [h.detach() for h in features],
             self._pairs(),
             batch.targets,
-            self.kinds,
+            self.kinds.names,
             weights,
             exp_avgs,
             exp_avg_sqs,
@@ -75,6 +76,7 @@ class LinearHeads:
             bias_correction=group["bias_correction"],
             ignore_index=None,  # unknown labels are masked
             masks=batch.masks,
+            beta=self.kinds.betas,
         )
         if any(h.requires_grad for h in features):
             torch.autograd.backward(features, derivatives)

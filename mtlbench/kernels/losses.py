@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from ..core.losses import LOSSES, LossName
 from .base import OURS, Contender, Kernel, Makers, Wrong, expect_close, need_kernels, need_package
 from .tensors import Shape, Tensors, elements, shapes
 
@@ -15,14 +16,12 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-_SPANS = ("cross_entropy", "cosine")  # a position of these is a row along dimension 1
-
 
 class TaskLosses(Kernel):
     """The weighted sum of T losses, and its gradient to the outputs, through autograd."""
 
     outputs: Tensors = Field(description="one tensor a task, such as 4 x 256x10; classes are dimension 1")
-    kind: Literal["cross_entropy", "bce_with_logits", "mse", "l1", "smooth_l1", "huber", "cosine"] = "cross_entropy"
+    kind: LossName = "cross_entropy"
 
     @classmethod
     def example(cls) -> dict[str, Any]:
@@ -32,7 +31,7 @@ class TaskLosses(Kernel):
     @model_validator(mode="after")
     def _has_classes(self) -> Self:
         flat = [shape for shape in shapes(self.outputs) if len(shape) < 2]
-        if flat and self.kind in _SPANS:
+        if flat and LOSSES[self.kind].spans_classes:
             raise ValueError(f"outputs: expected tensors of two dimensions or more for {self.kind}, got {flat[0]}")
         return self
 
@@ -50,7 +49,7 @@ class TaskLosses(Kernel):
 
     def traffic(self) -> int:
         """4 bytes read and 4 written for each output; 4 for its target, or 8 for the label of each row of classes."""
-        if self.kind != "cross_entropy":
+        if LOSSES[self.kind].kind != "classification":
             return 12 * elements(self.outputs)
         rows = sum(prod(shape) // shape[1] for shape in shapes(self.outputs))
         return 8 * elements(self.outputs) + 8 * rows
@@ -97,9 +96,9 @@ class TaskLosses(Kernel):
 def _target(kind: str, shape: Shape, chance: torch.Generator) -> Tensor:
     import torch
 
-    if kind == "cross_entropy":
+    if LOSSES[kind].kind == "classification":
         return torch.randint(0, shape[1], (shape[0], *shape[2:]), generator=chance)
-    draw = torch.rand if kind == "bce_with_logits" else torch.randn
+    draw = torch.rand if LOSSES[kind].kind == "binary" else torch.randn
     return draw(shape, generator=chance)
 
 
@@ -112,13 +111,13 @@ def _gradients(outputs: list[Tensor], total: Callable[[list[Tensor]], Tensor]) -
 
 def _sizes(kind: str, outputs: list[Tensor], expected: list[Tensor], weights: Tensor) -> list[Tensor]:
     """How large the numbers are that each gradient is computed from: it is a difference, and where it vanishes the
-    rounding of its terms remains. They are lambda / N over N positions, and lambda / (N |x|) for cosine.
+    rounding of its terms remains. They are lambda / N over N positions, and lambda / (N |x|) for directions.
     """
     sizes = []
     for output, exact, weight in zip(outputs, expected, weights.double(), strict=True):
-        positions = output.numel() // (output.shape[1] if kind in _SPANS else 1)
+        positions = output.numel() // (output.shape[1] if LOSSES[kind].spans_classes else 1)
         terms = weight / positions
-        if kind == "cosine":
+        if LOSSES[kind].kind == "direction":
             terms = terms / output.double().norm(dim=1, keepdim=True)
         sizes.append(terms + exact.abs().max())
     return sizes

@@ -215,7 +215,7 @@ def _alike(tasks: Iterable[TaskSpec]) -> list[tuple[TaskSpec, ...]]:
     """Tasks that can share a machine."""
     groups: dict[tuple[str, int], list[TaskSpec]] = {}
     for task in tasks:
-        kind = task.loss if task.loss in ("cross_entropy", "bce_with_logits") else "values"
+        kind = task.kind if task.kind in ("classification", "binary") else "values"
         groups.setdefault((kind, task.outputs), []).append(task)
     return [tuple(group) for group in groups.values()]
 

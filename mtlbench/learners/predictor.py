@@ -34,7 +34,7 @@ class Predictor(nn.Module):
             given = inputs if isinstance(inputs, Tensor) else inputs[task.name]
             rows = given.flatten(1).double().cpu().numpy()
             output = self.predict(task.name, rows) if len(rows) else np.zeros((0, task.outputs))
-            column = output[:, 0] if task.loss == "bce_with_logits" else output
+            column = output[:, 0] if task.kind == "binary" else output
             found[task.name] = torch.from_numpy(column).to(given.device, torch.float32)
         return found
 

@@ -55,7 +55,7 @@ def read_rows(split: Split | Stream, outline: Outline, folds: int, seed: int) ->
 
 def as_numbers(task: TaskSpec, y: Array) -> Array:
     """Labels as regression targets, float64 [N, K]: indicators of the classes, or the values themselves."""
-    if task.loss == "cross_entropy":
+    if task.kind == "classification":
         return np.eye(task.outputs)[y]
     return y.reshape(len(y), -1).astype("float64")
 
@@ -89,7 +89,7 @@ def as_outputs(task: TaskSpec, values: Array) -> Array:
 
     Least squares on indicators estimates probabilities, which are kept within [0.01, 0.99] for the logarithm.
     """
-    if task.loss not in ("cross_entropy", "bce_with_logits"):
+    if task.kind not in ("classification", "binary"):
         return values
     chance = np.clip(values, 0.01, 0.99)
-    return np.log(chance) if task.loss == "cross_entropy" else np.log(chance / (1 - chance))
+    return np.log(chance) if task.kind == "classification" else np.log(chance / (1 - chance))

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import torch
 
+from ..core.losses import LOSSES
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 HOW_TO_BUILD = "build them with: pip install --no-build-isolation --no-deps -e . (needs a C++ compiler; nvcc for CUDA)"
@@ -29,9 +31,21 @@ class Backend:
 
 def _load() -> tuple[ModuleType | None, str]:
     try:
-        return import_module("mtlbench._C"), ""
+        built = import_module("mtlbench._C")
     except ImportError as error:
         return None, f"the kernels of mtlbench are not built ({error}); {HOW_TO_BUILD}"
+    return checked(built)
+
+
+def checked(built: ModuleType) -> tuple[ModuleType | None, str]:
+    """The module, unless its table of losses is not that of ``mtlbench.core.losses``; and why it was refused."""
+    losses = list(getattr(built, "losses", ()))
+    if losses != list(LOSSES):
+        return None, (
+            f"the kernels of mtlbench were built for other losses: expected {', '.join(LOSSES)}, "
+            f"got {', '.join(losses) or 'none'}; {HOW_TO_BUILD}"
+        )
+    return built, ""
 
 
 # Loaded when the operations are: torch.compile traces `library`, and could not trace an import.

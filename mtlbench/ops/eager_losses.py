@@ -12,11 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..core.losses import LOSSES
+
 Reduction = Literal["mean", "sum"]
 
-# The order is that of LossKind in csrc/math/task_losses.h.
-KINDS = ("cross_entropy", "bce_with_logits", "mse", "l1", "smooth_l1", "huber", "cosine")
-SPANS_CLASSES = ("cross_entropy", "cosine")  # dimension 1 of their outputs is one position
 _NO_LABEL = -100  # where labels are hidden by a mask alone
 
 
@@ -42,7 +41,7 @@ def per_task_losses(
             losses.append(_cross_entropy(x, y, mask, reduction, ignore_index, label_smoothing))
             continue
         beta = betas[t if len(betas) > 1 else 0]
-        losses.append(_of_values(_FUNCTIONS[kind], kind, x, y.to(x.dtype), mask, reduction, beta, label_smoothing))
+        losses.append(_of_values(REFERENCES[kind], kind, x, y.to(x.dtype), mask, reduction, beta, label_smoothing))
     double = any(loss.dtype == torch.float64 for loss in losses)
     return torch.stack([loss.double() for loss in losses] if double else losses)
 
@@ -78,7 +77,7 @@ def _of_values(
     """The losses whose targets are numbers; a mask hides a position before anything is computed from it."""
     if mask is None:
         return function(x, y, beta, smoothing, reduction if x.numel() else "sum")
-    spans = kind in SPANS_CLASSES
+    spans = LOSSES[kind].spans_classes
     known = spread(mask, x.shape[:1] + x.shape[2:] if spans else x.shape)
     x = x.where(known.unsqueeze(1) if spans else known, 0)
     loss = function(x, y, beta, smoothing, "none").where(known, 0).sum()
@@ -96,8 +95,9 @@ def _of_probabilities(x: Tensor, y: Tensor, beta: float, smoothing: float, reduc
     return _reduced(-(smoothed * x.log_softmax(1)).sum(1), reduction)
 
 
-# The loss of outputs x and targets y, from beta, label smoothing and the reduction ("none" keeps all positions).
-_FUNCTIONS: dict[str, Callable[[Tensor, Tensor, float, float, str], Tensor]] = {
+# The loss of outputs x and targets y, from its parameter, label smoothing and the reduction ("none" keeps all
+# positions): a row for each of mtlbench.core.losses, and what the kernels are tested against.
+REFERENCES: dict[str, Callable[[Tensor, Tensor, float, float, str], Tensor]] = {
     "cross_entropy": _of_probabilities,
     "bce_with_logits": lambda x, y, beta, _, how: F.binary_cross_entropy_with_logits(x, y, reduction=how),
     "mse": lambda x, y, beta, _, how: F.mse_loss(x, y, reduction=how),

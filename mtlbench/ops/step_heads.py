@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import backend
-from .eager_losses import KINDS, SPANS_CLASSES, Reduction
-from .task_losses import NOTHING_IGNORED, codes_of
+from .eager_losses import Reduction
+from .task_losses import NOTHING_IGNORED, SPANNING_CODES, codes_of
 from .task_losses import reference as losses_reference
 from .weighted_adam import AdamNumbers, update_one_
 
@@ -20,7 +20,6 @@ Head = tuple[Tensor, Tensor | None]  # a matrix [C, H] and a bias [C], or what b
 
 _MOST_HEADS_ON_CUDA = 128
 _MOST_NUMBERS = 2**20  # of all heads on the same features; see heads_win
-_SPANS_CLASSES = tuple(KINDS.index(kind) for kind in SPANS_CLASSES)
 
 
 @torch.no_grad()
@@ -209,7 +208,7 @@ def _outputs(
     rest, outputs = iter(params), []
     for t, (bias, target, code) in enumerate(zip(biased, targets, codes, strict=True)):
         x = F.linear(features[0 if len(features) == 1 else t], next(rest), next(rest) if bias else None)
-        flat = x.shape[1] == 1 and target.ndim == 1 and code not in _SPANS_CLASSES
+        flat = x.shape[1] == 1 and target.ndim == 1 and code not in SPANNING_CODES
         outputs.append(x.squeeze(1) if flat else x)
     return outputs
 

@@ -8,11 +8,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from ..core.losses import LOSSES
 from . import backend
-from .eager_losses import KINDS, SPANS_CLASSES, Reduction, per_task_losses, spread
+from .eager_losses import Reduction, per_task_losses, spread
 
-_CODES = {kind: code for code, kind in enumerate(KINDS)}
-_SPANS_CLASSES = tuple(_CODES[kind] for kind in SPANS_CLASSES)
+_NAMES = tuple(LOSSES)
+_CODES = {kind: code for code, kind in enumerate(_NAMES)}
+SPANNING_CODES = tuple(_CODES[kind] for kind, row in LOSSES.items() if row.spans_classes)
 NOTHING_IGNORED = -(2**63)  # what the compiled operation takes for None: no label equals it
 
 
@@ -84,7 +86,7 @@ def codes_of(operation: str, kinds: Sequence[str]) -> list[int]:
     try:
         return [_CODES[kind] for kind in kinds]
     except KeyError as error:
-        raise ValueError(f"{operation}: expected kinds among {', '.join(KINDS)}, got {error.args[0]!r}") from None
+        raise ValueError(f"{operation}: expected kinds among {', '.join(_NAMES)}, got {error.args[0]!r}") from None
 
 
 def _check_labels(
@@ -129,7 +131,7 @@ def reference(
     per_task = per_task_losses(
         [output.to(torch.promote_types(output.dtype, torch.float32)) for output in outputs],
         [target if target.is_floating_point() else target.long() for target in targets],
-        [KINDS[code] for code in codes],
+        [_NAMES[code] for code in codes],
         reduction="mean" if mean else "sum",
         ignore_index=None if ignore_index == NOTHING_IGNORED else ignore_index,
         label_smoothing=label_smoothing,
@@ -168,9 +170,9 @@ def _check(
 
 def _check_task(t: int, output: Tensor, target: Tensor, code: int, mask: Tensor | None) -> None:
     shape = output.shape
-    if code in _SPANS_CLASSES and (output.ndim < 2 or shape[1] == 0):
+    if code in SPANNING_CODES and (output.ndim < 2 or shape[1] == 0):
         raise ValueError(f"task_losses: expected outputs[{t}] of shape [N, C, ...], got {list(shape)}")
-    positions = shape[:1] + shape[2:] if code in _SPANS_CLASSES else shape
+    positions = shape[:1] + shape[2:] if code in SPANNING_CODES else shape
     indices = code == _CODES["cross_entropy"] and not target.is_floating_point()
     if target.shape != (positions if indices else shape):
         wanted = list(positions if indices else shape)
@@ -193,9 +195,9 @@ def _check_task(t: int, output: Tensor, target: Tensor, code: int, mask: Tensor 
 def _gradient_like(output: Tensor, code: int) -> Tensor:
     """As LossTable::make_gradient: contiguous in the memory format of the outputs."""
     formats = [torch.contiguous_format]
-    if code in _SPANS_CLASSES and output.ndim == 4:
+    if code in SPANNING_CODES and output.ndim == 4:
         formats.append(torch.channels_last)
-    if code in _SPANS_CLASSES and output.ndim == 5:
+    if code in SPANNING_CODES and output.ndim == 5:
         formats.append(torch.channels_last_3d)
     kept = next((form for form in formats if output.is_contiguous(memory_format=form)), torch.contiguous_format)
     return torch.empty_like(output, memory_format=kept)

@@ -12,8 +12,6 @@ from .splits import PARTS, TRAIN
 if TYPE_CHECKING:
     from ..core.task import Array
 
-CLASSES, BINARY = "cross_entropy", "bce_with_logits"  # the losses whose targets are not standardised
-
 
 def moments(values: Array) -> tuple[Array, Array]:
     """Mean and standard deviation over rows, float64; a deviation that is only rounding counts as none, and is 1.
@@ -98,8 +96,8 @@ def assemble_sets(
 
 def _column(task: TaskSpec, values: Array, fitted: Array) -> tuple[TaskSpec, Array]:
     """The task with its fitted scale and offset, and its targets as the loss wants them."""
-    if task.loss in (CLASSES, BINARY):
-        return task, values.astype("int64" if task.loss == CLASSES else "float32")
+    if task.kind in ("classification", "binary"):
+        return task, values.astype("int64" if task.kind == "classification" else "float32")
     offset, scale = (float(value) for value in moments(fitted))
     column = ((values - offset) / scale).astype("float32")[:, None]
     return replace(task, scale=scale, offset=offset), column

@@ -6,6 +6,8 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
 from ..core.config import Config
 from ..core.task import Data, Outline
 
@@ -39,3 +41,10 @@ class Problem(Config):
     @abstractmethod
     def load(self, seed: int, root: Path) -> Data:
         """The splits of one seed. Raises DataError."""
+
+    @model_serializer(mode="wrap")
+    def _without_empty_choices(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Metrics and losses are part of a trial's identity only where some are chosen: problems got these parameters
+        later, and their trials keep their identity.
+        """
+        return {name: value for name, value in plain(self).items() if value or name not in ("metrics", "losses")}

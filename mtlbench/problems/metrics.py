@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 
 from ..core.errors import DataError, did_you_mean
 from ..core.metrics import MetricError, MetricNames
@@ -19,12 +18,6 @@ class WithMetrics(Problem):
     metrics: dict[str, MetricNames] = Field(
         {}, description="metrics of a task, by its name, instead of the usual ones; the first one ranks methods"
     )
-
-    @model_serializer(mode="wrap")
-    def _chosen_alone(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Nothing where nothing is chosen: trials keep their identity."""
-        written: dict[str, Any] = plain(self)
-        return written if self.metrics else {key: value for key, value in written.items() if key != "metrics"}
 
     def ranked(self, outline: Outline) -> Outline:
         """The outline with the metrics that are chosen.

@@ -14,7 +14,7 @@ from mtlbench.core.task import Outline, TaskSpec
 from mtlbench.engine import TABLE
 from mtlbench.engine.batches import Batch, training_batches
 from mtlbench.engine.gradients import as_matrix
-from mtlbench.engine.losses import kernel, reference
+from mtlbench.engine.losses import Kinds, kernel, reference
 from mtlbench.engine.model import Model
 from mtlbench.engine.step import Step
 from mtlbench.optim import OPTIMIZERS
@@ -154,7 +154,7 @@ def test_gradients_at_the_representation_are_those_of_its_rows() -> None:
     batch = next(training_batches(data.train, NAMES, 16, 0, CPU).epoch(1))
     z = step.model.represent(batch.inputs).detach().requires_grad_()
     outputs = step.model.predict(z)
-    losses = reference([outputs[n] for n in NAMES], batch.targets, [t.loss for t in data.outline.tasks], batch.masks)
+    losses = reference([outputs[n] for n in NAMES], batch.targets, Kinds.of(data.outline.tasks), batch.masks)
     rows = torch.stack([torch.autograd.grad(loss, z, retain_graph=True)[0].flatten() for loss in losses])
     expected, _ = weighting.weigh(Shown(losses.detach(), rows @ rows.T), None)
     torch.testing.assert_close(step(batch)[1], expected)
@@ -187,7 +187,7 @@ def test_a_mask_of_positions_hides_all_values_of_a_position(losses_by: Any, valu
     chance = torch.Generator().manual_seed(0)
     output, target = torch.randn(2, 5, values, 3, 3, generator=chance)
     mask = torch.rand(5, 3, 3, generator=chance) < 0.6
-    loss = losses_by([output, output], [target, target], ["mse", "cosine"], [mask, mask])
+    loss = losses_by([output, output], [target, target], Kinds(["mse", "cosine"], [1.0, 1.0]), [mask, mask])
     error = (output - target).movedim(1, -1)[mask]
     angle = 1 - F.cosine_similarity(output, target, dim=1)[mask]
     torch.testing.assert_close(loss, torch.stack([error.square().mean(), angle.mean()]))

@@ -12,7 +12,7 @@ from torch import Tensor
 from mtlbench.ops.step_heads import step_heads_
 
 from .adam_oracle import expected as expected_adam
-from .loss_oracle import EPSILON, Options, Task, make_target, task_loss
+from .loss_oracle import EPSILON, SPANS_CLASSES, Options, Task, make_target, task_loss
 
 LOSS_OPTIONS = ("reduction", "ignore_index", "label_smoothing")
 
@@ -117,7 +117,7 @@ def gradients(made: dict[str, Any], options: dict[str, Any]) -> Gradients:
         h, target = features[0 if one else t], made["targets"][t]
         x = h @ matrix.T if bias is None else h @ matrix.T + bias
         outputs.append(x)
-        shaped = x.squeeze(1) if target.ndim == 1 and made["kinds"][t] not in ("cross_entropy", "cosine") else x
+        shaped = x.squeeze(1) if target.ndim == 1 and made["kinds"][t] not in SPANS_CLASSES else x
         knee = beta if isinstance(beta, float) else beta[t]
         losses.append(task_loss(Task(made["kinds"][t], shaped, target, masks[t], knee), shaped, of_losses))
     weights = torch.ones(len(heads)) if made["weights"] is None else made["weights"]

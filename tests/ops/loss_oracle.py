@@ -1,4 +1,7 @@
-"""Losses and gradients in float64: labelled positions are picked out first, then torch takes the mean."""
+"""Losses and gradients in float64: labelled positions are picked out first, then the loss's reference takes the mean.
+
+The references are tested against torch in test_eager_losses.py.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mtlbench.ops.task_losses import KINDS, task_losses
+from mtlbench.core.losses import LOSSES
+from mtlbench.ops.eager_losses import REFERENCES
+from mtlbench.ops.task_losses import task_losses
 
-SPANS_CLASSES = ("cross_entropy", "cosine")
+KINDS = tuple(LOSSES)
+SPANS_CLASSES = tuple(name for name, row in LOSSES.items() if row.spans_classes)
 ALL_KINDS = (*KINDS, "probabilities")
 
 # Rounding of one result of each dtype, relative to the size of what it is made of.
@@ -71,26 +77,9 @@ def task_loss(task: Task, x: Tensor, options: Options) -> Tensor:
         y = (_positions_first(task.target) if rows else task.target.reshape(-1))[known].double()
     if len(x) == 0:
         return x.sum() * 0
-    if task.kind == "cosine":
-        each = 1 - F.cosine_similarity(x, y, dim=1)
-        return each.mean() if options.reduction == "mean" else each.sum()
-    function = {
-        "cross_entropy": F.cross_entropy,
-        "bce_with_logits": F.binary_cross_entropy_with_logits,
-        "mse": F.mse_loss,
-        "l1": F.l1_loss,
-        "smooth_l1": F.smooth_l1_loss,
-        "huber": F.huber_loss,
-    }[task.kind]
-    more: dict[str, float] = {}
-    if task.kind == "cross_entropy":
-        more = {"label_smoothing": options.label_smoothing}
-    elif task.kind == "smooth_l1":
-        more = {"beta": task.beta}
-    elif task.kind == "huber":
-        more = {"delta": task.beta}
-    result: Tensor = function(x, y, reduction=options.reduction, **more)
-    return result
+    if indices:
+        return F.cross_entropy(x, y, reduction=options.reduction, label_smoothing=options.label_smoothing)
+    return REFERENCES[task.kind](x, y, task.beta, options.label_smoothing, options.reduction)
 
 
 def expected(tasks: Sequence[Task], weights: Tensor | None, options: Options) -> Expected:
@@ -104,11 +93,11 @@ def expected(tasks: Sequence[Task], weights: Tensor | None, options: Options) ->
 
 def make_target(kind: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     """A target that suits outputs of this shape."""
-    if kind == "cross_entropy":
+    if kind in LOSSES and LOSSES[kind].kind == "classification":
         return torch.randint(0, shape[1], (shape[0], *shape[2:]), generator=generator)
     if kind == "probabilities":
         return torch.rand(shape, generator=generator).softmax(1)
-    return torch.rand(shape, generator=generator) * (1 if kind == "bce_with_logits" else 3)
+    return torch.rand(shape, generator=generator) * (1 if LOSSES[kind].kind == "binary" else 3)
 
 
 def make_task(kind: str, shape: tuple[int, ...], seed: int = 0, dtype: torch.dtype = torch.float32) -> Task:
@@ -127,9 +116,9 @@ def to(task: Task, device: torch.device) -> Task:
 
 def shapes_of(kind: str) -> list[tuple[int, ...]]:
     """Awkward sizes: empty, one, odd, and around the borders of vectors, tiles and rows."""
-    if kind == "cosine":
+    if kind in LOSSES and LOSSES[kind].kind == "direction":
         return [(0, 3), (1, 3), (65, 3), (2, 3, 5, 7), (3, 1), (17, 40), (1, 3, 0, 4)]
-    if kind in ("cross_entropy", "probabilities"):
+    if kind in (*SPANS_CLASSES, "probabilities"):
         rows = [(0, 3), (1, 1), (1, 2), (3, 5), (65, 2), (64, 10), (17, 31), (16, 32), (5, 33), (2, 2049), (3, 100)]
         return [*rows, (2, 3, 4), (2, 19, 5, 13), (1, 2, 1, 1), (2, 4, 3, 0), (1, 40, 70)]
     return [(0,), (1,), (3,), (4097,), (5, 0), (33, 31), (2, 1, 8, 8), ()]

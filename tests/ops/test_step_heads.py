@@ -7,12 +7,16 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mtlbench.core.losses import LOSSES
 from mtlbench.ops import backend
 from mtlbench.ops.step_heads import step_heads_
 
 from .heads_oracle import Case, check, flat
 
-KINDS = ["cross_entropy 10", "probabilities 4", "bce_with_logits", "mse 3", "l1 2", "smooth_l1", "huber 4", "cosine 3"]
+# Every loss with a number of outputs that suits it, "" for one without a dimension of its own.
+OUTPUTS = {"classification": [" 10"], "binary": [""], "regression": [" 3", " 2", "", " 4"], "direction": [" 3"]}
+KINDS = [name + (sizes := OUTPUTS[row.kind])[t % len(sizes)] for t, (name, row) in enumerate(LOSSES.items())]
+KINDS.append("probabilities 4")
 FORMULAS = [
     {},
     {"weight_decay": 0.1},

@@ -8,10 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mtlbench.ops import backend
-from mtlbench.ops.task_losses import KINDS, task_losses
+from mtlbench.ops.task_losses import codes_of, task_losses
 
-from .loss_oracle import ALL_KINDS, Options, Task, expected, make_task, to
+from .loss_oracle import ALL_KINDS, KINDS, Options, Task, expected, make_task, to
 
+SHAPES = ((6, 3), (5,), (2, 3, 4))
 needs_kernels = pytest.mark.skipif(backend.module is None, reason=backend.backend().reason)
 
 
@@ -38,8 +39,9 @@ def test_total_and_losses_together(form, device):
     factors = torch.linspace(1, 2, len(KINDS), device=device)
     total, losses = task_losses(outputs, targets, KINDS, weights)
     found = torch.autograd.grad(3 * total + factors @ losses, outputs)
-    plain = [F.mse_loss(outputs[2], targets[2]), F.l1_loss(outputs[3], targets[3])]
-    for t, loss in zip((2, 3), plain, strict=True):
+    plain = {KINDS.index("mse"): F.mse_loss, KINDS.index("l1"): F.l1_loss}
+    for t, function in plain.items():
+        loss = function(outputs[t], targets[t])
         (wanted,) = torch.autograd.grad((3 * weights[t] + factors[t]) * loss, outputs[t])
         torch.testing.assert_close(found[t], wanted)
 
@@ -120,10 +122,11 @@ def test_second_derivatives_are_refused(form, device):
 
 
 def arguments_of_operation(device):
-    tasks = [make_task("cross_entropy", (6, 3), 1), make_task("mse", (5,), 2), make_task("cosine", (2, 3, 4), 3)]
+    kinds = ["cross_entropy", "mse", "cosine"]
+    tasks = [make_task(kind, shape, seed) for seed, (kind, shape) in enumerate(zip(kinds, SHAPES, strict=True), 1)]
     outputs = [to(task, device).output.requires_grad_() for task in tasks]
     targets = [to(task, device).target for task in tasks]
-    return outputs, targets, [0, 2, 6], torch.rand(3, device=device, requires_grad=True)
+    return outputs, targets, codes_of("test", kinds), torch.rand(3, device=device, requires_grad=True)
 
 
 @needs_kernels

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from mtlbench.ops.task_losses import KINDS, check_labels, task_losses
+from mtlbench.ops.task_losses import check_labels, task_losses
 
-from .loss_oracle import ALL_KINDS, SPANS_CLASSES, Options, check, make_task, run, shapes_of, to, with_mask
+from .loss_oracle import ALL_KINDS, KINDS, SPANS_CLASSES, Options, check, make_task, run, shapes_of, to, with_mask
 
 
 @pytest.mark.parametrize("kind", ALL_KINDS)

@@ -5,11 +5,7 @@
 #include "cuda/losses/cosine.h"
 #include "cuda/losses/elements.h"
 #include "cuda/losses/softmax.h"
-#include "math/losses/bce_with_logits.h"
-#include "math/losses/huber.h"
-#include "math/losses/l1.h"
-#include "math/losses/mse.h"
-#include "math/losses/smooth_l1.h"
+#include "math/losses/table.h"
 
 namespace mtlbench::MTLBENCH_DEVICE {
 
@@ -20,18 +16,13 @@ __device__ double loss_of_tile(const TaskLoss& task, const LossContext& context,
     case LossKind::CrossEntropyOfProbabilities:
       if (task.inner > 1) return columns<Stored>(task, context, tile);
       return task.classes >= kLongRow ? long_row<Stored>(task, context, tile) : rows<Stored>(task, context, tile);
-    case LossKind::BceWithLogits:
-      return elements<Stored, BceWithLogits>(task, context, tile);
-    case LossKind::Mse:
-      return elements<Stored, Mse>(task, context, tile);
-    case LossKind::L1:
-      return elements<Stored, L1>(task, context, tile);
-    case LossKind::SmoothL1:
-      return elements<Stored, SmoothL1>(task, context, tile);
-    case LossKind::Huber:
-      return elements<Stored, Huber>(task, context, tile);
     case LossKind::Cosine:
       return angles<Stored>(task, context, tile);
+#define MTLBENCH_CASE(name, Formula) \
+  case LossKind::Formula:            \
+    return elements<Stored, Formula>(task, context, tile);
+      MTLBENCH_LOSSES(MTLBENCH_CASE, MTLBENCH_NO_LOSS)
+#undef MTLBENCH_CASE
   }
   return 0;
 }

@@ -32,7 +32,7 @@ def head(features: int, task: TaskSpec, rank: int = 0) -> nn.Module:
         layers.insert(0, _columns(bool(task.positions)))
     elif rank == 2 and not task.positions:
         layers[:0] = [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-    if task.loss == "bce_with_logits":
+    if task.kind == "binary":
         layers.append(nn.Flatten(0, 1) if not task.positions else nn.Flatten(1, 2))
     return layers[0] if len(layers) == 1 else nn.Sequential(*layers)
 

@@ -14,7 +14,7 @@ from ...core.metrics.base import CLASSES, CountMetric, RowMetric
 from ...core.record import Record
 from ...core.task import Outline, Split, Stream, TaskSpec
 from ...engine.batches import Batch, stream_batch
-from ...engine.losses import reference
+from ...engine.losses import Kinds, reference
 
 if TYPE_CHECKING:
     from ...core.task import Array
@@ -38,8 +38,8 @@ class Evaluator:
             return []
         model.eval()
         scores = [_Score(task, main_only) for task in self.outline.tasks]
-        kinds = [task.loss for task in self.outline.tasks]
-        sums, counts = torch.zeros(2, len(kinds), dtype=torch.float64, device=self.device)
+        kinds = Kinds.of(self.outline.tasks)
+        sums, counts = torch.zeros(2, len(scores), dtype=torch.float64, device=self.device)
         for batch in self._read():
             found = model(batch.inputs)
             outputs = [found[task.name] for task in self.outline.tasks]

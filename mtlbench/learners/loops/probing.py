@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...core.record import COSINE, LOOKAHEAD_AFFINITY, Record
 from ...engine.batches import Batch
-from ...engine.losses import reference
+from ...engine.losses import Kinds, reference
 from ..base import Job
 from .training import Training
 
@@ -52,8 +52,7 @@ class Probing(Training):
     def _losses(self, batch: Batch) -> Tensor:
         """The task losses [T], whatever the engine."""
         outputs, tasks = self.model(batch.inputs), self.outline.tasks
-        of_tasks, kinds = [outputs[task.name] for task in tasks], [task.loss for task in tasks]
-        return reference(of_tasks, batch.targets, kinds, batch.masks)
+        return reference([outputs[task.name] for task in tasks], batch.targets, Kinds.of(tasks), batch.masks)
 
     @torch.no_grad()
     def _after(self, batch: Batch, gradient_P: Tensor) -> Tensor:

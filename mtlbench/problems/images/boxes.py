@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from ...core.errors import DataError
 from ...core.task import Data, Outline, Split, TaskSpec
 from ..files import stamp
+from ..losses import ChosenLoss, NumbersLoss
 from ..metrics import WithMetrics
 from ..splits import PARTS, TRAIN, Fractions, assign, generator, keep_classes
 from .files import encoded, pack, sources
@@ -29,8 +30,9 @@ class Boxes(WithMetrics):
     Every annotated object gives one crop: each side of its box moves outwards by a share of the box's width (or
     height) drawn from U(0, jitter), stops at the edge of the picture, and what is inside is resized to ``size`` pixels
     square. Tasks: ``class`` (cross-entropy, ranked by balanced accuracy) and ``box``, the corners (x0, y0, x1, y1) of
-    the box within its crop, in 0 .. 1 of the crop's width and height (smooth-L1, metric IoU). Inputs float32
-    [N, 3, size, size], RGB in 0 .. 1. The usual weights, 0.7 and 0.3, are weighting ``fixed``.
+    the box within its crop, in 0 .. 1 of the crop's width and height (metric IoU; smooth-L1, unless ``losses`` says
+    otherwise, such as ``{box: {name: smooth_l1, beta: 0.1}}``). Inputs float32 [N, 3, size, size], RGB in 0 .. 1. The
+    usual weights, 0.7 and 0.3, are weighting ``fixed``.
 
     Pictures are divided for each seed, so that no picture is seen in two splits, in proportion within the pictures
     whose rarest class is the same; with ``lists`` by ImageSets/Main/train.txt, val.txt and test.txt, which is the same
@@ -47,6 +49,7 @@ class Boxes(WithMetrics):
     jitter: float = Field(0.5, gt=0, description="each side moves out by at most this share of the box's size")
     lists: bool = Field(False, description="divide pictures by ImageSets/Main instead of anew for each seed")
     split: Fractions = Field(Fractions(), description="shares of the pictures in each split")
+    losses: dict[Literal["box"], NumbersLoss] = Field({}, description="loss of the box (usually smooth_l1)")
 
     @classmethod
     def write_example(cls, folder: Path) -> dict[str, Any]:
@@ -72,9 +75,10 @@ class Boxes(WithMetrics):
         """A classification and a regression of four values. Raises DataError."""
         found = self._annotated(root)
         self._divide(0, found)  # what no seed can divide fails here, before any trial
+        box = self.losses.get("box", ChosenLoss("smooth_l1"))
         tasks = (
             TaskSpec("class", len(found.classes), "cross_entropy", RANKED, classes=found.classes),
-            TaskSpec("box", 4, "smooth_l1", ("box_iou", "mae")),
+            TaskSpec("box", 4, box.name, ("box_iou", "mae"), beta=box.beta),
         )
         return self.ranked(Outline(tasks, (3, self.size, self.size), len(found.codes), found.notes))
 

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator
 
 from ...core.errors import DataError
+from ...core.losses import LOSSES
 from ...core.task import Data, Outline, Split, TaskSpec
+from ..losses import ChosenLoss, VectorsLoss
 from ..metrics import WithMetrics
 from ..small.digits import unique
 from ..splits import PARTS, TEST, TRAIN, VALIDATION, Fractions, apportion, assign, generator
@@ -22,14 +24,18 @@ Side = Annotated[int, Field(ge=1)]
 ANGLES = ("angle_mean", "angle_median", "within_11.25", "within_22.5", "within_30")
 
 
+Losses = dict[Literal["depth", "normals"], VectorsLoss]
+
+
 class Dense(WithMetrics):
     """NYUv2 and its kind: segmentation, depth and surface normals at every pixel of the same image.
 
     Tasks: ``segmentation`` (cross-entropy; mean IoU and pixel accuracy), ``depth`` in metres (L1; absolute and relative
-    error) and ``normals`` (1 - cosine; mean and median angle, shares within 11.25, 22.5 and 30 degrees). Pixels without
-    a label are masked: class -1 or 255, depth 0, a normal of length 0. Inputs float32 [N, 3, H, W] in 0 .. 1, labels
-    at positions [H, W], neither standardised. ``size`` shrinks an image by averaging and its labels by taking the one
-    at each new pixel's centre; normals are not turned, since all axes shrink alike where the shape is kept.
+    error) and ``normals`` (1 - cosine; mean and median angle, shares within 11.25, 22.5 and 30 degrees), unless
+    ``losses`` says otherwise, such as ``{depth: {name: huber, delta: 0.5}, normals: mse}``. Pixels without a label are
+    masked: class -1 or 255, depth 0, a normal of length 0. Inputs float32 [N, 3, H, W] in 0 .. 1, labels at positions
+    [H, W], neither standardised. ``size`` shrinks an image by averaging and its labels by taking the one at each new
+    pixel's centre; normals are not turned, since all axes shrink alike where the shape is kept.
 
     Formats: LibMTL's folders train/ and val/ of image, label, depth and normal with 0.npy … [height, width, channels]:
     val/ is the test split of every seed, and validation is split off train/ by the shares of ``split``. Or pictures:
@@ -59,6 +65,14 @@ class Dense(WithMetrics):
     tiles: int = Field(1, ge=1, description="cut every frame into tiles x tiles images")
     divide: Literal["frames", "tiles"] = Field("frames", description="what comes into one split as a whole")
     split: Fractions = Field(Fractions(), description="shares of the splits")
+    losses: Losses = Field({}, description="losses of depth (usually l1) and normals (usually cosine)")
+
+    @field_validator("losses")
+    @classmethod
+    def _depth_has_no_direction(cls, losses: Losses) -> Losses:
+        if "depth" in losses and LOSSES[losses["depth"].name].kind == "direction":
+            raise ValueError(f"expected a loss of numbers for depth, got {losses['depth'].name}")
+        return losses
 
     @classmethod
     def write_example(cls, folder: Path) -> dict[str, Any]:
@@ -124,8 +138,10 @@ class Dense(WithMetrics):
             metrics = ("mean_iou", "accuracy")
             return TaskSpec(task, self.classes, "cross_entropy", metrics, classes=names, positions=positions)
         if task == "depth":
-            return TaskSpec(task, 1, "l1", ("mae", "relative_error"), unit="m", positions=positions)
-        return TaskSpec(task, 3, "cosine", ANGLES, positions=positions)
+            loss, metrics = self.losses.get("depth", ChosenLoss("l1")), ("mae", "relative_error")
+            return TaskSpec(task, 1, loss.name, metrics, unit="m", positions=positions, beta=loss.beta)
+        loss = self.losses.get("normals", ChosenLoss("cosine"))
+        return TaskSpec(task, 3, loss.name, ANGLES, positions=positions, beta=loss.beta)
 
     def _divide(self, seed: int, root: Path, frames: Sequence[Frame]) -> Array:
         """The split of every row, int8 [frames x tiles²], tile after tile. Raises DataError where one gets none."""
@@ -196,6 +212,6 @@ def _blank(task: TaskSpec, rows: int) -> Array:
     """Targets of no value yet."""
     import numpy as np
 
-    if task.loss == "cross_entropy":
+    if task.kind == "classification":
         return np.zeros((rows, *task.positions), dtype="int64")
     return np.zeros((rows, task.outputs, *task.positions), dtype="float32")

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self, get_args
 
 from pydantic import Field, model_validator
 
 from ...core.config import Config
 from ...core.errors import DataError, did_you_mean
+from ...core.losses import LOSSES, losses_for
 from ...core.metrics import MetricNames, misfit
 from ...core.metrics.base import Kind
 from ...core.task import TaskSpec
+from ..losses import ChosenLoss, choice_of
 from .columns import categories, has_decimal_commas, is_numeric, numbers
 
 if TYPE_CHECKING:
@@ -21,12 +23,8 @@ if TYPE_CHECKING:
 
     from ...core.task import Array
 
-Loss = Literal["mse", "l1", "smooth_l1", "cross_entropy", "bce_with_logits"]
-LOSSES: dict[Kind, tuple[str, ...]] = {
-    "regression": ("mse", "l1", "smooth_l1"),
-    "classification": ("cross_entropy",),
-    "binary": ("bce_with_logits",),
-}
+KINDS: tuple[Kind, ...] = get_args(Kind)
+ColumnLoss = Annotated[ChosenLoss, *choice_of(*KINDS)]
 FEW = 20  # a text column with more distinct values than this, in more than half of its rows, holds no classes
 MOST_CELLS = 2**31  # rows x groups: each group's task has a label and a mask for every row
 
@@ -36,7 +34,10 @@ class Target(Config):
 
     kind: Kind | None = Field(None, description="regression, classification or binary; inferred if not stated")
     positive: str | None = Field(None, description="the category that counts as 1, all others as 0; makes it binary")
-    loss: Loss | None = Field(None, description="loss; the first that fits the kind if not stated")
+    loss: ColumnLoss | None = Field(
+        None,
+        description="loss, with its parameter {name: smooth_l1, beta: 0.5}; the first that fits the kind if not stated",
+    )
     metrics: MetricNames = Field((), description="metrics that fit the kind, the first one ranks methods")
     unit: str = Field("", description="unit of a regression target, for the tables")
 
@@ -45,8 +46,8 @@ class Target(Config):
         kind = self.stated
         if self.positive is not None and kind != "binary":
             raise ValueError(f"expected kind: binary beside positive, got {kind}")
-        if kind and self.loss and self.loss not in LOSSES[kind]:
-            raise ValueError(f"expected a loss for {kind} ({', '.join(LOSSES[kind])}), got {self.loss}")
+        if kind and self.loss and LOSSES[self.loss.name].kind != kind:
+            raise ValueError(f"expected a loss for {kind} ({', '.join(losses_for(kind))}), got {self.loss.name}")
         for metric in self.metrics:
             if kind and (fault := misfit(metric, kind)):
                 raise ValueError(f"metrics: {fault}")
@@ -55,7 +56,7 @@ class Target(Config):
     @property
     def stated(self) -> Kind | None:
         """The kind that is stated or that the loss or the positive category implies; None if none does."""
-        implied = next((kind for kind, losses in LOSSES.items() if self.loss in losses), None)
+        implied = next((kind for kind in KINDS if self.loss and LOSSES[self.loss.name].kind == kind), None)
         return self.kind or implied or ("binary" if self.positive is not None else None)
 
 
@@ -70,7 +71,7 @@ class Labels:
     @property
     def is_regression(self) -> bool:
         """Whether values are numbers, not classes."""
-        return self.spec.loss in LOSSES["regression"]
+        return self.spec.kind == "regression"
 
 
 def read_labels(path: Path, column: pd.Series[Any], target: Target) -> Labels:
@@ -79,11 +80,11 @@ def read_labels(path: Path, column: pd.Series[Any], target: Target) -> Labels:
 
     name = str(column.name)
     kind = target.stated or _infer(path, column)
-    loss = target.loss or LOSSES[kind][0]
+    loss = target.loss or ChosenLoss(losses_for(kind)[0])
     if kind == "regression":
         advice = f"or, if these are classes, state targets: {{{name}: {{kind: classification}}}}"
         values = numbers(path, column, advice)
-        spec = TaskSpec(name, 1, loss, target.metrics, unit=target.unit)
+        spec = TaskSpec(name, 1, loss.name, target.metrics, unit=target.unit, beta=loss.beta)
         known = ~np.isnan(values)
         distinct = len(set(values[known].tolist()))
     else:
@@ -91,7 +92,8 @@ def read_labels(path: Path, column: pd.Series[Any], target: Target) -> Labels:
         if target.positive is not None:
             values, classes = _against_others(path, name, target.positive, values, classes)
         known, distinct = values >= 0, len(classes)
-        spec = TaskSpec(name, 1 if kind == "binary" else distinct, loss, target.metrics, classes=classes)
+        outputs = 1 if kind == "binary" else distinct
+        spec = TaskSpec(name, outputs, loss.name, target.metrics, classes=classes, beta=loss.beta)
     if distinct < 2:
         raise DataError(
             f"{path}: target '{name}' ({kind}) has one {'value' if kind == 'regression' else 'class'} only, "
@@ -145,12 +147,11 @@ def inferred(labels: Sequence[Labels], targets: Mapping[str, Target]) -> list[st
     """A note on each kind that was inferred, and for which targets."""
     names: dict[str, list[str]] = {}
     for spec in (task.spec for task in labels if not targets[task.spec.name].stated):
-        kind = next(kind for kind, losses in LOSSES.items() if spec.loss in losses)
         detail = {
             "binary": f" (positive class {''.join(spec.classes[-1:])!r})",
             "classification": f" ({spec.outputs} classes)",
         }
-        names.setdefault(kind, []).append(spec.name + detail.get(kind, ""))
+        names.setdefault(spec.kind, []).append(spec.name + detail.get(spec.kind, ""))
     return [f"inferred {kind}: {', '.join(found)}" for kind, found in names.items()]
 
 

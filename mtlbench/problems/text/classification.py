@@ -139,7 +139,7 @@ class Text(Words, Problem):
 
 
 def _target(spec: TaskSpec, codes: Array) -> Array:
-    return codes if spec.loss == "cross_entropy" else codes.astype("float32")
+    return codes if spec.kind == "classification" else codes.astype("float32")
 
 
 @lru_cache(maxsize=16)
