@@ -35,6 +35,7 @@ Version 2 of this vocabulary; ``record_versions`` reads what version 1 wrote.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -88,7 +89,7 @@ class Result:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Result:
+    def from_json(cls, value: Mapping[str, Any]) -> Result:
         """The result that ``to_json`` described."""
         records = tuple(Record(**record) for record in value.get("records", ()))
         return cls(**{**value, "records": records, "notes": tuple(value.get("notes", ()))})
