@@ -137,8 +137,8 @@ class Store:
         try:
             content = json.loads(path.read_text())
             last = content["result"] if with_records else {**content["result"], "records": ()}
-            trial = Trial.from_json(content["trial"])
-            result, *failures = (Result.from_json(modernised(one, trial.tasks)) for one in (last, *content["failures"]))
+            trial, tasks = Trial.from_json(content["trial"]), content["trial"].get("tasks", ())
+            result, *failures = (Result.from_json(modernised(one, tasks)) for one in (last, *content["failures"]))
             return Stored(trial, result, tuple(failures), self.trunk_path(trial.id).exists())
         except FileNotFoundError:
             return None
