@@ -1,9 +1,9 @@
-"""No network: the parameters are the point that the formulas of an analytic problem are about."""
+"""No network: the parameters are the point at which the formulas of an analytic problem are evaluated."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from pydantic import Field
 
@@ -50,7 +50,7 @@ class Point(Architecture):
         module: Any = nn.Module()
         module.x = nn.Parameter(torch.tensor(outline.objectives.start, dtype=getattr(torch, self.dtype)))
         module.objectives = outline.objectives
-        return module
+        return cast("nn.Module", module)
 
     def task(self, outline: Outline, task: TaskSpec, seeded: Seeded) -> nn.Module:
         """Nothing to learn: the module only knows which formula is the task's."""
@@ -59,7 +59,7 @@ class Point(Architecture):
         assert outline.objectives is not None
         module: Any = nn.Module()
         module.objectives, module.t = outline.objectives, outline.objectives.names.index(task.name)
-        return module
+        return cast("nn.Module", module)
 
     def represent(self, shared: Any, inputs: Inputs) -> Any:
         """x once for each row."""

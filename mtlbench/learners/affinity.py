@@ -1,4 +1,4 @@
-"""Gradient training that looks, along the way, at what tasks do to each other; what it does is in ``probing.py``."""
+"""Gradient training that also measures how tasks affect each other; the computation is in ``probing.py``."""
 
 from __future__ import annotations
 

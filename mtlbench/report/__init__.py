@@ -1,4 +1,4 @@
-"""The report: from records to tables, figures and one page. Importing this room is cheap; building is not."""
+"""The report: from records to tables, figures and one page. Importing this package is cheap; building is not."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def build(
 
 
 def write(report: Report, folder: Path) -> None:
-    """Write tables/*.{csv,md,tex}, figures/*.svg, report.html and report.md, each file whole or not at all."""
+    """Write tables/*.{csv,md,tex}, figures/*.svg, report.html and report.md, each file atomically."""
     from ..store import write_atomically
     from .writing.csv import csv_table
     from .writing.latex import latex_table

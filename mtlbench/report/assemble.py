@@ -1,4 +1,4 @@
-"""Sections put together to a report."""
+"""Assembles the sections into a report."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Report:
     tables    name -> Table, with raw numbers in ``.raw`` and the strings people read in ``.text``
     figures   name -> SVG
     html      one self-contained page
-    markdown  the same in short, for a README
+    markdown  a short version of it, for a README
     verdict   the main findings, one sentence or two each
     """
 
@@ -66,7 +66,7 @@ def assemble(
 
 
 def _profile(evidence: Evidence) -> str:
-    """What the description, which is the whole suite's, does not say: that this is a profile of it, and its seeds."""
+    """The profile and its seeds, which the description of the whole suite does not mention."""
     data = evidence.data
     name = data.suite.get("profile")
     if not name:

@@ -13,7 +13,7 @@ from typing import Any
 from ..core.errors import MtlbenchError
 from ..core.record import Result
 from ..core.record_versions import modernised
-from ..core.trial import TrainTrial, Trial, trial_from_json
+from ..core.trial import Trial, trial_from_json
 from ..core.yaml_writer import to_yaml
 from .files import write_atomically
 from .frames import Frames
@@ -21,7 +21,7 @@ from .frames import Frames
 
 @dataclass(frozen=True)
 class Stored:
-    """A trial as it is on disk: its last result, the failed attempts before it, and whether its trunk was kept."""
+    """A trial as it is on disk: its last result, the failed attempts before it, and whether its trunk was saved."""
 
     trial: Trial
     result: Result
@@ -51,8 +51,8 @@ class Store:
             return b""
 
     def write(self, trial: Trial, result: Result, trunk: bytes = b"") -> None:
-        """Keep a result durably; a failed attempt is remembered when a later one replaces it. ``trunk`` is written
-        first, so that a finished trial has it.
+        """Store a result durably. Failed attempts that it replaces stay on record. ``trunk`` is written before the
+        result, so that a trial that counts as finished always has its trunk.
         """
         if trunk:
             self.trunk_path(trial.id).parent.mkdir(parents=True, exist_ok=True)
@@ -71,11 +71,11 @@ class Store:
         write_atomically(path, json.dumps(content) + "\n")
 
     def find(self, trial_id: str) -> Stored | None:
-        """What is kept of a trial; None where there is nothing readable, so that it runs again."""
+        """What is stored about a trial; None if there is nothing readable, so that it runs again."""
         return self._read(self.path(trial_id))
 
     def result(self, trial: Trial) -> Result:
-        """How a trial of a suite stands: as it ended last, missing, or failed where nothing could be chosen for it."""
+        """The state of a trial of a suite: its last result, missing, or failed if nothing could be chosen for it."""
         if trial.labels.waiting:
             return Result("missing", attempt=0, error="waits for its candidates, which have not all run")
         stored = self.find(trial.id)
@@ -83,8 +83,8 @@ class Store:
         return replace(result, status="failed", error=trial.labels.unchosen) if trial.labels.unchosen else result
 
     def all(self) -> Iterator[Stored]:
-        """Every readable trial in the folder, whether or not today's suite still asks for it; without its records,
-        which a plan over thousands of trials has no use for.
+        """Every readable trial in the folder, whether or not the current suite still contains it; without its records,
+        which a plan over thousands of trials does not need.
         """
         for path in sorted((self.folder / "trials").glob("*.json")):
             stored = self._read(path, with_records=False)
@@ -95,14 +95,13 @@ class Store:
         try:
             content = json.loads(path.read_text())
             last = content["result"] if with_records else {**content["result"], "records": ()}
-            trial = trial_from_json(content["trial"])
-            tasks = trial.tasks if isinstance(trial, TrainTrial) else ()
+            trial, tasks = trial_from_json(content["trial"]), content["trial"].get("tasks", ())
             result, *failures = (Result.from_json(modernised(one, tasks)) for one in (last, *content["failures"]))
             return Stored(trial, result, tuple(failures), self.trunk_path(trial.id).exists())
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError):
-            return None  # not ours, cut short by a full disk, or of a later version: the trial runs again
+            return None  # foreign, truncated by a full disk, or of a later version: the trial runs again
 
     def write_index(
         self,
@@ -112,8 +111,8 @@ class Store:
         root: Path | None = None,
         profile: str = "",
     ) -> None:
-        """Keep the suite as it was resolved (for people: suite.yaml, which says from which folder its paths start) and,
-        for reports, its trials in order, the command that ran it and the profile it was run with.
+        """Write the resolved suite (suite.yaml, for people; it says which folder its paths are relative to) and, for
+        reports, its trials in order, the command that ran it and the profile it was run with (index.json).
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         start = os.path.relpath(root, self.folder.resolve()) if root else "."
@@ -127,7 +126,7 @@ class Store:
         write_atomically(self.folder / "index.json", json.dumps(content) + "\n")
 
     def index(self) -> tuple[tuple[Trial, ...], dict[str, Any]]:
-        """The trials and the resolved suite of the last run. Raises MtlbenchError where there was none."""
+        """The trials and the resolved suite of the last run. Raises MtlbenchError if there was none."""
         path = self.folder / "index.json"
         try:
             content = json.loads(path.read_text())
@@ -139,7 +138,7 @@ class Store:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the folder for one run at a time; a second run is refused instead of mixing with the first."""
+        """Reserve the folder for one run at a time; a second run is refused rather than mixed with the first."""
         import fcntl
 
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -162,5 +161,5 @@ class Store:
         return self.frames(trials), suite
 
     def frames(self, trials: Iterable[Trial]) -> Frames:
-        """Data frames of these trials, labelled as the suite labels them today."""
+        """Data frames of these trials, labelled as the current suite labels them."""
         return Frames.of((trial, self.result(trial)) for trial in trials)

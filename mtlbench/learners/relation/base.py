@@ -40,7 +40,7 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class LinearFunctions:
+class LinearModel:
     """The linear functions of some tasks, and how their penalties were found."""
 
     tasks: tuple[TaskSpec, ...]
@@ -121,7 +121,7 @@ class LinearLearner(Learner):
         predicted = evaluated(job, lambda task, x: by_task[task].predict(x)[task])
         return [*_findings(models, rows), *predicted, *_totals(models, seconds)]
 
-    def _learn(self, job: Job, rows: Mapping[str, Rows], tasks: tuple[TaskSpec, ...]) -> LinearFunctions:
+    def _learn(self, job: Job, rows: Mapping[str, Rows], tasks: tuple[TaskSpec, ...]) -> LinearModel:
         scale = Scale.of([rows[task.name] for task in tasks])
         parts = by_fold(rows, tasks, scale, self.folds)
         whole = sum(parts[1:], parts[0])
@@ -136,7 +136,7 @@ class LinearLearner(Learner):
         best = int(np.argmin(errors))
         chosen = candidates[best]
         constant = chosen.get("offset", 1.0)
-        return LinearFunctions(
+        return LinearModel(
             tasks, scale, chosen, errors[best], self.fit(whole.scaled(constant), tasks, chosen), constant
         )
 
@@ -161,7 +161,7 @@ class RelationLearner(LinearLearner):
     )
 
 
-def _findings(models: Sequence[LinearFunctions], rows: Mapping[str, Rows]) -> Iterator[Record]:
+def _findings(models: Sequence[LinearModel], rows: Mapping[str, Rows]) -> Iterator[Record]:
     """What cross-validation chose and how well that did, and the learned relations."""
     for model in models:
         owner = model.tasks[0].name if len(models) > 1 else ""
@@ -173,7 +173,7 @@ def _findings(models: Sequence[LinearFunctions], rows: Mapping[str, Rows]) -> It
             yield from correlations(model.tasks, model.fit.covariance)
 
 
-def _totals(models: Sequence[LinearFunctions], seconds: float) -> Iterator[Record]:
+def _totals(models: Sequence[LinearModel], seconds: float) -> Iterator[Record]:
     parameters = sum(
         model.fit.weights.size if model.fit.parameters is None else model.fit.parameters for model in models
     )

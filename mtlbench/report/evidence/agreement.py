@@ -1,4 +1,4 @@
-"""Engines differ in speed alone: whether each one's accuracy is eager's."""
+"""Engines should differ only in speed: whether the accuracy of each agrees with eager's."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Agreement:
     """The main test metric of one engine against eager's, for the task on which they are furthest apart.
 
     ``relative`` is (engine - eager) / |eager|, NaN where the two have no seed in common. ``differs`` needs both a
-    difference beyond ``TOLERANCE`` and an interval, wide enough for all comparisons of the report, that leaves out
+    difference beyond ``TOLERANCE`` and an interval, corrected for all comparisons of the report, that excludes
     zero; without an interval the tolerance alone decides.
     """
 
@@ -31,7 +31,7 @@ class Agreement:
 
 
 def agreements(data: ReportData) -> tuple[Agreement, ...]:
-    """Every problem, method and engine other than eager, where eager ran too."""
+    """Every problem, method and engine other than eager, if eager ran too."""
     pairs = [
         (problem, method, engine)
         for problem in data.problems

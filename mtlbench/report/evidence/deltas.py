@@ -1,4 +1,4 @@
-"""Delta m of every method: what joint training gains over single-task training, and how sure that is."""
+"""Delta m of every method: what joint training gains over single-task training, and how certain that is."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Outcome = Literal["better", "worse", "leaning", "unclear", "few", "none"]
 class Delta:
     """Delta m of one method on one problem with one engine.
 
-    ``interval`` is the 95 % interval; ``wide`` the one that allows for all ``comparisons`` at once (Bonferroni).
-    ``reason`` says why there is no Delta m, ``flags`` what to doubt about it, ``unlike`` what
-    else than joint training sets the method apart from the baseline: optimizer, schedule …
+    ``interval`` is the 95 % interval; ``wide`` is corrected for all ``comparisons`` (Bonferroni). ``reason`` says why
+    there is no Delta m, ``flags`` what to doubt about it, ``unlike`` what differs from the baseline apart from joint
+    training: optimizer, schedule …
     """
 
     problem: str
@@ -33,7 +33,7 @@ class Delta:
     baseline: bool
     seeds: tuple[int, ...] = ()
     left_out: int = 0
-    found: Relative | None = None
+    relative: Relative | None = None
     interval: Interval | None = None
     wide: Interval | None = None
     p: float = math.nan
@@ -42,7 +42,7 @@ class Delta:
     rank: float = math.nan
     reason: str = ""
     flags: tuple[str, ...] = ()
-    tasks: tuple[str, ...] = ()  # what it is of, where that is not every task of the problem
+    tasks: tuple[str, ...] = ()  # the tasks that it covers, if not every task of the problem
     unlike: tuple[str, ...] = ()
 
     @property
@@ -50,16 +50,16 @@ class Delta:
         """Delta m in percent: 0 for the baseline itself, NaN where there is none."""
         if self.baseline:
             return 0.0
-        return self.found.mean if self.found else math.nan
+        return self.relative.mean if self.relative else math.nan
 
     @property
     def title(self) -> str:
-        """The method, with its tasks where it is of some alone."""
+        """The method, followed by its tasks if it covers only some of them."""
         return f"{self.method} ({', '.join(self.tasks)})" if self.tasks else self.method
 
     @property
     def testable(self) -> bool:
-        """Whether there are seeds enough for the sign-flip test to reach significance."""
+        """Whether there are enough seeds for the sign-flip test to reach significance."""
         return can_be_significant(len(self.seeds), self.comparisons)
 
     @property
@@ -69,8 +69,8 @@ class Delta:
 
     @property
     def outcome(self) -> Outcome:
-        """Clear (better, worse) when the wide interval leaves out zero and the exact test, where it can, agrees."""
-        if self.found is None:
+        """Clear (better, worse) when the wide interval excludes zero and the exact test, if it can, agrees."""
+        if self.relative is None:
             return "none"
         if self.interval is None or self.wide is None:
             return "few"
@@ -79,15 +79,15 @@ class Delta:
         return "unclear" if self.interval.contains(0) else "leaning"
 
 
-def reasons(found: Sequence[Delta], texts: Callable[[Delta], Iterable[str]]) -> list[str]:
-    """``a, b and c: why`` of every reason that ``texts`` gives, said once with all its methods."""
+def reasons(compared: Sequence[Delta], texts: Callable[[Delta], Iterable[str]]) -> list[str]:
+    """``a, b and c: why`` for every reason that ``texts`` gives, stated once with all methods that it applies to."""
     methods: dict[str, list[str]] = {}
-    for delta in found:
+    for delta in compared:
         for text in texts(delta):
             methods.setdefault(text, []).append(delta.method)
-    every = [delta.method for delta in found]
+    all_methods = [delta.method for delta in compared]
     return [
-        f"{'every method' if len(every) > 2 and names == every else listing(names, len(names))}: {text}"
+        f"{'every method' if len(all_methods) > 2 and names == all_methods else listing(names, len(names))}: {text}"
         for text, names in methods.items()
     ]
 
@@ -100,14 +100,14 @@ def paired(method: pd.DataFrame, single: pd.DataFrame) -> tuple[pd.DataFrame, pd
 
 def deltas(data: ReportData) -> tuple[Delta, ...]:
     """Every problem, engine and method, the baseline first."""
-    found: list[Delta] = []
+    every: list[Delta] = []
     for problem in data.problems:
         of_problem: list[Delta] = []
         for engine in data.engines:
             methods = [method for method in data.methods(problem) if engine in data.engines_of(problem, method)]
             of_problem += _tested([_delta(data, problem, method, engine) for method in methods])
-        found += _ranked(data, problem, of_problem)
-    return tuple(found)
+        every += _ranked(data, problem, of_problem)
+    return tuple(every)
 
 
 def _delta(data: ReportData, problem: str, method: str, engine: str) -> Delta:
@@ -125,25 +125,25 @@ def _delta(data: ReportData, problem: str, method: str, engine: str) -> Delta:
     ours, single = paired(scores, single)
     if not len(ours) or not tasks:
         return replace(bare, left_out=planned, reason=_why_none(data, problem, scores, engine))
-    found = relative(ours.to_numpy(), single.to_numpy(), np.array([task.higher for task in tasks]))
+    gain = relative(ours.to_numpy(), single.to_numpy(), np.array([task.higher for task in tasks]))
     bare = replace(bare, seeds=tuple(ours.index), left_out=planned - len(ours))
     if bare.left_out:
         flag = f"{bare.left_out} of {plural(planned, 'seed')} left out: failed, not run, or not a finite score"
         bare = replace(bare, flags=(flag,))
-    if found is None:
+    if gain is None:
         zero = [task.name for task in tasks if single[task.name].mean() == 0]
         return replace(bare, reason=f"the single-task {zero[0]} is exactly zero, so that no percentage of it exists")
-    doubted = _near_zero(data, problem) | {name for name, shaky in zip(names, found.shaky, strict=True) if shaky}
+    doubted = _near_zero(data, problem) | {name for name, shaky in zip(names, gain.shaky, strict=True) if shaky}
     if doubted:
         which = listing((f"{task.name} ({task.metric})" for task in tasks if task.name in doubted), 4)
         why = f"the single-task value of {which} is near zero or uncertain, so that percentages of it mean nothing"
         return replace(bare, reason=why)
-    return replace(bare, found=found, interval=mean_interval(found.influence), p=sign_flip(found.differences))
+    return replace(bare, relative=gain, interval=mean_interval(gain.influence), p=sign_flip(gain.differences))
 
 
 def _near_zero(data: ReportData, problem: str) -> set[str]:
-    """Tasks whose single-task value is so small that the middle method is off by more than ten times that value; one
-    method that is off by so much has itself gone astray.
+    """Tasks whose single-task value is so small that the median method differs from it by more than ten times that
+    value. (A single method that differs by so much has itself gone astray.)
     """
     methods = [method for method in data.methods(problem) if method != data.baseline(problem)]
     means = np.stack([_complete(data, problem, method).mean().to_numpy() for method in methods])
@@ -167,13 +167,13 @@ def _why_none(data: ReportData, problem: str, scores: pd.DataFrame, engine: str)
     return "no seed in common with the single-task baseline"
 
 
-def _ranked(data: ReportData, problem: str, found: list[Delta]) -> list[Delta]:
-    """With mean ranks, each among the same methods, over the seeds that all of these have: the others stand there once,
-    with their first engine.
+def _ranked(data: ReportData, problem: str, of_problem: list[Delta]) -> list[Delta]:
+    """With mean ranks, each among the same methods and over the seeds that all of them have; every other method enters
+    once, with its first engine.
     """
     higher = np.array([task.higher for task in data.tasks(problem)], dtype=bool)
-    if not found or not len(higher):
-        return found
+    if not of_problem or not len(higher):
+        return of_problem
     first = {method: _complete(data, problem, method) for method in data.methods(problem)}
 
     def rank(delta: Delta) -> float:
@@ -181,32 +181,32 @@ def _ranked(data: ReportData, problem: str, found: list[Delta]) -> list[Delta]:
         ranks = mean_ranks(_means_in_common([*{**first, **own}.values()]), higher)
         return float(ranks[list(first).index(delta.method)])
 
-    return [replace(delta, rank=rank(delta)) for delta in found]
+    return [replace(delta, rank=rank(delta)) for delta in of_problem]
 
 
 def _complete(data: ReportData, problem: str, method: str) -> pd.DataFrame:
     """The seeds of a method with a finite score on every task, with the first engine on which it has any."""
-    found = [data.scores(problem, method, engine).dropna() for engine in data.engines_of(problem, method)]
-    return next((scores for scores in found if len(scores)), found[0])
+    by_engine = [data.scores(problem, method, engine).dropna() for engine in data.engines_of(problem, method)]
+    return next((scores for scores in by_engine if len(scores)), by_engine[0])
 
 
-def _means_in_common(found: Sequence[pd.DataFrame]) -> np.ndarray:
+def _means_in_common(methods: Sequence[pd.DataFrame]) -> np.ndarray:
     """Means [methods, tasks] over the seeds that all methods have; NaN for a method without any seed."""
-    seeds = [set(scores.index) for scores in found if len(scores)]
+    seeds = [set(scores.index) for scores in methods if len(scores)]
     common = sorted(set.intersection(*seeds)) if seeds else []
-    return np.stack([scores.reindex(common if len(scores) else []).mean().to_numpy() for scores in found])
+    return np.stack([scores.reindex(common if len(scores) else []).mean().to_numpy() for scores in methods])
 
 
-def _tested(found: list[Delta]) -> list[Delta]:
-    """Corrected for all methods that are compared with the same baseline."""
-    comparisons = sum(delta.found is not None for delta in found)
-    adjusted = holm([delta.p for delta in found])
+def _tested(of_engine: list[Delta]) -> list[Delta]:
+    """With p-values and intervals corrected for all methods that are compared with the same baseline."""
+    comparisons = sum(delta.relative is not None for delta in of_engine)
+    adjusted = holm([delta.p for delta in of_engine])
     return [
         replace(
             delta,
             comparisons=comparisons,
             p_holm=p,
-            wide=mean_interval(delta.found.influence, 1 - (1 - LEVEL) / comparisons) if delta.found else None,
+            wide=mean_interval(delta.relative.influence, 1 - (1 - LEVEL) / comparisons) if delta.relative else None,
         )
-        for delta, p in zip(found, adjusted, strict=True)
+        for delta, p in zip(of_engine, adjusted, strict=True)
     ]

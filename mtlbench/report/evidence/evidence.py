@@ -27,17 +27,17 @@ class Evidence:
     kernels: tuple[KernelTiming, ...]
 
     def engine(self, problem: str, method: str) -> str:
-        """The engine whose accuracy is shown where one is enough: eager, or else the method's first."""
+        """The engine whose accuracy is shown if one is enough: eager, or else the method's first."""
         return self.data.engines_of(problem, method)[0]
 
     def of(self, problem: str) -> tuple[Delta, ...]:
-        """Delta m of the methods of a problem without the baseline, one engine each."""
+        """Delta m of every method of a problem except the baseline, with one engine each."""
         found = (d for d in self.deltas if d.problem == problem and not d.baseline)
         return tuple(delta for delta in found if delta.engine == self.engine(problem, delta.method))
 
     def order(self, problem: str) -> list[str]:
         """Methods as tables list them: the baseline, then the best first, then those without Delta m."""
-        places = {delta.method: -delta.mean for delta in self.of(problem) if delta.found}
+        places = {delta.method: -delta.mean for delta in self.of(problem) if delta.relative}
         places[self.data.baseline(problem)] = -math.inf
         return sorted(self.data.methods(problem), key=lambda method: places.get(method, math.inf))
 

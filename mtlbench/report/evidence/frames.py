@@ -17,7 +17,7 @@ from ...core.trial import CANDIDATE
 EAGER = "eager"  # the engine that others are compared with
 KEYS = ["problem", "method", "engine", "seed"]
 
-_DIVERGED = 1e100  # a metric beyond this is no number any more; its square overflows
+_DIVERGED = 1e100  # a larger metric counts as NaN, since its square would overflow
 _WORDS = (
     "trial",
     "kind",
@@ -67,7 +67,7 @@ def rows(frame: pd.DataFrame) -> Iterator[Any]:
 
 
 def titled(name: str, unit: str) -> str:
-    """A name with its unit, where it has one."""
+    """A name with its unit, if it has one."""
     return f"{name} [{unit}]" if unit not in ("", "1") else name
 
 
@@ -135,7 +135,7 @@ class ReportData:
         return dict(zip(single["problem"], single["method"], strict=True))
 
     def baseline(self, problem: str) -> str:
-        """The single-task method of a problem, "" where there is none."""
+        """The single-task method of a problem, "" if there is none."""
         return self._baselines.get(problem, "")
 
     def joint(self, problem: str) -> bool:
@@ -147,7 +147,7 @@ class ReportData:
         return _distinct(self.trials.loc[self.trials["problem"] == problem, "tasks"])
 
     def unlike_baseline(self, method: str) -> tuple[str, ...]:
-        """How a method is trained otherwise than the single-task baseline, as the suite tells: optimizer, schedule …"""
+        """The ways in which the suite trains a method differently from the baseline: optimizer, schedule …"""
         ours = {**self.suite, **self.suite.get("methods", {}).get(method, {})}
         suite = {key: value for key, value in self.suite.items() if key not in PARTS or PARTS[key].inherited}
         single = {**suite, **self.suite.get("single_task", {})}
@@ -174,7 +174,7 @@ class ReportData:
         return tuple(engine for engine in self.engines if engine in self._planned[problem, method])
 
     def planned_seeds(self, problem: str, method: str, engine: str) -> int:
-        """How many seeds were asked for."""
+        """How many seeds were planned."""
         return self._planned[problem, method][engine]
 
     @cached_property

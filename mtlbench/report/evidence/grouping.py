@@ -1,4 +1,4 @@
-"""Which tasks to train together: the exact best grouping by the gains of pairs, and how sure that is.
+"""Which tasks to train together: the exact best grouping by the gains of pairs, and how certain it is.
 
 Shapes: T tasks, S seeds, B resamplings.
 """
@@ -18,7 +18,7 @@ Groups = tuple[tuple[int, ...], ...]
 
 MOST_TASKS = 10
 RESAMPLINGS = 1000
-FEWEST_SEEDS = 5  # seeds below which resampling them says nothing: three that agree always agree again
+FEWEST_SEEDS = 5  # with fewer, resampling says nothing: three seeds that agree always agree again
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Grouping:
 
 
 def best_grouping(gains_TTS: Array) -> Grouping | None:
-    """The partition of at most ten tasks with the largest predicted gain; None where a gain is missing.
+    """The partition of at most ten tasks with the largest predicted gain; None if a gain is missing.
 
     gains_TTS[i, j, s] is the gain of task i trained with task j over task i alone, in percent, of seed s. A task is
     predicted to gain the mean of its gains with each other member of its group, and 0 alone (Fifty et al., NeurIPS

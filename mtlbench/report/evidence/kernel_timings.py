@@ -20,8 +20,8 @@ _KEYS = ["problem", "engine"]
 class KernelTiming:
     """One case on one device with caches warm or cold.
 
-    calls, kernels  seconds, one row a process and block, one column a contender (and COPY): of whole calls, and on the
-                    device alone (no rows where that was not measured)
+    calls, kernels  seconds, one row per process and block, one column per contender (and COPY): of whole calls, and on
+                    the device alone (no rows if that was not measured)
     ours            the contenders of mtlbench
     traffic         bytes that a call must move; 0 where memory does not bound it
     shared          other work ran on the machine in some process
@@ -53,7 +53,7 @@ class KernelTiming:
         return next((name for name in self.contenders if name not in self.ours), "")
 
     def microseconds(self, contender: str, quantile: float = 0.5) -> float:
-        """A quantile of the blocks' seconds a call."""
+        """A quantile over blocks of the time of one call."""
         return float(1e6 * self.calls[contender].quantile(quantile)) if contender in self.calls else math.nan
 
     def device_microseconds(self, contender: str) -> float:
@@ -61,7 +61,7 @@ class KernelTiming:
         return float(1e6 * self.kernels[contender].median()) if contender in self.kernels else math.nan
 
     def rate(self, contender: str) -> float:
-        """Bytes a second, from the formula's bytes: of the device alone where that was measured, else of calls."""
+        """Bytes per second, from the formula's bytes: of the device alone where that was measured, else of calls."""
         micros = self.device_microseconds(contender)
         micros = micros if math.isfinite(micros) else self.microseconds(contender)
         return self.traffic / micros * 1e6 if self.traffic and micros > 0 else math.nan
@@ -114,7 +114,7 @@ def _wide(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def headlines(timings: tuple[KernelTiming, ...]) -> tuple[KernelTiming, ...]:
-    """One row a case and device, with caches warm where such calls exist: what a training loop sees."""
+    """One row per case and device, with caches warm where such calls exist: what a training loop sees."""
     chosen: dict[tuple[str, str], KernelTiming] = {}
     for timing in timings:
         key = (timing.case, timing.device)

@@ -47,8 +47,8 @@ def critical(n: int, level: float = LEVEL) -> float:
 def mean_interval(values: Sequence[float] | Array, level: float = LEVEL) -> Interval | None:
     """Student's t interval of a mean: mean +- t(1 - (1 - level)/2, n - 1) sd / sqrt(n).
 
-    ``values`` [n] are one number a seed, in any unit. None where an interval would be a fake: fewer than three values,
-    or no spread among them (equal values say nothing about their error).
+    ``values`` [n] are one number per seed, in any unit. None if an interval would mean nothing: with fewer than three
+    values, or without any spread among them (equal values say nothing about their error).
 
     Student's t rather than the BCa bootstrap, because BCa is too narrow at the few seeds that people run. How often a
     nominal 95 % interval held the true mean over 4,000 samples (``python tests/report/evidence/measure_coverage.py``):
@@ -77,7 +77,7 @@ def sign_flip(differences: Sequence[float] | Array) -> float:
     """Two-sided p of an exact sign-flip test that paired differences are symmetric about zero.
 
     p = #{signs : |mean(signs * d)| >= |mean(d)|} / 2^n, over all 2^n signs up to n = 12 and over 9,999 random ones
-    beyond. ``differences`` [n] is one number a seed. NaN where there are none. (Fisher 1935; scipy.stats)
+    beyond. ``differences`` [n] is one number per seed. NaN if there are none. (Fisher 1935; scipy.stats)
     """
     sample = np.asarray(differences, dtype=np.float64)
     if len(sample) == 0 or not np.isfinite(sample).all():

@@ -21,7 +21,7 @@ def _rate_of_all(rates: pd.Series) -> float:
     return float(1 / (1 / rates).sum()) if (rates > 0).all() else math.nan
 
 
-_SINGLE: dict[str, Any] = {  # how the baseline's separate trials, one a task, make up one method
+_SINGLE: dict[str, Any] = {  # how the baseline's separate trials, one per task, make up one method
     "samples_per_second": _rate_of_all,
     "step_seconds": "sum",
     "train_seconds": "sum",
@@ -34,7 +34,7 @@ _SINGLE: dict[str, Any] = {  # how the baseline's separate trials, one a task, m
 class Timing:
     """Cost of one method on one problem with one engine.
 
-    ``times`` has one row a seed, from trials that ran alone where there are any; ``shared`` says that there were none.
+    ``times`` has one row per seed, from trials that ran alone if there are any; ``shared`` says that there were none.
     ``ratio`` is samples per second over eager's of the same method, paired by seed, as a geometric mean; ``mixed`` says
     that the pair ran in different environments.
     """
@@ -58,7 +58,7 @@ class Timing:
         return float(self.times[metric].mean())
 
     def values(self, metric: str) -> Array:
-        """One number a seed."""
+        """One number per seed."""
         return self.times[metric].dropna().to_numpy(dtype=np.float64)
 
 
@@ -98,7 +98,7 @@ def _timing(key: tuple[str, str, str], rows: pd.DataFrame, tasks: int) -> Timing
 
 
 def _per_seed(rows: pd.DataFrame, baseline: bool, tasks: int) -> pd.DataFrame:
-    """One row a seed; a baseline's seed counts when all its tasks are there."""
+    """One row per seed; a baseline's seed counts when all its tasks are there."""
     grouped = rows.groupby("seed")
     if not baseline:
         return grouped[[*_TIMES, *_SIZES]].mean()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# One row a section, in the order of the report: name -> "module:function" from Evidence to Part, or to None where
+# One row per section, in the order of the report: name -> "module:function" from Evidence to Part, or to None where
 # there is nothing to show.
 SECTIONS: dict[str, str] = {
     "verdict": "mtlbench.report.sections.verdict:section",

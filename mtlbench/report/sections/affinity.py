@@ -53,7 +53,7 @@ class _Matrices:
     affinities: Array
 
     def complete(self) -> Array:
-        """The gains of the seeds in which every pair was trained."""
+        """The gains from seeds for which every pair was trained."""
         apart = ~np.eye(len(self.tasks), dtype=bool)
         return self.gains[:, :, np.isfinite(self.gains[apart]).all(0)]
 
@@ -64,17 +64,17 @@ class _Matrices:
 
 
 def section(evidence: Evidence) -> Part | None:
-    """One panel, one figure and one recommendation a problem."""
+    """One panel, one figure and one recommendation per problem."""
     data = evidence.data
     asked = data.tried[data.tried["role"] == AFFINITY]
-    found = [_matrices(data, str(problem), asked) for problem in asked["problem"].unique()]
-    found = [matrices for matrices in found if len(matrices.tasks) > 1]
-    if not found:
+    problems = [_matrices(data, str(problem), asked) for problem in asked["problem"].unique()]
+    problems = [matrices for matrices in problems if len(matrices.tasks) > 1]
+    if not problems:
         return None
-    table = Table("affinity", "Pairs of tasks", _CAPTION, pd.DataFrame(_raw(found)), tuple(map(_panel, found)))
-    names = file_names([matrices.problem for matrices in found], "affinity")
-    figures = tuple(_figure(names[matrices.problem], matrices) for matrices in found)
-    said = tuple(_recommendation(matrices, best_grouping(matrices.complete())) for matrices in found)
+    table = Table("affinity", "Pairs of tasks", _CAPTION, pd.DataFrame(_raw(problems)), tuple(map(_panel, problems)))
+    names = file_names([matrices.problem for matrices in problems], "affinity")
+    figures = tuple(_figure(names[matrices.problem], matrices) for matrices in problems)
+    said = tuple(_recommendation(matrices, best_grouping(matrices.complete())) for matrices in problems)
     return Part("affinity", "Which tasks belong together", said, (table,), figures)
 
 
@@ -112,8 +112,8 @@ def _measured(facts: pd.DataFrame, metric: str, place: dict[str, int]) -> Array:
     return matrix
 
 
-def _raw(found: list[_Matrices]) -> Iterator[dict[str, object]]:
-    for m in found:
+def _raw(problems: list[_Matrices]) -> Iterator[dict[str, object]]:
+    for m in problems:
         for i, j in m.pairs():
             interval = _interval(m.gains[i, j])
             yield {
@@ -129,8 +129,8 @@ def _raw(found: list[_Matrices]) -> Iterator[dict[str, object]]:
 
 
 def _mean(values: Array) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else math.nan
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else math.nan
 
 
 def _interval(values: Array) -> Interval | None:
@@ -177,7 +177,7 @@ def _recommendation(m: _Matrices, grouping: Grouping | None) -> Statement:
 
 
 def _certainty(m: _Matrices, grouping: Grouping, doubtful: list[str]) -> str:
-    """How sure a grouping is: what resampling the seeds says, and which gains may be none."""
+    """How certain a grouping is: what resampling the seeds says, and which gains may be zero."""
     seeds, planned = m.complete().shape[2], m.gains.shape[2]
     if grouping.share is None:
         sure = f"{plural(seeds, 'seed')} cannot say how sure that is, {FEWEST_SEEDS} could"
@@ -201,10 +201,10 @@ def _doubtful(m: _Matrices) -> list[str]:
 def _figure(name: str, m: _Matrices) -> Figure:
     title = f"Pairs of tasks on {m.problem}: gain, gradient cosine, lookahead affinity"
     gains = {(i, j): _mean(m.gains[i, j]) for i, j in m.pairs()}
-    known = [(gain, pair) for pair, gain in gains.items() if math.isfinite(gain)]
+    ranked = [(gain, pair) for pair, gain in gains.items() if math.isfinite(gain)]
     alt = f"{title}."
-    if known:
-        (most, (i, j)), (least, (k, n)) = max(known), min(known)
+    if ranked:
+        (most, (i, j)), (least, (k, n)) = max(ranked), min(ranked)
         alt += f" {m.tasks[i]} gains most, with {m.tasks[j]} ({number(most, 1, sign=True)} %);"
         alt += f" {m.tasks[k]} least, with {m.tasks[n]} ({number(least, 1, sign=True)} %)."
     count = len(m.tasks)
@@ -227,7 +227,7 @@ def _paint(canvas: Canvas, m: _Matrices) -> None:
 
 
 def _unit(shares: Array) -> tuple[float, str]:
-    """The unit in which the largest share has a digit before the point or next to it, and the factor to it."""
+    """The unit in which the largest share has its first digit just before or after the point, and the factor to it."""
     most = _largest(shares)
     thousands = max(0, math.ceil(-1 / 3 - math.log10(100 * most) / 3)) if most > 0 else 0
     power = str(-3 * thousands).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
@@ -235,8 +235,8 @@ def _unit(shares: Array) -> tuple[float, str]:
 
 
 def _largest(matrix: Array) -> float:
-    known = np.abs(matrix[np.isfinite(matrix) & ~np.eye(len(matrix), dtype=bool)])
-    return float(known.max()) if known.size else 0.0
+    sizes = np.abs(matrix[np.isfinite(matrix) & ~np.eye(len(matrix), dtype=bool)])
+    return float(sizes.max()) if sizes.size else 0.0
 
 
 def _heat(axes: Axes, matrix: Array, tasks: tuple[str, ...]) -> None:

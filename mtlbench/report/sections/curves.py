@@ -23,7 +23,7 @@ _TASKS = 6  # rows of the figure
 
 
 def section(evidence: Evidence) -> Part | None:
-    """One figure a problem: training loss and validation metric, one row a task."""
+    """One figure per problem: training loss and validation metric, one row per task."""
     facts = evidence.data.records
     facts = facts[facts["split"].isin(["train", "validation"]) & (facts["task"] != "") & facts["value"].notna()]
     kept = facts[np.array([evidence.engine(r.problem, r.method) == r.engine for r in rows(facts)], dtype=bool)]
@@ -39,7 +39,7 @@ def _figure(evidence: Evidence, name: str, problem: str, facts: pd.DataFrame) ->
     grids = [[_curves(facts, "train", task.name, "loss"), _validation(facts, task)] for task in tasks]
     if not any(len(curve) for row in grids for curve in row):
         return None
-    known = sorted((d for d in evidence.of(problem) if d.found), key=lambda d: -d.mean)
+    known = sorted((d for d in evidence.of(problem) if d.relative), key=lambda d: -d.mean)
     best = [delta.method for delta in known[:_NAMED]]
     left = len(evidence.data.tasks(problem)) - len(tasks)
     title = f"Curves on {problem}: mean over seeds as far as all of them trained, band is the 95 % interval"

@@ -1,4 +1,4 @@
-"""Problems with a known Pareto front: who reaches it from how many starts, and along which way."""
+"""Problems with a known Pareto front: who reaches it, from how many starts, and along which path."""
 
 from __future__ import annotations
 
@@ -23,26 +23,32 @@ _COLUMNS, _LEVELS, _GRID = 4, 14, 121
 
 
 def section(evidence: Evidence) -> Part | None:
-    """One table in all, one figure for each problem in two dimensions whose formulas the suite names."""
+    """One table for all problems, one figure per two-dimensional problem whose formulas the suite names."""
     facts = _facts(evidence)
     last = _ends(evidence, facts)
     if not last:
         return None
     names = file_names(last, "front")
-    figures = (_figure(evidence, names[problem], problem, facts, list(found)) for problem, found in last.items())
-    table = _table(evidence, {problem: found for problem, found in last.items() if found})
+    figures = (
+        _figure(evidence, names[problem], problem, facts, list(last_gaps)) for problem, last_gaps in last.items()
+    )
+    table = _table(evidence, {problem: last_gaps for problem, last_gaps in last.items() if last_gaps})
     return Part("front", "The Pareto front", tables=(table,), figures=tuple(figure for figure in figures if figure))
 
 
 def statements(evidence: Evidence) -> list[Statement]:
     """Who reaches the front from every start."""
-    return [_reached(problem, found) for problem, found in _ends(evidence, _facts(evidence)).items() if found]
+    return [
+        _reached(problem, last_gaps) for problem, last_gaps in _ends(evidence, _facts(evidence)).items() if last_gaps
+    ]
 
 
-def _reached(problem: str, found: dict[str, pd.Series[Any]]) -> Statement:
-    sure = [method for method, gaps in found.items() if (gaps < REACHED).all()]
-    others = [f"{method} {(gaps < REACHED).sum()}/{len(gaps)}" for method, gaps in found.items() if method not in sure]
-    text = f"On {problem} {len(sure)} of {plural(len(found), 'method')} reached the Pareto front from every start"
+def _reached(problem: str, last_gaps: dict[str, pd.Series[Any]]) -> Statement:
+    sure = [method for method, gaps in last_gaps.items() if (gaps < REACHED).all()]
+    others = [
+        f"{method} {(gaps < REACHED).sum()}/{len(gaps)}" for method, gaps in last_gaps.items() if method not in sure
+    ]
+    text = f"On {problem} {len(sure)} of {plural(len(last_gaps), 'method')} reached the Pareto front from every start"
     points = [f"starts that reached it: {listing(others, 8)}"] if others else []
     points = [f"from every start: {listing(sure, 8)}", *points] if sure and others else points
     return Statement(f"{text}.", points=tuple(points))
@@ -56,25 +62,25 @@ def _facts(evidence: Evidence) -> pd.DataFrame:
 def _ends(evidence: Evidence, facts: pd.DataFrame) -> dict[str, dict[str, pd.Series[Any]]]:
     """The last gap of every seed, by problem and method."""
     ways = groups(facts[facts["metric"] == "gap"], ["problem"])
-    return {problem: _last(evidence, problem, found) for (problem,), found in ways}
+    return {problem: _last(evidence, problem, gaps) for (problem,), gaps in ways}
 
 
 def _last(evidence: Evidence, problem: str, gaps: pd.DataFrame) -> dict[str, pd.Series[Any]]:
     """{method: the last gap of every seed}, in the order of the plan."""
-    found = {}
+    last_gaps = {}
     for method in evidence.data.methods(problem):
-        own = gaps[(gaps["method"] == method) & (gaps["engine"] == evidence.engine(problem, method))]
-        if len(own):
-            found[method] = own.sort_values("step").groupby("seed")["value"].last()
-    return found
+        of_method = gaps[(gaps["method"] == method) & (gaps["engine"] == evidence.engine(problem, method))]
+        if len(of_method):
+            last_gaps[method] = of_method.sort_values("step").groupby("seed")["value"].last()
+    return last_gaps
 
 
 def _table(evidence: Evidence, last: dict[str, dict[str, pd.Series[Any]]]) -> Table:
     panels: list[Panel] = []
     raw = []
-    for problem, found in last.items():
+    for problem, last_gaps in last.items():
         rows = []
-        for method, gap in found.items():
+        for method, gap in last_gaps.items():
             reached = int((gap < REACHED).sum())
             raw.append((problem, method, reached, len(gap), float(gap.max())))
             share = Cell(f"{reached}/{len(gap)}", reached / len(gap))
@@ -93,8 +99,8 @@ def _figure(evidence: Evidence, name: str, problem: str, facts: pd.DataFrame, me
         return None
     ways = {}
     for method in methods:
-        own = chosen[(chosen["method"] == method) & (chosen["engine"] == evidence.engine(problem, method))]
-        ways[method] = own.pivot_table(index=["seed", "step"], columns="metric", values="value")
+        of_method = chosen[(chosen["method"] == method) & (chosen["engine"] == evidence.engine(problem, method))]
+        ways[method] = of_method.pivot_table(index=["seed", "step"], columns="metric", values="value")
     rows = math.ceil(len(ways) / _COLUMNS)
     title = (
         f"Ways over the contours of the mean objective of {problem}; thick: the Pareto set, dots: starts, crosses: ends"

@@ -1,4 +1,4 @@
-"""The figure of Delta m: one bar a method with its interval."""
+"""The figure of Delta m: one bar per method with its interval."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .verdict import gains
 
 
 def section(evidence: Evidence) -> Part | None:
-    """One figure a problem."""
-    problems = [p for p in evidence.data.problems if any(d.found for d in evidence.of(p))]
+    """One figure per problem."""
+    problems = [p for p in evidence.data.problems if any(d.relative for d in evidence.of(p))]
     names = file_names(problems, "delta_m")
     figures = tuple(_figure(names[problem], problem, evidence.of(problem)) for problem in problems)
     return Part("gains", "Gain over single-task training", figures=figures) if figures else None
 
 
 def _figure(name: str, problem: str, deltas: tuple[Delta, ...]) -> Figure:
-    shown = sorted((delta for delta in deltas if delta.found), key=lambda delta: delta.mean)
+    shown = sorted((delta for delta in deltas if delta.relative), key=lambda delta: delta.mean)
     title = f"Δm on {problem}: bar is the mean, whisker the 95 % interval; colour where the difference is clear"
     alt = "Gain over single-task training: " + gains(shown[::-1], len(shown), shown)
     return draw(name, title, alt, (WIDTH, 0.9 + 0.27 * len(shown)), lambda canvas: _paint(canvas, problem, shown))

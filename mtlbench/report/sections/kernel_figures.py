@@ -19,7 +19,7 @@ _UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
 def ratios(timings: Sequence[KernelTiming]) -> tuple[Figure, ...]:
-    """One figure a device: how many times as fast ours is, one row a case and state of the caches."""
+    """One figure per device: how many times as fast ours is, one row per case and state of the caches."""
     known = [timing for timing in timings if math.isfinite(timing.speedup[0])]
     devices = dict.fromkeys(timing.device for timing in known)
     names = file_names(devices, "kernels")
@@ -55,7 +55,7 @@ def _paint_ratios(canvas: Canvas, timings: list[KernelTiming]) -> None:
 
 
 def rooflines(timings: Sequence[KernelTiming]) -> tuple[Figure, ...]:
-    """One figure a device: bytes a second against the bytes of a call, under the roof of a plain copy."""
+    """One figure per device: bytes per second against the bytes of a call, under the roof of a plain copy."""
     known = [timing for timing in timings if math.isfinite(timing.rate(COPY))]
     devices = dict.fromkeys(timing.device for timing in known)
     names = file_names(devices, "roofline")

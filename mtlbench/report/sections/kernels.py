@@ -41,7 +41,7 @@ _NUMBERS = ("p10 [µs]", "p50 [µs]", "p90 [µs]", "on the device [µs]", "GB/s"
 
 
 def section(evidence: Evidence) -> Part | None:
-    """One panel a device, one row a case and state of the caches; every contender folded below."""
+    """One panel per device, one row per case and state of the caches; every contender folded below."""
     timings = evidence.kernels
     if not timings:
         return None

@@ -33,7 +33,7 @@ _SHARED = " Times marked “shared” come from trials that had no machine to th
 
 
 def section(evidence: Evidence) -> Part | None:
-    """One panel a problem, one row a method and engine."""
+    """One panel per problem, one row per method and engine."""
     if not evidence.deltas:
         return None
     tested = any(delta.testable for delta in evidence.deltas)
@@ -56,15 +56,15 @@ def _flags(evidence: Evidence) -> tuple[Statement, ...]:
 
 
 def _lacking(found: tuple[Delta, ...]) -> list[str]:
-    """Why there is no Δm; nothing where it is one and the same for all, which the verdict says."""
+    """Why there is no Δm; nothing if the reason is the same for all methods, since the verdict states it."""
     whys = {delta.reason for delta in found}
     return reasons(found, lambda d: [f"no Δm, {d.reason}"] if d.reason else []) if len(whys) > 1 else []
 
 
 def _doubts(delta: Delta) -> list[str]:
-    """What to doubt about a Δm, and what else than joint training it may come from."""
+    """What to doubt about a Δm, and what other than joint training may explain it."""
     texts = list(delta.flags)
-    if delta.unlike and delta.found:
+    if delta.unlike and delta.relative:
         unlike = listing(delta.unlike, 4)
         texts.append(f"{unlike} not as in single-task training, so Δm is not of joint training alone")
     return texts
@@ -155,5 +155,5 @@ def _gain(delta: Delta, decimals: int) -> Cell:
         return Cell("0 (reference)", 0.0, Interval(0.0, 0.0), by_seed=dict.fromkeys(delta.seeds, 0.0))
     text = number(delta.mean, decimals, sign=True) + ("*" if delta.significant else "")
     text = f"{text} {limits(delta.interval, decimals)}".strip()
-    by_seed = dict(zip(delta.seeds, delta.found.influence.tolist(), strict=True)) if delta.found else {}
+    by_seed = dict(zip(delta.seeds, delta.relative.influence.tolist(), strict=True)) if delta.relative else {}
     return Cell(text, delta.mean, delta.interval, by_seed=by_seed)

@@ -44,7 +44,7 @@ _NUMBERED = 16  # methods up to which the figure carries numbers
 
 
 def section(evidence: Evidence) -> Part | None:
-    """A heat map a problem, and all pairs in a table folded below."""
+    """One heat map per problem, and all pairs in a table folded below."""
     pairs = {problem: _pairs(evidence.data, evidence.of(problem)) for problem in evidence.data.problems}
     pairs = {problem: frame for problem, frame in pairs.items() if len(frame)}
     if not pairs:
@@ -64,7 +64,7 @@ def section(evidence: Evidence) -> Part | None:
 
 
 def _ordered(deltas: tuple[Delta, ...]) -> list[Delta]:
-    return sorted((delta for delta in deltas if delta.found), key=lambda delta: -delta.mean)
+    return sorted((delta for delta in deltas if delta.relative), key=lambda delta: -delta.mean)
 
 
 def _pairs(data: ReportData, deltas: tuple[Delta, ...]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The main metric over the rows of all tasks together, where they have one metric and one unit."""
+"""The main metric over the rows of all tasks together, if they share one metric and one unit."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _CAPTION = (
 
 
 def section(evidence: Evidence) -> Part | None:
-    """One panel a problem whose tasks can be pooled, one row a method; all engines are in the CSV file."""
-    found = {problem: kept for problem in evidence.data.problems if (kept := _of(evidence.data, problem))}
-    if not found:
+    """One panel per problem whose tasks can be pooled, one row per method; all engines are in the CSV file."""
+    by_problem = {problem: lines for problem in evidence.data.problems if (lines := _of(evidence.data, problem))}
+    if not by_problem:
         return None
-    raw = pd.DataFrame([head for kept in found.values() for head, _ in kept])
-    panels = tuple(_panel(evidence, problem, kept) for problem, kept in found.items())
+    raw = pd.DataFrame([head for lines in by_problem.values() for head, _ in lines])
+    panels = tuple(_panel(evidence, problem, lines) for problem, lines in by_problem.items())
     return Part("pooled", "All rows together", tables=(Table("pooled", "All rows together", _CAPTION, raw, panels),))
 
 
@@ -37,14 +37,14 @@ def _of(data: ReportData, problem: str) -> list[tuple[dict[str, object], pd.Seri
         return []
     single = data.baseline(problem)
     reference = _pooled(data.baseline_scores(problem, data.engines[0]), counts, power)
-    found = []
+    lines = []
     for method in data.methods(problem):
         for engine in data.engines_of(problem, method):
             values = _pooled(data.scores(problem, method, engine), counts, power)
             if len(values):
                 head = _head(tasks[0], problem, method, engine)
-                found.append((head | summary(values, reference, method == single), values))
-    return found
+                lines.append((head | summary(values, reference, method == single), values))
+    return lines
 
 
 def _power(name: str) -> int:
@@ -61,7 +61,7 @@ def _head(task: Task, problem: str, method: str, engine: str) -> dict[str, objec
 
 
 def _test_rows(data: ReportData, problem: str) -> pd.DataFrame:
-    """Labels that each task is tested on: one row a seed, one column a task."""
+    """Labels that each task is tested on: one row per seed, one column per task."""
     facts = data.records[(data.records["metric"] == "test_rows") & (data.records["problem"] == problem)]
     return facts.groupby(["seed", "task"])["value"].max().unstack("task")
 
@@ -73,17 +73,17 @@ def _pooled(scores: pd.DataFrame, counts: pd.DataFrame, power: int) -> pd.Series
     return (powers.sum(axis=1) / weights.sum(axis=1)) ** (1 / power)
 
 
-def _panel(evidence: Evidence, problem: str, kept: list[tuple[dict[str, object], pd.Series]]) -> Panel:
-    heads = rows(pd.DataFrame([head for head, _ in kept]))
-    values = [series for _, series in kept]
-    found = {
+def _panel(evidence: Evidence, problem: str, lines: list[tuple[dict[str, object], pd.Series]]) -> Panel:
+    heads = rows(pd.DataFrame([head for head, _ in lines]))
+    values = [series for _, series in lines]
+    by_method = {
         head.method: (head, series)
         for head, series in zip(heads, values, strict=True)
         if head.engine == evidence.engine(problem, head.method)
     }
-    methods = [method for method in evidence.order(problem) if method in found]
+    methods = [method for method in evidence.order(problem) if method in by_method]
     task = evidence.data.tasks(problem)[0]
     columns = [Column("method", number=False), Column(titled(task.metric, task.unit), task.higher), Column("seeds")]
-    cells = cells_of([found[method] for method in methods])
-    seeds = [Cell(str(found[method][0].seeds), found[method][0].seeds) for method in methods]
+    cells = cells_of([by_method[method] for method in methods])
+    seeds = [Cell(str(by_method[method][0].seeds), by_method[method][0].seeds) for method in methods]
     return panel_of(problem, columns, [[Cell(m), c, n] for m, c, n in zip(methods, cells, seeds, strict=True)])

@@ -1,4 +1,4 @@
-"""The task covariance that methods learned, as correlations of every two tasks."""
+"""The task covariances that methods learned, as correlations between pairs of tasks."""
 
 from __future__ import annotations
 
@@ -20,27 +20,29 @@ from ..writing.format import number
 from ..writing.parts import Figure, Part, Statement, file_names
 
 _COLUMNS = 3
-_MOST = 6  # small pictures in a figure
-_NAMED = 30  # most tasks whose names can be read beside a small picture
+_MOST = 6  # most heat maps in a figure
+_NAMED = 30  # most tasks whose names can be read beside a heat map
 
 
 def section(evidence: Evidence) -> Part | None:
-    """One figure a problem, one small picture for each method that learned how tasks relate."""
+    """One figure per problem, one small heat map for each method that learned how tasks relate."""
     facts = evidence.data.records
     facts = facts[(facts["metric"] == CORRELATION) & (facts["split"] == "train") & facts["value"].notna()]
-    found = {}
+    by_problem = {}
     for problem in evidence.data.problems:
         names = evidence.data.planned_tasks(problem)
         chosen = facts[facts["problem"] == problem]
         of_method = {m: _matrix(chosen[chosen["method"] == m], names) for m in evidence.order(problem)}
         learned = {method: matrix for method, matrix in of_method.items() if matrix is not None}
         if learned:
-            found[problem] = (names, dict(list(learned.items())[:_MOST]))
-    if not found:
+            by_problem[problem] = (names, dict(list(learned.items())[:_MOST]))
+    if not by_problem:
         return None
-    stems = file_names(found, "relations")
-    figures = tuple(_figure(stems[problem], problem, *each) for problem, each in found.items())
-    statements = tuple(_statement(p, method, names, m) for p, (names, ms) in found.items() for method, m in ms.items())
+    stems = file_names(by_problem, "relations")
+    figures = tuple(_figure(stems[problem], problem, *each) for problem, each in by_problem.items())
+    statements = tuple(
+        _statement(p, method, names, m) for p, (names, ms) in by_problem.items() for method, m in ms.items()
+    )
     return Part("relations", "Learned relations of tasks", statements, figures=figures)
 
 
@@ -59,14 +61,15 @@ def _matrix(facts: pd.DataFrame, names: Sequence[str]) -> Array | None:
 
 
 def order(matrix: Array) -> list[int]:
-    """Tasks so that those alike stand together: the leaves of average linkage on 1 - correlation, or on 1."""
+    """The tasks with similar ones side by side: the leaves of average linkage on 1 - correlation (1 for no value)."""
     from scipy.cluster.hierarchy import leaves_list, linkage
     from scipy.spatial.distance import squareform
 
     if len(matrix) < 3:
         return list(range(len(matrix)))
     apart = squareform(np.maximum(1 - np.nan_to_num(matrix), 0.0), checks=False)
-    return leaves_list(linkage(apart, "average", optimal_ordering=True)).tolist()
+    places: list[int] = leaves_list(linkage(apart, "average", optimal_ordering=True)).tolist()
+    return places
 
 
 def _statement(problem: str, method: str, names: Sequence[str], matrix: Array) -> Statement:

@@ -40,7 +40,7 @@ class _Point:
 
 
 def section(evidence: Evidence) -> Part | None:
-    """One figure a problem."""
+    """One figure per problem."""
     points = {problem: _points(evidence, problem) for problem in evidence.data.problems}
     points = {problem: found for problem, found in points.items() if len(found) > 1}
     names = file_names(points, "tradeoff")

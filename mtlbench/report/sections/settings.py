@@ -1,4 +1,4 @@
-"""What was compared: the parts of each method, as far as methods differ in them."""
+"""What was compared: the parts of each method in which methods differ."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Spec = Mapping[str, Any]
 
 
 def settings(evidence: Evidence) -> Table | None:
-    """One panel a problem, one row a method, without what all methods of the problem have in common."""
+    """One panel per problem, one row per method, without what all methods of the problem have in common."""
     data = evidence.data
     found = {problem: _texts(data, problem) for problem in data.problems}
     if not found:
@@ -33,7 +33,7 @@ def settings(evidence: Evidence) -> Table | None:
 
 
 def _texts(data: ReportData, problem: str) -> pd.DataFrame:
-    """One row a method, one column a part, in words."""
+    """One row per method, one column per part, in words."""
     trials = data.trials[data.trials["problem"] == problem]
     made = {
         method: [json.loads(text or "{}") for text in group["settings"].unique()]
@@ -103,7 +103,7 @@ def _panel(problem: str, frame: pd.DataFrame) -> Panel:
 
 
 def _common(found: Mapping[str, pd.DataFrame]) -> list[str]:
-    """What is alike, said once for problems that have it alike."""
+    """What methods have in common, stated once for all problems where it is the same."""
     said: dict[str, list[str]] = {}
     for problem, frame in found.items():
         alike = [part for part in coordinates() if part not in _differ(frame) and frame[part].iloc[0]]

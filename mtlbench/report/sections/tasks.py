@@ -42,7 +42,7 @@ _WIDE = 8  # most columns of numbers in a panel that is not turned round
 
 
 def section(evidence: Evidence) -> Part | None:
-    """Main metrics in one panel a problem; folded below, problems of many tasks, and the other metrics of each task."""
+    """Main metrics in one panel per problem; below, folded: problems of many tasks, and each task's other metrics."""
     series = _series(evidence.data)
     raw = _raw(evidence.data, series)
     if raw.empty:

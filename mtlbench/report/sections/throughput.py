@@ -24,7 +24,7 @@ _ENGINES = (
 
 
 def section(evidence: Evidence) -> Part | None:
-    """One panel a problem, one row a method and engine."""
+    """One panel per problem, one row per method and engine."""
     timed = [timing for timing in evidence.timings if math.isfinite(timing.mean("samples_per_second"))]
     if not timed:
         return None

@@ -19,8 +19,8 @@ from ..writing.parts import Cell, Column, Panel, Part, Statement, Table
 
 _CAPTION = (
     "Score: validation losses relative to those at the initial weights, mean over tasks, folds and seeds; lower is "
-    "better. Chosen: how many of the choices (one a seed, and a task for single-task training) took it. Every choice "
-    "was made by the validation split or the folds of its own seed; test splits had no say."
+    "better. Chosen: how many of the choices (one per seed, and per task for single-task training) took it. Every "
+    "choice was made by the validation split or the folds of its own seed; test splits had no say."
 )
 _COLUMNS = (
     Column("method", number=False),
@@ -34,7 +34,9 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class _Candidate:
-    """One value of one method: its mean score, and how often it was chosen, of how many times, and failed."""
+    """One candidate of one method: its mean score, how often it was chosen, out of how many choices, and how often it
+    failed.
+    """
 
     problem: str
     method: str
@@ -47,27 +49,31 @@ class _Candidate:
 
 
 def section(evidence: Evidence) -> Part | None:
-    """One panel a problem, one row a candidate."""
-    found = list(_candidates(evidence.data))
-    if not found:
+    """One panel per problem, one row per candidate."""
+    candidates = list(_candidates(evidence.data))
+    if not candidates:
         return None
-    panels = tuple(_panel(problem, [c for c in found if c.problem == problem]) for problem in _problems(found))
-    table = Table("tuning", "Candidates", _CAPTION, pd.DataFrame([vars(c) for c in found]), panels)
-    budgets = [_budget(evidence.data, problem, found) for problem in _problems(found)]
-    edges = [s for problem in _problems(found) for s in _edges(problem, [c for c in found if c.problem == problem])]
+    panels = tuple(
+        _panel(problem, [c for c in candidates if c.problem == problem]) for problem in _problems(candidates)
+    )
+    table = Table("tuning", "Candidates", _CAPTION, pd.DataFrame([vars(c) for c in candidates]), panels)
+    budgets = [_budget(evidence.data, problem, candidates) for problem in _problems(candidates)]
+    edges = [
+        s for problem in _problems(candidates) for s in _edges(problem, [c for c in candidates if c.problem == problem])
+    ]
     return Part("tuning", "Tuning", (*budgets, *edges), (table,))
 
 
-def _problems(found: list[_Candidate]) -> list[str]:
-    return list(dict.fromkeys(candidate.problem for candidate in found))
+def _problems(candidates: list[_Candidate]) -> list[str]:
+    return list(dict.fromkeys(candidate.problem for candidate in candidates))
 
 
 def _candidates(data: ReportData) -> Iterator[_Candidate]:
     tried = data.tried[data.tried["role"] == CANDIDATE]
     facts = {trial: list(rows(group)) for (trial,), group in groups(data.tried_records, ["trial"])}
     for (problem, method, engine), group in groups(tried, ["problem", "method", "engine"]):
-        own = data.trials[["problem", "method", "engine"]].eq([problem, method, engine]).all(axis=1)
-        chosen = data.trials.loc[own, "choice"].value_counts()
+        same = data.trials[["problem", "method", "engine"]].eq([problem, method, engine]).all(axis=1)
+        chosen = data.trials.loc[same, "choice"].value_counts()
         scores: dict[str, list[float]] = {choice: [] for choice in group["choice"]}
         for _, slot in groups(group, ["tasks", "seed"]):
             trials = [Tried(row.choice, row.part, facts.get(row.trial, [])) for row in rows(slot)]
@@ -75,15 +81,15 @@ def _candidates(data: ReportData) -> Iterator[_Candidate]:
                 scores[choice].append(score)
         for choice, values in scores.items():
             failed = int((group["status"][group["choice"] == choice] == "failed").sum())
-            known = [value for value in values if math.isfinite(value)]
-            score = fmean(known) if known else math.nan
+            finite = [value for value in values if math.isfinite(value)]
+            score = fmean(finite) if finite else math.nan
             times = int(chosen.get(choice, 0))
             yield _Candidate(problem, method, engine, choice, score, times, len(values), failed)
 
 
-def _panel(problem: str, found: list[_Candidate]) -> Panel:
+def _panel(problem: str, candidates: list[_Candidate]) -> Panel:
     cells = []
-    for candidate in found:
+    for candidate in candidates:
         words = (candidate.method, candidate.engine, candidate.choice)
         cells.append((
             *map(Cell, words),
@@ -94,11 +100,11 @@ def _panel(problem: str, found: list[_Candidate]) -> Panel:
     return Panel(problem, _COLUMNS, tuple(cells))
 
 
-def _budget(data: ReportData, problem: str, found: list[_Candidate]) -> Statement:
+def _budget(data: ReportData, problem: str, candidates: list[_Candidate]) -> Statement:
     """Whether every method could choose from equally many candidates."""
     counts = dict.fromkeys(data.methods(problem), 1)  # one that did not choose had one
-    for method in dict.fromkeys(candidate.method for candidate in found if candidate.problem == problem):
-        mine = [c for c in found if (c.problem, c.method) == (problem, method)]
+    for method in dict.fromkeys(candidate.method for candidate in candidates if candidate.problem == problem):
+        mine = [c for c in candidates if (c.problem, c.method) == (problem, method)]
         counts[method] = len(mine) // len({candidate.engine for candidate in mine})
     if len(set(counts.values())) == 1:
         return Statement(
@@ -108,10 +114,10 @@ def _budget(data: ReportData, problem: str, found: list[_Candidate]) -> Statemen
     return Statement(f"On {problem} methods chose from unequally many candidates: {each}.", "warning")
 
 
-def _edges(problem: str, found: list[_Candidate]) -> Iterator[Statement]:
-    """Methods of which most choices are the least or the largest number that was tried."""
+def _edges(problem: str, candidates: list[_Candidate]) -> Iterator[Statement]:
+    """Methods whose choice is mostly the smallest or the largest number tried."""
     of_method: dict[tuple[str, str], list[_Candidate]] = {}
-    for candidate in found:
+    for candidate in candidates:
         of_method.setdefault((candidate.method, candidate.engine), []).append(candidate)
     outermost = {}
     for (method, _), mine in of_method.items():
@@ -127,7 +133,7 @@ def _edges(problem: str, found: list[_Candidate]) -> Iterator[Statement]:
 
 
 def _number(choice: str) -> float | None:
-    """The number that a choice gives to one key; None for any other choice."""
+    """The number that a choice gives to a single key; None for any other choice."""
     try:
         return float(choice.partition("=")[2])
     except ValueError:

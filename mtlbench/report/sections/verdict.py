@@ -27,7 +27,7 @@ _WORDS = {
 
 
 def section(evidence: Evidence) -> Part:
-    """One statement a problem, one an engine, and what the number of seeds allows."""
+    """One statement per problem, one per engine, and what the number of seeds allows."""
     data = evidence.data
     statements = [
         _problem(problem, evidence.of(problem)) if data.joint(problem) else _alone(problem) for problem in data.problems
@@ -51,7 +51,7 @@ def gains(found: Sequence[Delta], most: int, like: Sequence[Delta]) -> str:
 
 
 def _problem(problem: str, found: Sequence[Delta]) -> Statement:
-    known = sorted((delta for delta in found if delta.found), key=lambda delta: -delta.mean)
+    known = sorted((delta for delta in found if delta.relative), key=lambda delta: -delta.mean)
     if not known:
         why = sorted({delta.reason for delta in found}) or ["no multi-task method was planned"]
         return Statement(f"Nothing can be said about joint training on {problem}: {listing(why, 3)}.", "warning")
@@ -94,8 +94,8 @@ def _over(known: Sequence[Delta]) -> str:
 def _doubts(found: Sequence[Delta]) -> list[str]:
     """What the verdict leaves out, and what to mind about the rest."""
     doubts = [f"without Δm, {text}" for text in reasons(found, lambda d: [d.reason] if d.reason else [])]
-    doubts += [f"mind: {text}" for text in reasons(found, lambda d: d.flags if d.found else ())]
-    unlike = [f"{delta.method} ({listing(delta.unlike, 4)})" for delta in found if delta.unlike and delta.found]
+    doubts += [f"mind: {text}" for text in reasons(found, lambda d: d.flags if d.relative else ())]
+    unlike = [f"{delta.method} ({listing(delta.unlike, 4)})" for delta in found if delta.unlike and delta.relative]
     if unlike:
         doubts.append(f"not of joint training alone, for settings other than single-task's: {', '.join(unlike)}")
     return doubts

@@ -16,11 +16,11 @@ from ..writing.figures import QUIET, SERIES, WIDTH, colour, dash, draw, plain_nu
 from ..writing.parts import Figure, Part, Statement, file_names
 
 _COLUMNS = 4
-_MOST = 12  # small pictures in a figure
+_MOST = 12  # most small plots in a figure
 
 
 def section(evidence: Evidence) -> Part | None:
-    """One figure a problem, one small picture for each method whose weights move; the others are named."""
+    """One figure per problem, one small plot for each method whose weights change; the others are named."""
     facts = evidence.data.records
     facts = facts[(facts["metric"] == "weight") & ~facts["baseline"] & facts["value"].notna()]
     statements, moving = [], {}
@@ -41,9 +41,9 @@ def section(evidence: Evidence) -> Part | None:
 
 
 def _means(evidence: Evidence, problem: str, facts: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Mean weight over seeds, one row an epoch, one column a task."""
+    """Mean weight over seeds, one row per epoch, one column per task."""
     tables = {}
-    for delta in sorted(evidence.of(problem), key=lambda d: -d.mean if d.found else math.inf):
+    for delta in sorted(evidence.of(problem), key=lambda d: -d.mean if d.relative else math.inf):
         chosen = (facts["problem"] == problem) & (facts["method"] == delta.method) & (facts["engine"] == delta.engine)
         table = facts[chosen].groupby(["step", "task"])["value"].mean().unstack("task")
         if len(table):

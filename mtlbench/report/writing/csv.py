@@ -9,9 +9,10 @@ from .parts import Table
 
 def csv_table(table: Table) -> str:
     """The raw numbers, one line per row. A list in a cell is written as a JSON array, so that it can be read back."""
-    raw = table.raw
-    for name in raw.columns[[any(isinstance(cell, tuple) for cell in raw[name]) for name in raw.columns]]:
-        raw = raw.assign(**{name: [_cell(cell) for cell in raw[name]]})
+    raw = table.raw.copy()
+    for name, column in table.raw.items():
+        if any(isinstance(cell, tuple) for cell in column):
+            raw[name] = column.map(_cell)
     return raw.to_csv(index=False)
 
 

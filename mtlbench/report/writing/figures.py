@@ -65,7 +65,7 @@ def draw(name: str, title: str, alt: str, size: tuple[float, float], paint: Call
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Letters that matplotlib's font lacks are drawn by the browser's, so its warning about them says nothing."""
+    """Without the warnings about letters that matplotlib's font lacks: the browser's font draws them."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from", category=UserWarning)
         warnings.filterwarnings("ignore", message=r"Matplotlib currently does not support", category=UserWarning)
@@ -74,7 +74,7 @@ def _quiet() -> Iterator[None]:
 
 
 def colour(index: int) -> str:
-    """The colour of the index-th series; they come round again with another dash."""
+    """The colour of the index-th series; colours repeat with another dash."""
     return SERIES[index % len(SERIES)]
 
 
@@ -84,7 +84,7 @@ def dash(index: int) -> Any:
 
 
 def shortened(name: str, most: int = 28) -> str:
-    """A name that fits into a figure."""
+    """A name of at most ``most`` characters, so that it fits into a figure; the rest becomes an ellipsis."""
     text = clean(name)
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
@@ -98,7 +98,7 @@ def plain_numbers(axis: Any) -> None:
 
 
 def place_labels(canvas: Canvas, axes: Axes, points: list[tuple[float, float, str]], must: set[str]) -> None:
-    """Labels beside their points where they hide no other label; those in ``must`` come first."""
+    """Labels beside their points, as far as they hide no other label; those in ``must`` come first."""
     canvas.draw_without_rendering()  # so that the axes are where they will be
     taken: list[Any] = []
     for x, y, text in sorted(points, key=lambda point: (point[2] not in must, point[0])):

@@ -13,7 +13,7 @@ _BINARY = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def number(value: float, decimals: int, sign: bool = False) -> str:
-    """``value`` with so many decimals, groups of three, and a true minus."""
+    """``value`` with this many decimals, thousands separators and a true minus sign."""
     if not math.isfinite(value):
         return NOTHING
     text = f"{value:+,.{decimals}f}" if sign else f"{value:,.{decimals}f}"
@@ -90,5 +90,5 @@ def memory(size: float) -> str:
 
 
 def count(value: float) -> str:
-    """A whole number with groups of three."""
+    """A whole number with thousands separators."""
     return number(value, 0)

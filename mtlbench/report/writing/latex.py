@@ -72,7 +72,7 @@ def _panel(table: Table, panel: Panel, index: int) -> str:
 
 
 def _row(row: tuple[Cell, ...]) -> list[str]:
-    """One line, and a smaller one below where cells have details."""
+    """One line, and a smaller one below if cells have details."""
     lines = [_line(map(_cell, row))]
     if any(cell.detail for cell in row):
         details = (rf"{{\footnotesize {escape(cell.detail)}}}" if cell.detail else "" for cell in row)

@@ -43,7 +43,7 @@ def _cell(cell: Cell) -> str:
 
 
 def markdown_report(name: str, description: str, facts: Mapping[str, str], parts: Sequence[Part]) -> str:
-    """Verdict, tables and pictures; what is folded away in report.html is left to it."""
+    """Verdict, tables and figures; what report.html folds away is left out."""
     lines = [f"# {_block(name)}"]
     lines += [_block(description)] if description else []
     lines.append(" · ".join(f"{escape(key)}: {escape(value)}" for key, value in facts.items()))

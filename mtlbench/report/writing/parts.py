@@ -1,4 +1,4 @@
-"""What a report is made of: parts with statements, tables and figures. How they look is decided elsewhere."""
+"""What a report consists of: parts with statements, tables and figures. How they look is decided elsewhere."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Cell:
     interval: Interval | None = None
     detail: str = ""  # a second, quieter line
     mark: Mark = ""
-    tie: bool = False  # not the best, but the interval of its paired difference to the best holds zero
+    tie: bool = False  # not the best, but the interval of its paired difference from the best contains zero
     by_seed: Mapping[int, float] = field(default_factory=dict, compare=False)  # what that difference is taken of
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column. ``higher`` is the direction of better, None where there is none."""
+    """One column. ``higher`` says whether larger values are better, None if neither is."""
 
     title: str
     higher: bool | None = None
@@ -95,7 +95,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """One picture. ``alt`` says in words what it shows."""
+    """One picture. ``alt`` describes it in words."""
 
     name: str
     title: str
@@ -105,7 +105,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Statement:
-    """Plain words, how they are meant, and the points that belong to them."""
+    """A sentence, its tone, and the points that belong to it."""
 
     text: str
     tone: Tone = "plain"
@@ -150,7 +150,7 @@ def file_names(titles: Iterable[str], stem: str) -> dict[str, str]:
 
 
 def marked(cells: Sequence[Cell], higher: bool | None) -> list[Cell]:
-    """The same cells with best, second, and those that no paired difference tells from the best (ties) marked."""
+    """The same cells with best, second, and those that no paired difference separates from the best (ties) marked."""
     ranked = sorted({cell.value for cell in cells if math.isfinite(cell.value)}, reverse=bool(higher))
     if higher is None or len(ranked) < 2:
         return list(cells)

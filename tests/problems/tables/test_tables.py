@@ -13,7 +13,7 @@ from mtlbench.core.errors import DataError
 from mtlbench.problems.tables.several import Tables
 from mtlbench.problems.tables.tabular import Tabular
 
-SUITES = Path(__file__).parents[2] / "bench/suites"
+SUITES = Path(__file__).parents[3] / "bench/suites"
 WINE = [*(f"measure {i}" for i in range(11)), "quality"]
 
 
