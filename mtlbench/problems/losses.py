@@ -52,7 +52,7 @@ def _choose(value: Any, names: tuple[str, ...]) -> ChosenLoss:
         raise ValueError(f"expected the name of a loss, or a mapping with its name, got {shown(value)}")
     name = spec["name"]
     if name not in names:
-        raise ValueError(f"expected a loss among {', '.join(names)}, got '{name}', {did_you_mean(name, names)}")
+        raise ValueError(f"unknown loss '{name}' of such a task, {did_you_mean(name, names)}")
     row = LOSSES[name]
     numbers = {key: number for key, number in spec.items() if key != "name"}
     if row.parameter is None:
