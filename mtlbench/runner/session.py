@@ -26,7 +26,7 @@ Listener = Callable[[Event], None]
 
 @dataclass(frozen=True)
 class Run:
-    """What a run left behind. ``records`` holds one row a fact, ``tables`` a data frame a table."""
+    """What a run left behind. ``records`` holds one row per fact, ``tables`` one data frame per table."""
 
     folder: Path
     records: pd.DataFrame
