@@ -49,6 +49,7 @@ def checked(built: ModuleType) -> tuple[ModuleType | None, str]:
 
 
 # Loaded when the operations are: torch.compile traces `library`, and could not trace an import.
+module: Any
 module, _reason = _load()
 _has_cuda: bool = module is not None and module.has_cuda
 _warned: set[str] = set()

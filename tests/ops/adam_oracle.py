@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,7 +25,7 @@ class Case:
     device: torch.device | str = "cpu"
     seed: int = 0
 
-    def tensors(self) -> dict[str, object]:
+    def tensors(self) -> dict[str, Any]:
         random = torch.Generator().manual_seed(self.seed)
 
         def normal(shape: tuple[int, ...]) -> Tensor:
@@ -36,7 +37,7 @@ class Case:
 
         n = len(self.shapes)
         count = torch.tensor(float(self.steps_done), device=self.device)
-        made: dict[str, object] = {
+        made: dict[str, Any] = {
             "params": [normal(s).to(self.device, self.dtype) for s in self.shapes],
             "gradients": [[gradient(s) for s in self.shapes] for _ in range(self.tasks)],
             "exp_avgs": [(0.1 * normal(s)).to(self.device, self.state_dtype) for s in self.shapes],
@@ -63,8 +64,18 @@ class Right:
     v_terms: Tensor
 
 
-def expected(tensors: dict, *, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, decoupled=False, maximize=False,
-             bias_correction=True, scale=1.0) -> list[Right | None]:  # fmt: skip
+def expected(
+    tensors: dict[str, Any],
+    *,
+    lr: float = 1e-3,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    decoupled: bool = False,
+    maximize: bool = False,
+    bias_correction: bool = True,
+    scale: float = 1.0,
+) -> list[Right | None]:
     """The update of each parameter, None where no task touches it."""
     weights = tensors.get("weights")
     result: list[Right | None] = []
@@ -116,8 +127,9 @@ def assert_near(found: Tensor, before: Tensor, wanted: Tensor, terms: Tensor | f
     assert not wrong.any(), f"{int(wrong.sum())} of {wrong.numel()}: {change[wrong][:3]} instead of {right[wrong][:3]}"
 
 
-def assert_right(after: dict, i: int, before: dict, right: Right) -> None:
+def assert_right(after: dict[str, Any], i: int, before: dict[str, Any], right: Right | None) -> None:
     """Parameter i and its states changed as they should."""
+    assert right is not None
     assert_near(after["params"][i], before["params"][i], right.p, right.p_terms)
     assert_near(after["exp_avgs"][i], before["exp_avgs"][i], right.m, right.m_terms)
     assert_near(after["exp_avg_sqs"][i], before["exp_avg_sqs"][i], right.v, right.v_terms, ulps=4)

@@ -59,15 +59,15 @@ class Case:
             heads.append(tuple(None if s is None else put(scale * normal(*s), params) for s in shapes))
             states_of.append(
                 [
-                    tuple(None if s is None else put(value(normal(*s)), states) for s in shapes)
-                    for value in (lambda x: 0.01 * x, lambda x: 0.01 * x**2, lambda x: 0.01 * x**2)
+                    tuple(None if s is None else put(0.01 * normal(*s) ** power, states) for s in shapes)
+                    for power in (1, 2, 2)
                 ]
             )
             target = make_target(kind, (rows[t], classes), random)
             targets.append((target if count or target.ndim == 1 else target.squeeze(1)).to(self.device))
             known = torch.rand(rows[t], generator=random) < (self.masked or 0)
             masks.append(None if self.masked is None or t % 3 == 2 else known.to(self.device))
-        count = torch.tensor(float(self.steps_done), device=self.device)
+        steps = torch.tensor(float(self.steps_done), device=self.device)
         exp_avgs, exp_avg_sqs, peaks = (list(column) for column in zip(*states_of, strict=True))
         return {
             "features": features if self.per_task else features[0],
@@ -77,7 +77,7 @@ class Case:
             "weights": None if self.weights is None else torch.tensor(self.weights, device=self.device),
             "exp_avgs": exp_avgs,
             "exp_avg_sqs": exp_avg_sqs,
-            "step": count if self.shared_step else [copy.deepcopy(same(head, count)) for head in heads],
+            "step": steps if self.shared_step else [copy.deepcopy(same(head, steps)) for head in heads],
             **({"max_exp_avg_sqs": peaks} if self.amsgrad else {}),
             **({"masks": masks} if self.masked is not None else {}),
         }
@@ -114,6 +114,7 @@ def gradients(made: dict[str, Any], options: dict[str, Any]) -> Gradients:
     of_losses = Options(**{name: options[name] for name in LOSS_OPTIONS if name in options})
     outputs, losses = [], []
     for t, (matrix, bias) in enumerate(heads):
+        assert matrix is not None
         h, target = features[0 if one else t], made["targets"][t]
         x = h @ matrix.T if bias is None else h @ matrix.T + bias
         outputs.append(x)
@@ -128,6 +129,7 @@ def gradients(made: dict[str, Any], options: dict[str, Any]) -> Gradients:
     feature_terms = [torch.zeros_like(h) for h in features]
     param_terms = []
     for t, (matrix, bias) in enumerate(heads):
+        assert matrix is not None
         g = 0 if one else t
         feature_terms[g] += slopes[t] @ matrix.detach().abs()
         param_terms.append(slopes[t].T @ features[g].detach().abs())
@@ -167,7 +169,7 @@ def check_update(before: Any, after: Any, wanted: Gradients, close: float, optio
     """Parameters and states moved as Adam says, to what the error of their gradients allows."""
     adam = {name: value for name, value in options.items() if name not in (*LOSS_OPTIONS, "beta")}
     lists = ("exp_avgs", "exp_avg_sqs", *(["max_exp_avg_sqs"] if "max_exp_avg_sqs" in before else []))
-    tensors = {name: flat(before[name]) for name in lists}
+    tensors: dict[str, Any] = {name: flat(before[name]) for name in lists}
     step = before["step"]
     tensors |= {"params": flat(before["heads"]), "step": step if isinstance(step, Tensor) else flat(step)}
     right = expected_adam({**tensors, "gradients": [wanted.params]}, **adam)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -39,7 +40,7 @@ class Task:
 class Options:
     """What all tasks of a call share, by the names of task_losses."""
 
-    reduction: str = "mean"
+    reduction: Literal["mean", "sum"] = "mean"
     ignore_index: int = -100
     label_smoothing: float = 0.0
 
@@ -124,7 +125,13 @@ def shapes_of(kind: str) -> list[tuple[int, ...]]:
     return [(0,), (1,), (3,), (4097,), (5, 0), (33, 31), (2, 1, 8, 8), ()]
 
 
-def run(tasks: list[Task], weights: Tensor | None, options: Options) -> tuple[Tensor, Tensor, list[Tensor | None]]:
+def grad_of(tensor: Tensor) -> Tensor:
+    """The gradient that a backward pass left."""
+    assert tensor.grad is not None
+    return tensor.grad
+
+
+def run(tasks: list[Task], weights: Tensor | None, options: Options) -> tuple[Tensor, Tensor, list[Tensor]]:
     outputs = [task.output.detach().clone(memory_format=torch.preserve_format).requires_grad_() for task in tasks]
     total, losses = task_losses(
         outputs,
@@ -137,8 +144,8 @@ def run(tasks: list[Task], weights: Tensor | None, options: Options) -> tuple[Te
         masks=[task.mask for task in tasks] if any(task.mask is not None for task in tasks) else None,
         beta=[task.beta for task in tasks],
     )
-    total.backward()
-    return total.detach(), losses.detach(), [output.grad for output in outputs]
+    torch.autograd.backward(total)
+    return total.detach(), losses.detach(), [grad_of(output) for output in outputs]
 
 
 def check(tasks: list[Task], weights: Tensor | None = None, options: Options = Options(), slack: float = 1.0) -> None:

@@ -25,22 +25,22 @@ print(backend().cpu, p.double().sum().item(), gramian([[p], [m]]).double().sum()
 
 
 @needs_kernels
-def test_each_instruction_set_computes_the_same():
+def test_each_instruction_set_computes_the_same() -> None:
     found = {}
     for name in ("baseline", "avx2", "avx512"):
         environment = {**os.environ, "MTLBENCH_CPU": name}
         done = subprocess.run(
             [sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, check=True
         )
-        isa, *numbers = done.stdout.split()
-        found[isa] = torch.tensor([float(number) for number in numbers])
+        isa, *words = done.stdout.split()
+        found[isa] = torch.tensor([float(word) for word in words])
     assert "baseline" in found
     for numbers in found.values():
         torch.testing.assert_close(numbers, found["baseline"], rtol=1e-5, atol=1e-5)
 
 
 @needs_kernels
-def test_says_how_the_kernels_were_built():
+def test_says_how_the_kernels_were_built() -> None:
     report = backend.backend()
     assert report.available
     assert report.cpu in ("baseline", "avx2", "avx512")
@@ -48,7 +48,7 @@ def test_says_how_the_kernels_were_built():
     assert not report.reason
 
 
-def test_without_kernels_there_is_one_warning_that_says_how_to_build(monkeypatch):
+def test_without_kernels_there_is_one_warning_that_says_how_to_build(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backend, "module", None)
     monkeypatch.setattr(backend, "_reason", "no kernels here; pip install …")
     monkeypatch.setattr(backend, "_warned", set())
@@ -60,7 +60,7 @@ def test_without_kernels_there_is_one_warning_that_says_how_to_build(monkeypatch
     assert not backend.backend().available
 
 
-def test_kernels_without_cuda_warn_for_cuda_tensors_only(monkeypatch):
+def test_kernels_without_cuda_warn_for_cuda_tensors_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backend, "module", SimpleNamespace(has_cuda=False))
     monkeypatch.setattr(backend, "_has_cuda", False)
     monkeypatch.setattr(backend, "_reason", "")

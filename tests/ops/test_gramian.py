@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -13,10 +15,17 @@ AWKWARD = [(0,), (1,), (3,), (), (4097,), (5, 0), (33, 31), (1024,)]
 needs_kernels = pytest.mark.skipif(backend.module is None, reason=backend.backend().reason)
 
 
-def make(shapes, tasks, dtype=torch.float32, missing=0.0, seed=0, device="cpu") -> list[list[Tensor | None]]:
+def make(
+    shapes: Any,
+    tasks: Any,
+    dtype: torch.dtype = torch.float32,
+    missing: float = 0.0,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+) -> Any:
     random = torch.Generator().manual_seed(seed)
 
-    def gradient(shape, kept: bool) -> Tensor | None:
+    def gradient(shape: tuple[int, ...], kept: bool) -> Tensor | None:
         made = torch.randn(shape, generator=random, dtype=torch.float64).to(device, dtype)
         return made if kept else None
 
@@ -25,7 +34,7 @@ def make(shapes, tasks, dtype=torch.float32, missing=0.0, seed=0, device="cpu") 
     return made
 
 
-def expected(gradients) -> tuple[Tensor, Tensor]:
+def expected(gradients: Any) -> tuple[Tensor, Tensor]:
     """G in float64, and the size of the terms that made it."""
     tasks, tensors = len(gradients), len(gradients[0])
     parts = []
@@ -38,7 +47,7 @@ def expected(gradients) -> tuple[Tensor, Tensor]:
     return jacobian @ jacobian.T, jacobian.abs() @ jacobian.abs().T
 
 
-def check(gradients, rounding=3e-6) -> Tensor:
+def check(gradients: Any, rounding: float = 3e-6) -> Tensor:
     found = gramian(gradients)
     wanted, terms = expected(gradients)
     assert found.dtype == (torch.float64 if gradients[0][0].dtype == torch.float64 else torch.float32)
@@ -49,27 +58,27 @@ def check(gradients, rounding=3e-6) -> Tensor:
 
 @pytest.mark.parametrize("tasks", [*range(1, 10), 16, 17])
 @pytest.mark.parametrize("missing", [0.0, 0.4])
-def test_equals_float64(form, device, tasks, missing):
+def test_equals_float64(form: str, device: torch.device, tasks: Any, missing: float) -> None:
     check(make(AWKWARD, tasks, missing=missing, seed=tasks, device=device))
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("tasks", [1, 3, 8, 9])
-def test_dtypes(form, device, dtype, tasks):
+def test_dtypes(form: str, device: torch.device, dtype: torch.dtype, tasks: Any) -> None:
     check(make(AWKWARD, tasks, dtype, 0.2, device=device), 1e-14 if dtype == torch.float64 else 3e-6)
 
 
-def test_thousands_of_tiny_tensors(form, device):
+def test_thousands_of_tiny_tensors(form: str, device: torch.device) -> None:
     check(make([(1 + i % 3,) for i in range(2000)], 3, missing=0.3, device=device))
 
 
-def test_long_sums_keep_their_precision(form, device):
+def test_long_sums_keep_their_precision(form: str, device: torch.device) -> None:
     size = 100_000 if form == "emulated" else 2_000_000
     gradients = [[torch.full((size,), 0.1, device=device)], [torch.full((size,), -0.3, device=device)]]
     check(gradients, rounding=1e-5)  # torch's own float32 product is 9e-4 off here
 
 
-def test_memory_layouts(form, device):
+def test_memory_layouts(form: str, device: torch.device) -> None:
     image = torch.randn(4, 3, 5, 5, device=device)
     wide = torch.randn(6, 40, device=device)
     check([[image.to(memory_format=torch.channels_last), wide[:, ::2]], [torch.randn_like(image), wide[:, 1::2]]])
@@ -77,7 +86,7 @@ def test_memory_layouts(form, device):
     check([[torch.randn(1001, device=device)[1:]], [torch.randn(1000, device=device)]])
 
 
-def test_nan_and_inf_stay_with_their_task(form, device):
+def test_nan_and_inf_stay_with_their_task(form: str, device: torch.device) -> None:
     gradients = make([(10,), (2000,)], 3, device=device)
     gradients[1][1][7] = torch.nan
     found = gramian(gradients)
@@ -86,7 +95,7 @@ def test_nan_and_inf_stay_with_their_task(form, device):
     assert found[0, 2].isfinite()
 
 
-def test_no_gradient_at_all(form):
+def test_no_gradient_at_all(form: str) -> None:
     assert torch.equal(gramian([[None], [None]]), torch.zeros(2, 2))
 
 
@@ -100,13 +109,13 @@ def test_no_gradient_at_all(form):
     ],
 )
 @needs_kernels
-def test_errors(gradients, error, message):
+def test_errors(gradients: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         gramian(gradients)
 
 
 @needs_kernels
-def test_bits_do_not_depend_on_threads_or_runs(one_thread):
+def test_bits_do_not_depend_on_threads_or_runs(one_thread: None) -> None:
     gradients = make([(100_001,), (3,), (40, 50)], 5, missing=0.2)
     results = []
     for threads in (1, 2, 3, 1):
@@ -118,7 +127,7 @@ def test_bits_do_not_depend_on_threads_or_runs(one_thread):
 @needs_kernels
 @pytest.mark.parametrize("form", ["emulated"], indirect=True)
 @pytest.mark.parametrize("blocks", [1, 6, 40])
-def test_grids_of_any_size(form, blocks, request):
+def test_grids_of_any_size(form: str, blocks: int, request: pytest.FixtureRequest) -> None:
     from mtlbench import _C
 
     request.addfinalizer(lambda: _C.set_emulated_blocks(3))
@@ -127,11 +136,11 @@ def test_grids_of_any_size(form, blocks, request):
     assert torch.equal(check(gradients), gramian(gradients))  # run to run, too
 
 
-def test_derivative(form, device):
+def test_derivative(form: str, device: torch.device) -> None:
     gradients = make([(3,), (2, 2), (), (0,)], 3, torch.float64, 0.3, device=device)
     present = [g.requires_grad_() for of_task in gradients for g in of_task if g is not None]
 
-    def of_present(*inputs):
+    def of_present(*inputs: Tensor) -> Tensor:
         values = iter(inputs)
         return gramian([[None if g is None else next(values) for g in of_task] for of_task in gradients])
 
@@ -141,7 +150,7 @@ def test_derivative(form, device):
 @needs_kernels
 @pytest.mark.parametrize("library", ["mtlbench", "mtlbench_emulated"])
 @pytest.mark.parametrize("needs_derivative", [False, True])
-def test_opcheck(library, needs_derivative):
+def test_opcheck(library: str, needs_derivative: bool) -> None:
     if not hasattr(getattr(torch.ops, library), "gramian"):
         pytest.skip("built with MTLBENCH_EMULATOR=0")
     gradients = [torch.randn(4, requires_grad=needs_derivative) for _ in range(3)]
@@ -149,7 +158,7 @@ def test_opcheck(library, needs_derivative):
 
 
 @needs_kernels
-def test_compiles_into_one_graph():
+def test_compiles_into_one_graph() -> None:
     gradients = make([(30,), (4, 5)], 3, missing=0.2)
     torch.compiler.reset()
     compiled = torch.compile(gramian, fullgraph=True, backend="aot_eager")
@@ -163,5 +172,5 @@ def test_compiles_into_one_graph():
     tasks=st.integers(1, 10),
     missing=st.sampled_from([0.0, 0.5, 1.0]),
 )
-def test_any_shapes(shapes, tasks, missing):
+def test_any_shapes(shapes: Any, tasks: Any, missing: float) -> None:
     check(make(shapes, tasks, missing=missing))

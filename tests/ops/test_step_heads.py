@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
 from mtlbench.core.losses import LOSSES
 from mtlbench.ops import backend
@@ -30,18 +32,18 @@ needs_kernels = pytest.mark.skipif(backend.module is None, reason=backend.backen
 
 @pytest.mark.parametrize("rows", [0, 1, 3, 257])
 @pytest.mark.parametrize("width", [1, 3, 64, 1000])
-def test_shapes(form, device, rows, width):
+def test_shapes(form: str, device: torch.device, rows: int, width: int) -> None:
     check(Case(["cross_entropy 10", "bce_with_logits", "mse 3"], rows, width, device=device, seed=rows))
 
 
 @pytest.mark.parametrize("classes", [1, 2, 15, 16, 17, 31, 33, 64, 65, 100])
-def test_any_number_of_classes(form, device, classes):
+def test_any_number_of_classes(form: str, device: torch.device, classes: int) -> None:
     check(Case([f"cross_entropy {classes}", f"mse {classes}"], 50, 19, device=device, seed=classes))
 
 
 @pytest.mark.parametrize("tasks", [1, 2, 3, 8, 15, 16, 17])
 @pytest.mark.parametrize("per_task", [False, True], ids=["shared", "per task"])
-def test_any_number_and_mix_of_tasks(form, device, tasks, per_task):
+def test_any_number_and_mix_of_tasks(form: str, device: torch.device, tasks: int, per_task: Any) -> None:
     kinds = [KINDS[(t + tasks) % len(KINDS)] for t in range(tasks)]
     weights = torch.linspace(-1, 2, tasks).tolist()
     check(Case(kinds, 37, 21, per_task=per_task, biased="some", weights=weights, device=device, seed=tasks))
@@ -49,7 +51,7 @@ def test_any_number_and_mix_of_tasks(form, device, tasks, per_task):
 
 @pytest.mark.parametrize("options", FORMULAS, ids=str)
 @pytest.mark.parametrize("amsgrad", [False, True], ids=["adam", "amsgrad"])
-def test_formula(form, device, options, amsgrad):
+def test_formula(form: str, device: torch.device, options: dict[str, Any], amsgrad: bool) -> None:
     check(Case(["cross_entropy 5", "l1 2"], 40, 70, amsgrad=amsgrad, device=device), **options)
 
 
@@ -57,19 +59,19 @@ def test_formula(form, device, options, amsgrad):
     ("dtype", "params"),
     [(torch.float64, None), (torch.bfloat16, None), (torch.bfloat16, torch.float32), (torch.float16, None)],
 )
-def test_dtypes(form, device, dtype, params):
+def test_dtypes(form: str, device: torch.device, dtype: torch.dtype, params: Any) -> None:
     for width in (16, 33):
         check(Case(KINDS, 67, width, dtype, params, amsgrad=True, shared_step=True, device=device), weight_decay=0.1)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("masked", [0.0, 0.5])
-def test_masks_and_reductions(form, device, reduction, masked):
+def test_masks_and_reductions(form: str, device: torch.device, reduction: str, masked: bool) -> None:
     case = Case(KINDS, 61, 24, masked=masked, weights=[0.5] * len(KINDS), device=device)
     check(case, reduction=reduction, label_smoothing=0.1, beta=[0.3 + t for t in range(len(KINDS))], slack=4)
 
 
-def test_ignored_labels(form, device):
+def test_ignored_labels(form: str, device: torch.device) -> None:
     made = Case(["cross_entropy 4", "cross_entropy 40"], 30, 8, device=device).made()
     made["targets"][0][::3] = 2
     made["targets"][1][:] = -7
@@ -79,10 +81,13 @@ def test_ignored_labels(form, device):
     torch.testing.assert_close(made["exp_avgs"][1][0], 0.9 * before["exp_avgs"][1][0])
     plain["masks"] = [None, torch.zeros(30, dtype=torch.bool, device=device)]
     plain["targets"][1].zero_()
-    assert torch.equal(step_heads_(**plain, ignore_index=None)[1], d_features)
+    again = step_heads_(**plain, ignore_index=None)[1]
+    assert isinstance(again, Tensor)
+    assert isinstance(d_features, Tensor)
+    assert torch.equal(again, d_features)
 
 
-def test_features_behind_a_mask_may_be_nan(form, device):
+def test_features_behind_a_mask_may_be_nan(form: str, device: torch.device) -> None:
     made = Case(["mse 3", "cross_entropy 4"], 20, 8, device=device).made()
     made["masks"] = [torch.arange(20, device=device) != 3] * 2
     losses, d_features = step_heads_(**made)
@@ -91,7 +96,7 @@ def test_features_behind_a_mask_may_be_nan(form, device):
     assert (d_features[3] == 0).all()
 
 
-def test_nan_in_one_task_stays_there(form, device):
+def test_nan_in_one_task_stays_there(form: str, device: torch.device) -> None:
     made = Case(["cross_entropy 4", "mse 3", "l1"], 20, 8, per_task=True, device=device).made()
     made["features"][1][5, 2] = torch.nan
     losses, d_features = step_heads_(**made)
@@ -100,7 +105,7 @@ def test_nan_in_one_task_stays_there(form, device):
     assert [bool(head[0].isnan().any()) for head in made["heads"]] == [False, True, False]
 
 
-def test_a_weight_of_zero_multiplies(form, device):
+def test_a_weight_of_zero_multiplies(form: str, device: torch.device) -> None:
     made = Case(["mse 2", "mse 2"], 5, 4, weights=[0.0, 1.0], per_task=True, device=device).made()
     made["features"][0][0, 0] = torch.inf
     _, d_features = step_heads_(**made)
@@ -110,11 +115,11 @@ def test_a_weight_of_zero_multiplies(form, device):
 
 @pytest.mark.parametrize("steps_done", [0, 10**6 - 1])
 @pytest.mark.parametrize("shared_step", [False, True])
-def test_first_and_millionth_step(form, device, steps_done, shared_step):
+def test_first_and_millionth_step(form: str, device: torch.device, steps_done: int, shared_step: bool) -> None:
     check(Case(["cross_entropy 3", "mse"], 9, 5, steps_done=steps_done, shared_step=shared_step, device=device))
 
 
-def test_each_tensor_has_its_own_step(form, device):
+def test_each_tensor_has_its_own_step(form: str, device: torch.device) -> None:
     one, two = (Case(["mse 2", "l1"], 9, 5, device=device).made() for _ in range(2))
     for made, count in ((one, 0.0), (two, 50.0)):
         made["step"][1][1].fill_(count)
@@ -124,16 +129,16 @@ def test_each_tensor_has_its_own_step(form, device):
     assert [float(s) for s in flat(two["step"])] == [4, 4, 4, 51]
 
 
-def test_lr_on_the_device(form, device):
+def test_lr_on_the_device(form: str, device: torch.device) -> None:
     one, two = (Case(["mse 2", "l1"], 9, 5, device=device).made() for _ in range(2))
     step_heads_(**one, lr=torch.tensor(0.25, device=device))
     step_heads_(**two, lr=0.25)
     torch.testing.assert_close(flat(one["heads"]), flat(two["heads"]), rtol=1e-6, atol=0)
 
 
-def test_derivative_is_of_the_old_heads(form, device):
+def test_derivative_is_of_the_old_heads(form: str, device: torch.device) -> None:
     one, two = (Case(["mse 2", "cross_entropy 5"], 9, 5, device=device).made() for _ in range(2))
-    derivatives = [step_heads_(**made, lr=lr)[1] for made, lr in ((one, 0.0), (two, 10.0))]
+    derivatives: list[Any] = [step_heads_(**made, lr=lr)[1] for made, lr in ((one, 0.0), (two, 10.0))]
     assert torch.equal(*derivatives)
 
 
@@ -144,7 +149,7 @@ def strided(tensor: torch.Tensor) -> torch.Tensor:
     return wide[..., ::2]
 
 
-def test_memory_layouts(form, device):
+def test_memory_layouts(form: str, device: torch.device) -> None:
     plain, laid = (Case(["cross_entropy 5", "mse 3"], 11, 6, masked=0.7, device=device).made() for _ in range(2))
     for name in ("heads", "exp_avgs", "exp_avg_sqs"):
         laid[name] = [(matrix.T.contiguous().T, strided(bias)) for matrix, bias in laid[name]]
@@ -159,7 +164,7 @@ def test_memory_layouts(form, device):
 
 @pytest.mark.parametrize("form", ["reference", "cpu", "emulated"], indirect=True)
 @pytest.mark.parametrize("decoupled", [False, True], ids=["adam", "adamw"])
-def test_two_hundred_steps_equal_torch(form, decoupled):
+def test_two_hundred_steps_equal_torch(form: str, decoupled: bool) -> None:
     torch.manual_seed(0)
     steps = 40 if form == "emulated" else 200
     made = Case(["cross_entropy 5", "mse 2", "bce_with_logits"], 24, 12, weights=[1.0, 0.5, 2.0], steps_done=0).made()
@@ -182,7 +187,7 @@ def test_two_hundred_steps_equal_torch(form, decoupled):
     torch.testing.assert_close(flat(made["heads"]), [p.detach() for p in theirs], rtol=1e-3, atol=1e-4)
 
 
-def torch_losses(h, params, targets):
+def torch_losses(h: Tensor, params: Any, targets: Any) -> list[Tensor]:
     outputs = [torch.nn.functional.linear(h, params[2 * t], params[2 * t + 1]) for t in range(3)]
     return [
         torch.nn.functional.cross_entropy(outputs[0], targets[0]),
@@ -199,7 +204,7 @@ def results(case: Case) -> list[torch.Tensor]:
 
 
 @needs_kernels
-def test_bits_do_not_depend_on_threads_or_runs(one_thread):
+def test_bits_do_not_depend_on_threads_or_runs(one_thread: None) -> None:
     for case in (Case(KINDS, 700, 200), Case(KINDS, 150, 130, per_task=True)):
         found = []
         for threads in (1, 2, 3, 1):
@@ -212,7 +217,7 @@ def test_bits_do_not_depend_on_threads_or_runs(one_thread):
 @needs_kernels
 @pytest.mark.parametrize("blocks", [1, 2, 7])
 @pytest.mark.parametrize("form", ["emulated"], indirect=True)
-def test_bits_do_not_depend_on_the_size_of_the_gpu(form, blocks, request):
+def test_bits_do_not_depend_on_the_size_of_the_gpu(form: str, blocks: int, request: pytest.FixtureRequest) -> None:
     from mtlbench import _C
 
     request.addfinalizer(lambda: _C.set_emulated_blocks(3))
@@ -233,5 +238,5 @@ def test_bits_do_not_depend_on_the_size_of_the_gpu(form, blocks, request):
     seed=st.integers(0, 1000),
 )
 @pytest.mark.parametrize("form", ["cpu", "emulated"], indirect=True)
-def test_any_shapes(form, kinds, rows, width, per_task, masked, seed):
+def test_any_shapes(form: str, kinds: Any, rows: int, width: int, per_task: Any, masked: bool, seed: int) -> None:
     check(Case(kinds, rows, width, per_task=per_task, masked=masked, seed=seed), slack=4)

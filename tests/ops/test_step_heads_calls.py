@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from .heads_oracle import Case, check, flat
 needs_kernels = pytest.mark.skipif(backend.module is None, reason=backend.backend().reason)
 
 
-def broken(name: str) -> tuple[dict, type[Exception], str]:
+def broken(name: str) -> tuple[dict[str, Any], type[Exception], str]:
     made = Case(["cross_entropy 4", "mse 3"], 6, 5).made()
     matrix, bias = made["heads"][1]
     if name == "width":
@@ -78,7 +79,7 @@ BROKEN = ["width", "bias", "state shape", "state dtype", "pairs", "missing bias"
 @needs_kernels
 @pytest.mark.parametrize("name", BROKEN)
 @pytest.mark.parametrize("form", ["cpu", "emulated"], indirect=True)
-def test_errors_name_argument_and_task_and_change_nothing(form, name):
+def test_errors_name_argument_and_task_and_change_nothing(form: str, name: str) -> None:
     if name == "label" and form == "emulated":
         pytest.skip("CUDA makes the loss NaN")
     made, error, message = broken(name)
@@ -91,13 +92,13 @@ def test_errors_name_argument_and_task_and_change_nothing(form, name):
 
 @needs_kernels
 @pytest.mark.parametrize("form", ["emulated"], indirect=True)
-def test_on_cuda_a_label_out_of_range_makes_a_loss_of_nan(form):
+def test_on_cuda_a_label_out_of_range_makes_a_loss_of_nan(form: str) -> None:
     made, _, _ = broken("label")
     losses, _ = step_heads_(**made)
     assert losses.isnan().tolist() == [True, False]
 
 
-def test_more_heads_than_fit_a_launch(form, device):
+def test_more_heads_than_fit_a_launch(form: str, device: torch.device) -> None:
     made = Case(["mse 2"] * 129, 5, 4, device=device).made()
     if form == "emulated":
         with pytest.raises(ValueError, match="at most 128 heads on CUDA, got 129"):
@@ -110,7 +111,7 @@ def test_more_heads_than_fit_a_launch(form, device):
 @needs_kernels
 @pytest.mark.parametrize("library", ["mtlbench", "mtlbench_emulated"])
 @pytest.mark.parametrize("amsgrad", [False, True])
-def test_opcheck(library, amsgrad):
+def test_opcheck(library: str, amsgrad: bool) -> None:
     if not hasattr(getattr(torch.ops, library), "step_heads_"):
         pytest.skip("built with MTLBENCH_EMULATOR=0")
     made = Case(["cross_entropy 3", "mse 2"], 5, 4, biased="some", masked=0.5, amsgrad=amsgrad).made()
@@ -126,11 +127,11 @@ def test_opcheck(library, amsgrad):
 
 @needs_kernels
 @pytest.mark.parametrize("per_task", [False, True], ids=["shared", "per task"])
-def test_compiles_into_one_graph(per_task):
+def test_compiles_into_one_graph(per_task: Any) -> None:
     kinds = ["cross_entropy 3", "mse 2"]
     eager, compiled = (Case(kinds, 5, 4, per_task=per_task, weights=[1.0, 2.0]).made() for _ in range(2))
 
-    def update(made):
+    def update(made: dict[str, Any]) -> Any:
         return step_heads_(**made, weight_decay=0.1)
 
     torch.compiler.reset()
@@ -140,7 +141,7 @@ def test_compiles_into_one_graph(per_task):
         assert all(map(torch.equal, flat(eager[name]), flat(compiled[name])))
 
 
-def test_autograd_notices_the_update(form, device):
+def test_autograd_notices_the_update(form: str, device: torch.device) -> None:
     if form == "reference":
         pytest.skip("torch's own operations")
     made = Case(["mse 2"], 5, 4, device=device).made()
@@ -152,7 +153,7 @@ def test_autograd_notices_the_update(form, device):
 
 
 @needs_kernels
-def test_when_it_pays():
+def test_when_it_pays() -> None:
     made = Case(["mse 3"] * 2, 4, 5).made()
     assert heads_win(made["features"], made["heads"])
     large = [(torch.empty(2**10, 2**10), None)]
@@ -163,7 +164,7 @@ def test_when_it_pays():
     assert not heads_win(torch.empty(3, 4, dtype=torch.float16), half)
 
 
-def test_without_kernels_it_never_pays(form):
+def test_without_kernels_it_never_pays(form: str) -> None:
     if form != "reference":
         pytest.skip("kernels are loaded")
     assert not heads_win(torch.empty(3, 4), [(torch.empty(2, 4), None)])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -31,20 +32,20 @@ needs_kernels = pytest.mark.skipif(kernels is None, reason=backend.backend().rea
 
 @pytest.mark.parametrize("kind", ALL_KINDS)
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_shapes(form, device, kind, reduction):
+def test_shapes(form: str, device: torch.device, kind: str, reduction: Any) -> None:
     for seed, shape in enumerate(shapes_of(kind)):
         check([to(make_task(kind, shape, seed), device)], options=Options(reduction), slack=4)
 
 
 @pytest.mark.parametrize("kind", ALL_KINDS)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
-def test_dtypes(form, device, kind, dtype):
+def test_dtypes(form: str, device: torch.device, kind: str, dtype: torch.dtype) -> None:
     for seed, shape in enumerate(shapes_of(kind)):
         check([to(make_task(kind, shape, seed, dtype), device)])
 
 
 @pytest.mark.parametrize("tasks", [*range(1, 9), 16, 17, 50])
-def test_any_number_and_mix_of_tasks(form, device, tasks):
+def test_any_number_and_mix_of_tasks(form: str, device: torch.device, tasks: int) -> None:
     dtypes = [torch.float32, torch.float32, torch.bfloat16, torch.float16, torch.float64]
     made = []
     for t in range(tasks):
@@ -57,20 +58,20 @@ def test_any_number_and_mix_of_tasks(form, device, tasks):
 
 @pytest.mark.parametrize("weight", [0.0, -2.5, 1.0, 1e-30, 1e30])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_weights_of_any_size(form, device, weight, dtype):
+def test_weights_of_any_size(form: str, device: torch.device, weight: float, dtype: torch.dtype) -> None:
     tasks = [to(make_task("cross_entropy", (20, 4), 1, dtype), device), to(make_task("mse", (9,), 2, dtype), device)]
     check(tasks, torch.tensor([weight, 0.5], device=device))
 
 
 @pytest.mark.parametrize("smoothing", [0.1, 1.0])
-def test_label_smoothing(form, device, smoothing):
+def test_label_smoothing(form: str, device: torch.device, smoothing: float) -> None:
     for kind in ("cross_entropy", "probabilities"):
         for seed, shape in enumerate(shapes_of(kind)):
             check([to(make_task(kind, shape, seed), device)], options=Options(label_smoothing=smoothing), slack=4)
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.3, 2.0])
-def test_beta(form, device, beta):
+def test_beta(form: str, device: torch.device, beta: float) -> None:
     kinds = [name for name, row in LOSSES.items() if row.parameter and row.parameter.admits(beta)]
     tasks = [replace(make_task(kind, (70,), 3), beta=beta) for kind in kinds]
     assert tasks
@@ -79,21 +80,21 @@ def test_beta(form, device, beta):
     check([to(task, device) for task in tasks])
 
 
-def test_extreme_logits(form, device):
+def test_extreme_logits(form: str, device: torch.device) -> None:
     rows = torch.tensor([[1e4, -1e4, 0.0], [88.0, 89.0, -200.0], [-1e30, 1e30, 0.0], [0.0, 1e-38, -1e-38]])
     check([to(Task("cross_entropy", rows, torch.tensor([0, 1, 1, 2])), device)], slack=4)
     logits = torch.tensor([1e4, -1e4, 88.8, -103.9, 1e-38, 0.0, -0.0])
     check([to(Task("bce_with_logits", logits, torch.tensor([1.0, 0, 1, 0, 1, 0, 0.5])), device)], slack=4)
 
 
-def test_cosine_of_nothing(form, device):
+def test_cosine_of_nothing(form: str, device: torch.device) -> None:
     task = Task("cosine", torch.tensor([[0.0, 0, 0], [1, 2, 2]]), torch.tensor([[1.0, 0, 0], [0, 0, 0]]))
     total, _, gradients = run([to(task, device)], None, Options())
     assert float(total) == 1
     assert gradients[0].isfinite().all()
 
 
-def test_memory_layouts(form, device):
+def test_memory_layouts(form: str, device: torch.device) -> None:
     wide = torch.randn(40, 12, device=device)
     labels = torch.randint(0, 6, (80,), device=device)
     image = torch.randn(2, 6, 8, 5, device=device)
@@ -115,7 +116,7 @@ def test_memory_layouts(form, device):
     check(tasks)
 
 
-def test_gradient_keeps_the_memory_format(form, device):
+def test_gradient_keeps_the_memory_format(form: str, device: torch.device) -> None:
     image = torch.randn(2, 6, 8, 5, device=device).to(memory_format=torch.channels_last).requires_grad_()
     total, _ = task_losses([image], [torch.zeros(2, 8, 5, dtype=torch.long, device=device)], ["cross_entropy"])
     (gradient,) = torch.autograd.grad(total, [image])
@@ -123,12 +124,12 @@ def test_gradient_keeps_the_memory_format(form, device):
 
 
 @pytest.mark.parametrize("dtype", [torch.int32, torch.uint8, torch.int16])
-def test_other_integers_as_labels(form, device, dtype):
+def test_other_integers_as_labels(form: str, device: torch.device, dtype: torch.dtype) -> None:
     task = make_task("cross_entropy", (20, 6))
     check([to(replace(task, target=task.target.to(dtype)), device)])
 
 
-def test_targets_of_other_dtypes(form, device):
+def test_targets_of_other_dtypes(form: str, device: torch.device) -> None:
     task = make_task("bce_with_logits", (20,))
     check([to(replace(task, target=task.target > 0.5), device)])
     task = make_task("mse", (20,), dtype=torch.bfloat16)
@@ -147,7 +148,7 @@ def shape_strategy(kind: str) -> st.SearchStrategy[tuple[int, ...]]:
 @needs_kernels
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_any_shapes(data):
+def test_any_shapes(data: st.DataObject) -> None:
     kinds = data.draw(st.lists(st.sampled_from(ALL_KINDS), min_size=1, max_size=5))
     tasks = []
     for seed, kind in enumerate(kinds):
@@ -162,7 +163,7 @@ def test_any_shapes(data):
 
 
 @needs_kernels
-def test_bits_do_not_depend_on_threads_or_runs(one_thread):
+def test_bits_do_not_depend_on_threads_or_runs(one_thread: None) -> None:
     tasks = [
         make_task("cross_entropy", (3000, 40)),
         make_task("cross_entropy", (2, 5, 90, 70)),
@@ -181,7 +182,7 @@ def test_bits_do_not_depend_on_threads_or_runs(one_thread):
 @needs_kernels
 @pytest.mark.parametrize("form", ["emulated"], indirect=True)
 @pytest.mark.parametrize("blocks", [1, 2, 7, 40])
-def test_any_number_of_blocks(form, blocks):
+def test_any_number_of_blocks(form: str, blocks: int) -> None:
     tasks = [make_task(kind, shape, 3) for kind in ALL_KINDS for shape in shapes_of(kind)[3:6]]
     tasks = [with_mask(task, 0.7, 1, t) if t % 2 else task for t, task in enumerate(tasks)]
     kernels.set_emulated_blocks(blocks)
@@ -194,6 +195,6 @@ def test_any_number_of_blocks(form, blocks):
 
 @needs_kernels
 @pytest.mark.parametrize("form", ["emulated"], indirect=True)
-def test_more_tasks_than_fit_one_launch(form):
+def test_more_tasks_than_fit_one_launch(form: str) -> None:
     tasks = [make_task("cross_entropy" if t % 3 else "mse", (2, 3), t) for t in range(900)]
     check(tasks, torch.linspace(-1, 1, 900))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -10,18 +12,18 @@ from torch import Tensor
 from mtlbench.ops import backend
 from mtlbench.ops.task_losses import codes_of, task_losses
 
-from .loss_oracle import ALL_KINDS, KINDS, Options, Task, expected, make_task, to
+from .loss_oracle import ALL_KINDS, KINDS, Options, Task, expected, grad_of, make_task, to
 
 SHAPES = ((6, 3), (5,), (2, 3, 4))
 needs_kernels = pytest.mark.skipif(backend.module is None, reason=backend.backend().reason)
 
 
-def outputs_and_targets(device, dtype=torch.float32):
+def outputs_and_targets(device: torch.device, dtype: torch.dtype = torch.float32) -> Any:
     tasks = [to(make_task(kind, (6, 3), seed, dtype), device) for seed, kind in enumerate(KINDS)]
     return [task.output.requires_grad_() for task in tasks], [task.target for task in tasks]
 
 
-def test_gradients_of_single_losses(form, device):
+def test_gradients_of_single_losses(form: str, device: torch.device) -> None:
     """Each task's own gradient, as methods that compare task gradients ask for it."""
     outputs, targets = outputs_and_targets(device)
     weights = torch.linspace(0, 3, len(KINDS), device=device)
@@ -33,7 +35,7 @@ def test_gradients_of_single_losses(form, device):
         assert not any(gradient.any() for u, gradient in enumerate(gradients) if u != t)
 
 
-def test_total_and_losses_together(form, device):
+def test_total_and_losses_together(form: str, device: torch.device) -> None:
     outputs, targets = outputs_and_targets(device)
     weights = torch.linspace(-1, 1, len(KINDS), device=device)
     factors = torch.linspace(1, 2, len(KINDS), device=device)
@@ -46,7 +48,7 @@ def test_total_and_losses_together(form, device):
         torch.testing.assert_close(found[t], wanted)
 
 
-def test_backward_twice_gives_the_same(form, device):
+def test_backward_twice_gives_the_same(form: str, device: torch.device) -> None:
     """What the first pass handed out, the second neither changes nor shares."""
     outputs, targets = outputs_and_targets(device)
     total, _ = task_losses(outputs, targets, KINDS)
@@ -60,7 +62,7 @@ def test_backward_twice_gives_the_same(form, device):
         assert torch.equal(b, 2 * d)
 
 
-def test_float16_waits_for_the_loss_scale(form, device):
+def test_float16_waits_for_the_loss_scale(form: str, device: torch.device) -> None:
     """Gradients too small for float16 survive when the loss is scaled."""
     task = make_task("mse", (300_000 if form != "emulated" else 70_000,), dtype=torch.float16)
     output = task.output.to(device).requires_grad_()
@@ -70,11 +72,11 @@ def test_float16_waits_for_the_loss_scale(form, device):
     torch.testing.assert_close(found.double(), wanted, rtol=3e-3, atol=1e-7)
 
 
-def test_mixture_of_what_requires_a_gradient(form, device):
+def test_mixture_of_what_requires_a_gradient(form: str, device: torch.device) -> None:
     tasks = [to(make_task(kind, (6, 3), seed), device) for seed, kind in enumerate(KINDS)]
     outputs = [task.output.requires_grad_(t % 2 == 0) for t, task in enumerate(tasks)]
     total, losses = task_losses(outputs, [task.target for task in tasks], KINDS)
-    total.backward()
+    torch.autograd.backward(total)
     assert [output.grad is not None for output in outputs] == [t % 2 == 0 for t in range(len(outputs))]
     with torch.no_grad():
         again, _ = task_losses(outputs, [task.target for task in tasks], KINDS)
@@ -84,24 +86,24 @@ def test_mixture_of_what_requires_a_gradient(form, device):
         assert torch.equal(task_losses(outputs, [task.target for task in tasks], KINDS)[1], losses)
 
 
-def test_gradient_of_the_weights(form, device):
+def test_gradient_of_the_weights(form: str, device: torch.device) -> None:
     outputs, targets = outputs_and_targets(device)
     weights = torch.rand(len(KINDS), device=device, requires_grad=True)
     total, losses = task_losses(outputs, targets, KINDS, weights)
-    (2 * total).backward()
-    assert torch.equal(weights.grad, 2 * losses.detach())
+    torch.autograd.backward(2 * total)
+    assert torch.equal(grad_of(weights), 2 * losses.detach())
     outputs = [output.detach() for output in outputs]
     total, _ = task_losses(outputs, targets, KINDS, weights)
     assert torch.autograd.grad(total, weights)[0].isfinite().all()
 
 
-def test_gradcheck(form, device):
+def test_gradcheck(form: str, device: torch.device) -> None:
     for kind in ALL_KINDS:
         task = to(make_task(kind, (4, 3, 2), 7, torch.float64), device)
         weights = torch.tensor([0.7], dtype=torch.float64, device=device, requires_grad=True)
         mask = torch.rand(4, device=device) < 0.7
 
-        def function(output: Tensor, weights: Tensor, task: Task = task, mask: Tensor = mask):
+        def function(output: Tensor, weights: Tensor, task: Task = task, mask: Tensor = mask) -> tuple[Tensor, Tensor]:
             total, losses = task_losses(
                 [output], [task.target.double() if task.target.is_floating_point() else task.target], [task.kind],
                 weights, label_smoothing=0.1, masks=[mask],
@@ -112,7 +114,7 @@ def test_gradcheck(form, device):
 
 
 @needs_kernels
-def test_second_derivatives_are_refused(form, device):
+def test_second_derivatives_are_refused(form: str, device: torch.device) -> None:
     if form == "reference":
         pytest.skip("torch has them")
     output = torch.randn(4, 3, device=device, requires_grad=True)
@@ -121,7 +123,7 @@ def test_second_derivatives_are_refused(form, device):
         torch.autograd.grad(total, output, create_graph=True)
 
 
-def arguments_of_operation(device):
+def arguments_of_operation(device: torch.device) -> Any:
     kinds = ["cross_entropy", "mse", "cosine"]
     tasks = [make_task(kind, shape, seed) for seed, (kind, shape) in enumerate(zip(kinds, SHAPES, strict=True), 1)]
     outputs = [to(task, device).output.requires_grad_() for task in tasks]
@@ -131,12 +133,12 @@ def arguments_of_operation(device):
 
 @needs_kernels
 @pytest.mark.parametrize("library", ["mtlbench", "mtlbench_emulated"])
-def test_opcheck(library):
+def test_opcheck(library: str) -> None:
     if library == "mtlbench_emulated" and not backend.module.has_emulator:
         pytest.skip("built with MTLBENCH_EMULATOR=0")
     operations = getattr(torch.ops, library)
-    outputs, targets, kinds, weights = arguments_of_operation("cpu")
-    rest = ([], [1.0], True, -100, 0.1)
+    outputs, targets, kinds, weights = arguments_of_operation(torch.device("cpu"))
+    rest: tuple[Any, ...] = ([], [1.0], True, -100, 0.1)
     torch.library.opcheck(operations.task_losses.default, (outputs, targets, kinds, weights, *rest))
     detached = [output.detach() for output in outputs]
     forward = (
@@ -153,7 +155,7 @@ def test_opcheck(library):
     torch.library.opcheck(operations.task_losses_backward.default, backward)
 
 
-def test_compiled_equals_eager(form, device):
+def test_compiled_equals_eager(form: str, device: torch.device) -> None:
     outputs, targets, _, weights = arguments_of_operation(device)
 
     def function(outputs: list[Tensor], weights: Tensor) -> tuple[Tensor, Tensor]:

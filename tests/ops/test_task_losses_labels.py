@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from .loss_oracle import ALL_KINDS, KINDS, SPANS_CLASSES, Options, check, make_t
 
 @pytest.mark.parametrize("kind", ALL_KINDS)
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_masks(form, device, kind, share):
+def test_masks(form: str, device: torch.device, kind: str, share: float) -> None:
     for seed, shape in enumerate(shapes_of(kind)):
         for dims in range(len(shape) if kind in (*SPANS_CLASSES, "probabilities") else len(shape) + 1):
             task = with_mask(make_task(kind, shape, seed), share, dims, seed)
@@ -23,7 +24,7 @@ def test_masks(form, device, kind, share):
 
 
 @pytest.mark.parametrize("ignore", [-100, -1, 2])
-def test_ignore_index(form, device, ignore):
+def test_ignore_index(form: str, device: torch.device, ignore: int) -> None:
     for shape in [(50, 3), (7, 40), (2, 4, 6, 5), (3, 3)]:
         task = make_task("cross_entropy", shape, 5)
         task.target[torch.rand(task.target.shape, generator=torch.Generator().manual_seed(1)) < 0.4] = ignore
@@ -34,12 +35,13 @@ def test_ignore_index(form, device, ignore):
         assert not gradients[0].any()
 
 
-def test_what_is_not_labelled_does_not_matter(form, device):
+def test_what_is_not_labelled_does_not_matter(form: str, device: torch.device) -> None:
     """NaN, inf and labels out of range behind a mask reach neither losses nor gradients."""
     for kind in ALL_KINDS:
         shape = (70, 40) if kind in SPANS_CLASSES else (70, 3)
         for wild in (float("nan"), float("inf")):
             task = with_mask(make_task(kind, shape, 1), 0.5, 1, 1)
+            assert task.mask is not None
             clean = run([to(task, device)], None, Options())
             task.output[~task.mask] = wild
             task.target[~task.mask] = 77 if kind == "cross_entropy" else wild
@@ -48,7 +50,7 @@ def test_what_is_not_labelled_does_not_matter(form, device):
             assert torch.equal(clean[2][0], dirty[2][0]), kind
 
 
-def test_nan_and_inf_stay_with_their_task(form, device):
+def test_nan_and_inf_stay_with_their_task(form: str, device: torch.device) -> None:
     tasks = [to(make_task("cross_entropy", (70, 5), t), device) for t in range(3)]
     tasks.append(to(make_task("cross_entropy", (9, 50), 3), device))
     tasks[1].output[3, 2] = torch.nan
@@ -62,7 +64,7 @@ def test_nan_and_inf_stay_with_their_task(form, device):
         assert gradients[t].isfinite().all(1).sum() == len(gradients[t]) - 1
 
 
-def test_classes_ruled_out_by_infinity(form, device):
+def test_classes_ruled_out_by_infinity(form: str, device: torch.device) -> None:
     """A logit of -inf has probability 0; the loss is inf where it is the target's, finite elsewhere."""
     for classes in (4, 40, 2100):
         task = make_task("cross_entropy", (6, classes))
@@ -96,10 +98,14 @@ CASES_OF_ERRORS = [
 
 
 @pytest.mark.parametrize(("change", "error", "message"), CASES_OF_ERRORS)
-def test_errors(form, device, change, error, message):
-    arguments = {"outputs": [torch.ones(3, 2)], "targets": [torch.zeros(3, dtype=torch.long)], "kinds": KINDS[:1]}
+def test_errors(form: str, device: torch.device, change: Any, error: type[Exception], message: str) -> None:
+    arguments: dict[str, Any] = {
+        "outputs": [torch.ones(3, 2)],
+        "targets": [torch.zeros(3, dtype=torch.long)],
+        "kinds": KINDS[:1],
+    }
     arguments |= change
-    moved = {
+    moved: dict[str, Any] = {
         name: [v.to(device) if isinstance(v, Tensor) else v for v in value]
         if name in ("outputs", "targets", "masks")
         else (value.to(device) if isinstance(value, Tensor) else value)
@@ -111,7 +117,7 @@ def test_errors(form, device, change, error, message):
 
 @pytest.mark.parametrize("label", [3, -1, 2**40])
 @pytest.mark.parametrize("classes", [3, 40])
-def test_labels_out_of_range(form, device, label, classes):
+def test_labels_out_of_range(form: str, device: torch.device, label: int, classes: int) -> None:
     """Refused on the CPU; on CUDA the task's loss is NaN, and asking names the label."""
     tasks = [to(make_task("cross_entropy", (9, classes), t), device) for t in range(3)]
     label = classes if label == 3 else label

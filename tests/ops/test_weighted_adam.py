@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+from typing import Any
 
 import pytest
 import torch
@@ -26,7 +27,7 @@ needs_kernels = pytest.mark.skipif(backend.module is None, reason=backend.backen
 LIBRARIES = ["mtlbench", "mtlbench_emulated"]
 
 
-def check(case: Case, **options: object) -> dict:
+def check(case: Case, **options: Any) -> dict[str, Any]:
     """Run a case and compare everything it changes with float64; gives the tensors it left."""
     before, after = case.tensors(), case.tensors()
     weighted_adam_(**after, **options)
@@ -47,12 +48,12 @@ def check(case: Case, **options: object) -> dict:
 
 @pytest.mark.parametrize("options", FORMULAS, ids=str)
 @pytest.mark.parametrize("amsgrad", [False, True], ids=["adam", "amsgrad"])
-def test_formula(form, device, options, amsgrad):
+def test_formula(form: str, device: torch.device, options: dict[str, Any], amsgrad: bool) -> None:
     check(Case(AWKWARD, device=device, amsgrad=amsgrad), **options)
 
 
 @pytest.mark.parametrize("tasks", [*range(1, 9), 16, 17, 33])
-def test_any_number_of_tasks_some_missing(form, device, tasks):
+def test_any_number_of_tasks_some_missing(form: str, device: torch.device, tasks: int) -> None:
     weights = torch.linspace(-1, 1, tasks).tolist()  # negative ones and, for odd T, zero
     check(Case([(0,), (7,), (1025,), (4, 5)], tasks, missing=0.4, weights=weights, device=device, seed=tasks))
 
@@ -67,23 +68,23 @@ def test_any_number_of_tasks_some_missing(form, device, tasks):
     ],
 )
 @pytest.mark.parametrize("amsgrad", [False, True], ids=["adam", "amsgrad"])
-def test_dtypes(form, device, dtype, state_dtype, amsgrad):
+def test_dtypes(form: str, device: torch.device, dtype: torch.dtype, state_dtype: torch.dtype, amsgrad: bool) -> None:
     case = Case(AWKWARD, 2, dtype, state_dtype, weights=[0.5, 2.0], amsgrad=amsgrad, device=device)
     check(case, lr=0.01, weight_decay=0.1)
 
 
 @pytest.mark.parametrize("steps_done", [0, 10**6 - 1])
 @pytest.mark.parametrize("shared_step", [False, True])
-def test_first_and_millionth_step(form, device, steps_done, shared_step):
+def test_first_and_millionth_step(form: str, device: torch.device, steps_done: int, shared_step: bool) -> None:
     check(Case([(5,), (2000,)], missing=0.3, steps_done=steps_done, shared_step=shared_step, device=device))
 
 
-def test_thousands_of_tiny_tensors(form, device):
+def test_thousands_of_tiny_tensors(form: str, device: torch.device) -> None:
     check(Case([(1 + i % 3,) for i in range(2000)], missing=0.1, device=device))
     check(Case([(1 + i % 3,) for i in range(300)], 3, missing=0.3, shared_step=True, device=device))
 
 
-def test_each_parameter_has_its_own_step(form, device):
+def test_each_parameter_has_its_own_step(form: str, device: torch.device) -> None:
     before = Case([(10,), (10,), (2000,)], device=device).tensors()
     before["step"] = [torch.tensor(count, device=device) for count in (0.0, 7.0, 100.0)]
     after = copy.deepcopy(before)
@@ -93,7 +94,7 @@ def test_each_parameter_has_its_own_step(form, device):
     assert [float(step) for step in after["step"]] == [1.0, 8.0, 101.0]
 
 
-def test_tiny_gradients_whose_squares_are_denormal_or_zero(form, device):
+def test_tiny_gradients_whose_squares_are_denormal_or_zero(form: str, device: torch.device) -> None:
     case = Case([(1000,)], steps_done=0, device=device)
     before = case.tensors()
     before["gradients"] = [[torch.logspace(-25, -15, 1000).to(device)]]
@@ -105,7 +106,7 @@ def test_tiny_gradients_whose_squares_are_denormal_or_zero(form, device):
     assert after["params"][0].isfinite().all()
 
 
-def test_zero_gradients_leave_a_fresh_parameter_alone(form, device):
+def test_zero_gradients_leave_a_fresh_parameter_alone(form: str, device: torch.device) -> None:
     case = Case([(100,)], steps_done=0, device=device).tensors()
     before = case["params"][0].clone()
     for name in ("exp_avgs", "exp_avg_sqs"):
@@ -115,7 +116,7 @@ def test_zero_gradients_leave_a_fresh_parameter_alone(form, device):
     assert torch.equal(case["params"][0], before)
 
 
-def test_nan_and_inf_of_one_task_stay_where_they_are(form, device):
+def test_nan_and_inf_of_one_task_stay_where_they_are(form: str, device: torch.device) -> None:
     case = Case([(100,), (100,)], 3, weights=[1.0, 0.0, 1.0], device=device)
     after = case.tensors()
     after["gradients"][1][0][3] = torch.nan  # a weight of zero multiplies: 0 times NaN is NaN, as in torch
@@ -125,9 +126,10 @@ def test_nan_and_inf_of_one_task_stay_where_they_are(form, device):
     assert after["params"][1].isnan().nonzero().flatten().tolist() == [5]
 
 
-def test_total_loss(form, device):
+def test_total_loss(form: str, device: torch.device) -> None:
     case = Case([(10,)], 3, weights=[0.5, 0.0, -2.0], device=device).tensors()
     total = weighted_adam_(**case, losses=torch.tensor([3.0, 100.0, 0.25], device=device))
+    assert total is not None
     assert total.dtype == torch.float32
     assert total.shape == ()
     assert total == 1.0
@@ -136,7 +138,7 @@ def test_total_loss(form, device):
     assert weighted_adam_(**case) is None
 
 
-def test_one_combined_gradient_is_not_weighted_again(form, device):
+def test_one_combined_gradient_is_not_weighted_again(form: str, device: torch.device) -> None:
     one, two = (Case([(50,)], device=device).tensors() for _ in range(2))
     weights = torch.tensor([0.25, 0.5], device=device)
     total = weighted_adam_(**one, losses=torch.tensor([4.0, 2.0], device=device), weights=weights)
@@ -145,28 +147,28 @@ def test_one_combined_gradient_is_not_weighted_again(form, device):
     assert torch.equal(one["params"][0], two["params"][0])
 
 
-def test_no_parameters_at_all(form, device):
+def test_no_parameters_at_all(form: str, device: torch.device) -> None:
     step = torch.zeros((), device=device)
     losses = torch.tensor([1.0, 2.0], device=device)
     assert weighted_adam_([], [[], []], [], [], step, losses) == 3.0
     assert step == 0
 
 
-def test_lr_on_the_device(form, device):
+def test_lr_on_the_device(form: str, device: torch.device) -> None:
     one, two = (Case([(50,), (3000,)], device=device).tensors() for _ in range(2))
     weighted_adam_(**one, lr=torch.tensor(0.25, device=device))
     weighted_adam_(**two, lr=0.25)
     torch.testing.assert_close(one["params"], two["params"], rtol=1e-6, atol=0)
 
 
-def test_grad_scale_divides_the_gradients(form, device):
+def test_grad_scale_divides_the_gradients(form: str, device: torch.device) -> None:
     before = Case([(50,)], 2, weights=[1.0, 2.0], device=device).tensors()
     after = copy.deepcopy(before)
     weighted_adam_(**after, grad_scale=torch.tensor(1024.0, device=device))
     assert_right(after, 0, before, expected(before, scale=1024.0)[0])
 
 
-def test_found_inf_leaves_everything_but_the_total(form, device):
+def test_found_inf_leaves_everything_but_the_total(form: str, device: torch.device) -> None:
     before = Case([(50,), (1,)], shared_step=False, device=device).tensors()
     after = copy.deepcopy(before)
     losses = torch.tensor([2.0], device=device)
@@ -178,7 +180,7 @@ def test_found_inf_leaves_everything_but_the_total(form, device):
     assert after["step"][0] == 4
 
 
-def layouts(device: torch.device):
+def layouts(device: torch.device) -> Any:
     wide = torch.randn(6, 40, device=device)
     image = torch.randn(4, 3, 5, 5, device=device)
     yield "slice", wide.clone()[:, ::2], None
@@ -194,12 +196,12 @@ def layouts(device: torch.device):
 
 
 @pytest.mark.parametrize("number", range(6))
-def test_memory_layouts(form, device, number):
+def test_memory_layouts(form: str, device: torch.device, number: int) -> None:
     torch.manual_seed(number)
     _, param, gradient = list(layouts(device))[number]
     gradient = torch.randn_like(param) if gradient is None else gradient
     state = torch.rand(param.shape, device=device)
-    made = {
+    made: dict[str, Any] = {
         "params": [param],
         "gradients": [[gradient]],
         "exp_avgs": [torch.zeros_like(param)],
@@ -212,7 +214,7 @@ def test_memory_layouts(form, device, number):
 
 
 @pytest.mark.parametrize("argument", ["params", "exp_avgs", "exp_avg_sqs"])
-def test_memory_that_overlaps_itself_is_refused(form, argument):
+def test_memory_that_overlaps_itself_is_refused(form: str, argument: str) -> None:
     if form == "reference":
         pytest.skip("torch refuses by itself, later")
     made = Case([(6, 4)]).tensors()
@@ -221,7 +223,7 @@ def test_memory_that_overlaps_itself_is_refused(form, argument):
         weighted_adam_(**made)
 
 
-def broken(name: str) -> tuple[dict, type[Exception], str]:
+def broken(name: str) -> tuple[dict[str, Any], type[Exception], str]:
     made = Case([(4,), (5,)], 2).tensors()
     if name == "shape":
         made["gradients"][1][0] = torch.randn(3)
@@ -248,7 +250,7 @@ def broken(name: str) -> tuple[dict, type[Exception], str]:
 @needs_kernels
 @pytest.mark.parametrize("name", ["shape", "dtype", "gradient dtype", "length", "sparse", "weights", "step"])
 @pytest.mark.parametrize("form", ["cpu", "dispatcher"], indirect=True)
-def test_errors_name_the_argument_and_change_nothing(form, name):
+def test_errors_name_the_argument_and_change_nothing(form: str, name: str) -> None:
     if name == "sparse" and form == "dispatcher":
         pytest.skip("torch's dispatcher finds no kernel first")
     made, error, message = broken(name)
@@ -259,7 +261,7 @@ def test_errors_name_the_argument_and_change_nothing(form, name):
 
 
 @needs_kernels
-def test_bits_do_not_depend_on_threads_or_runs(one_thread):
+def test_bits_do_not_depend_on_threads_or_runs(one_thread: None) -> None:
     results = []
     for threads in (1, 2, 3, 1):
         torch.set_num_threads(threads)
@@ -273,7 +275,7 @@ def test_bits_do_not_depend_on_threads_or_runs(one_thread):
 @needs_kernels
 @pytest.mark.parametrize("blocks", [1, 2, 7])
 @pytest.mark.parametrize("form", ["emulated"], indirect=True)
-def test_bits_do_not_depend_on_the_size_of_the_gpu(form, blocks, request):
+def test_bits_do_not_depend_on_the_size_of_the_gpu(form: str, blocks: int, request: pytest.FixtureRequest) -> None:
     from mtlbench import _C
 
     request.addfinalizer(lambda: _C.set_emulated_blocks(3))
@@ -287,7 +289,7 @@ def test_bits_do_not_depend_on_the_size_of_the_gpu(form, blocks, request):
 
 
 @needs_kernels
-def test_error_is_at_most_twice_that_of_torch_fused():
+def test_error_is_at_most_twice_that_of_torch_fused() -> None:
     made = Case([(20_000,)], steps_done=0).tensors()
     made["exp_avgs"], made["exp_avg_sqs"] = [torch.zeros(20_000)], [torch.zeros(20_000)]
     theirs = torch.nn.Parameter(made["params"][0].clone())
@@ -308,20 +310,21 @@ def test_error_is_at_most_twice_that_of_torch_fused():
 
 
 @needs_kernels
-def test_one_tensor_of_64_million():
+def test_one_tensor_of_64_million() -> None:
     size = 64_000_000
     small = {name: torch.full((1,), value) for name, value in zip("pgmv", (1.0, 0.5, 0.1, 0.2), strict=True)}
     large = {name: value.expand(size).contiguous() for name, value in small.items()}
     for made in (small, large):
         weighted_adam_([made["p"]], [[made["g"]]], [made["m"]], [made["v"]], torch.zeros(()))
     for name in "pmv":
-        assert large[name].aminmax() == (pytest.approx(small[name].item(), rel=1e-6),) * 2
+        extremes = [value.item() for value in large[name].aminmax()]
+        assert extremes == pytest.approx([small[name].item()] * 2, rel=1e-6)
 
 
 @needs_kernels
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("amsgrad", [False, True])
-def test_opcheck(library, amsgrad):
+def test_opcheck(library: str, amsgrad: bool) -> None:
     if not hasattr(getattr(torch.ops, library), "weighted_adam_"):
         pytest.skip("built with MTLBENCH_EMULATOR=0")
     made = Case([(3,), (2, 2)], 2, missing=0.3, amsgrad=amsgrad, weights=[1.0, 2.0]).tensors()
@@ -336,11 +339,11 @@ def test_opcheck(library, amsgrad):
 
 
 @needs_kernels
-def test_compiles_into_one_graph():
+def test_compiles_into_one_graph() -> None:
     eager, compiled = (Case([(30,), (4, 5)], 2, weights=[1.0, 2.0], missing=0.2).tensors() for _ in range(2))
     losses = torch.tensor([1.0, 2.0])
 
-    def update(made):
+    def update(made: dict[str, Any]) -> Any:
         return weighted_adam_(**made, losses=losses, weight_decay=0.1)
 
     torch.compiler.reset()
@@ -350,7 +353,7 @@ def test_compiles_into_one_graph():
         assert all(map(torch.equal, eager[name], compiled[name]))
 
 
-def test_autograd_notices_the_update(form, device):
+def test_autograd_notices_the_update(form: str, device: torch.device) -> None:
     if form == "reference":
         pytest.skip("torch's own operations")
     made = Case([(4,)], device=device).tensors()
@@ -375,5 +378,5 @@ def test_autograd_notices_the_update(form, device):
     seed=st.integers(0, 1000),
 )
 @pytest.mark.parametrize("form", ["cpu", "emulated"], indirect=True)
-def test_any_shapes(form, shapes, tasks, missing, seed):
+def test_any_shapes(form: str, shapes: Any, tasks: int, missing: float, seed: int) -> None:
     check(Case(shapes, tasks, missing=missing, weights=[0.5] * tasks, seed=seed), weight_decay=0.01)
