@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-# task: (main metric, unit, higher is better, single-task value, spread over seeds)
-TASKS = {
+from mtlbench.report.evidence.statistics import Array
+
+Row = dict[str, Any]  # one record or trial of the store
+Frames = tuple[pd.DataFrame, pd.DataFrame, dict[str, Any], dict[str, Any]]
+Spec = tuple[str, str, bool, float, float]  # main metric, unit, higher is better, single-task value, spread over seeds
+TASKS: dict[str, Spec] = {
     "digit": ("accuracy", "%", True, 96.8, 0.5),
     "parity": ("accuracy", "%", True, 97.6, 0.4),
     "ink": ("rmse", "", False, 11.2, 0.35),
@@ -26,19 +32,19 @@ LABELS = (
 class Sample:
     """Frames as the store makes them."""
 
-    records: list[dict] = field(default_factory=list)
-    trials: list[dict] = field(default_factory=list)
-    environments: dict = field(default_factory=lambda: {"e1": dict(ENVIRONMENT)})
-    suite: dict = field(default_factory=dict)
+    records: list[Row] = field(default_factory=list)
+    trials: list[Row] = field(default_factory=list)
+    environments: dict[str, Any] = field(default_factory=lambda: {"e1": dict(ENVIRONMENT)})
+    suite: dict[str, Any] = field(default_factory=dict)
 
-    def frames(self):
+    def frames(self) -> Frames:
         columns = [*LABELS, "split", "task", "other", "metric", "value", "unit", "higher_is_better", "step", "main"]
         records = pd.DataFrame(self.records, columns=columns)
         records = records.astype({"value": "float64", "higher_is_better": "boolean"})
         return records, pd.DataFrame(self.trials), self.environments, self.suite
 
 
-ENVIRONMENT = {
+ENVIRONMENT: dict[str, Any] = {
     "versions": {"python": "3.11.7", "mtlbench": "0.1.0", "torch": "2.13.0"},
     "revision": "0b4b0430f0a1",
     "system": "Linux 6.1 x86_64",
@@ -51,12 +57,12 @@ ENVIRONMENT = {
 
 def sample(
     methods: dict[str, float] | int = 5,
-    problems=("digits",),
-    tasks=TASKS,
-    engines=("eager",),
-    seeds=5,
-    epochs=8,
-    alone=True,
+    problems: Sequence[str] = ("digits",),
+    tasks: Mapping[str, Spec] = TASKS,
+    engines: Sequence[str] = ("eager",),
+    seeds: int = 5,
+    epochs: int = 8,
+    alone: bool = True,
 ) -> Sample:
     """``methods``: name -> true gain in percent of every task, or how many to make up."""
     if isinstance(methods, int):
@@ -87,7 +93,18 @@ def made_up(count: int) -> dict[str, float]:
     return {name: known.get(name, float(rng.normal(0, 1.2))) for name in names}
 
 
-def _trial(made, problem, method, tasks, engine, seed, *, baseline=False, alone=True, weighting=""):
+def _trial(
+    made: Sample,
+    problem: str,
+    method: str,
+    tasks: Iterable[str],
+    engine: str,
+    seed: int,
+    *,
+    baseline: bool = False,
+    alone: bool = True,
+    weighting: str = "",
+) -> Row:
     row = {
         "trial": f"{problem}/{method}/{','.join(tasks)}/{engine}/{seed}", "kind": "train", "suite": "quickstart",
         "problem": problem, "method": method, "baseline": baseline, "architecture": "single" if baseline else "shared",
@@ -103,19 +120,40 @@ def _trial(made, problem, method, tasks, engine, seed, *, baseline=False, alone=
     return row
 
 
-def settings(row, **parts):
+def settings(row: Row, **parts: Any) -> str:
     """The parts of a trial's method as the store hands them over: plain ones, but for those that are given."""
     plain = {"learner": "gradient", "schedule": "constant", "penalty": "none"}
     plain |= {part: row[part] for part in ("architecture", "weighting", "optimizer")}
     return json.dumps({part: {"name": name} for part, name in plain.items()} | {"start": {}} | parts)
 
 
-def _add(made, row, split, task, metric, value, step=0, unit="", higher=None, main=False, other=""):
+def _add(
+    made: Sample,
+    row: Row,
+    split: str,
+    task: str,
+    metric: str,
+    value: float,
+    step: int = 0,
+    unit: str = "",
+    higher: bool | None = None,
+    main: bool = False,
+    other: str = "",
+) -> None:
     facts = {"split": split, "task": task, "other": other, "metric": metric, "value": value, "unit": unit}
     made.records.append(row | facts | {"higher_is_better": higher, "step": step, "main": main})
 
 
-def _results(made, row, task, spec, value, epochs, rng, weights=None):
+def _results(
+    made: Sample,
+    row: Row,
+    task: str,
+    spec: Spec,
+    value: float,
+    epochs: int,
+    rng: np.random.Generator,
+    weights: Callable[[int], float] | None = None,
+) -> None:
     """Curves that approach ``value``, and the test metrics."""
     metric, unit, higher, _, _ = spec
     start = value * (0.55 if higher else 2.4)
@@ -135,7 +173,7 @@ def _results(made, row, task, spec, value, epochs, rng, weights=None):
             _add(made, row, "test", task, name, value * share, epochs, other_unit, other_higher)
 
 
-def _costs(made, row, rate, parameters, rng):
+def _costs(made: Sample, row: Row, rate: float, parameters: int, rng: np.random.Generator) -> None:
     rate *= 1 + 0.01 * rng.normal()
     for metric, value, unit in (
         ("samples_per_second", rate, "1/s"), ("step_seconds", 128 / rate, "s"), ("train_seconds", 10_000 / rate, "s"),
@@ -144,7 +182,17 @@ def _costs(made, row, rate, parameters, rng):
         _add(made, row, "train" if metric in ("samples_per_second", "step_seconds") else "", "", metric, value, 0, unit)
 
 
-def _single(made, problem, name, i, tasks, seed, split, epochs, alone):
+def _single(
+    made: Sample,
+    problem: str,
+    name: str,
+    i: int,
+    tasks: Mapping[str, Spec],
+    seed: int,
+    split: Array,
+    epochs: int,
+    alone: bool,
+) -> None:
     rng = np.random.default_rng([seed, i, 11])
     row = _trial(made, problem, "single-task", (name,), "eager", seed, baseline=True, alone=alone)
     spec = tasks[name]
@@ -153,27 +201,43 @@ def _single(made, problem, name, i, tasks, seed, split, epochs, alone):
     _costs(made, row, 52_000, 17_226, rng)
 
 
-def _joint(made, problem, method, number, gain, engine, tasks, seed, split, epochs, alone):
+def _joint(
+    made: Sample,
+    problem: str,
+    method: str,
+    number: int,
+    gain: float,
+    engine: str,
+    tasks: Mapping[str, Spec],
+    seed: int,
+    split: Array,
+    epochs: int,
+    alone: bool,
+) -> None:
     rng = np.random.default_rng([seed, number, 12])  # the same for every engine: they differ in speed alone
     row = _trial(made, problem, method, tuple(tasks), engine, seed, alone=alone, weighting=method)
     for i, (name, spec) in enumerate(tasks.items()):
         value = spec[3] * (1 + (gain if spec[2] else -gain) / 100) + spec[4] * (0.8 * split[i] + 0.6 * rng.normal())
         drift = 0.0 if method == "equal" else 0.12 * (i - 1) * (1 + number % 3)
-        _results(
-            made, row, name, spec, value, epochs, rng, lambda e, d=drift: 1 / len(tasks) + d * (1 - np.exp(-e / 3))
-        )
+
+        def weight(epoch: int, drift: float = drift) -> float:
+            return 1 / len(tasks) + drift * (1 - float(np.exp(-epoch / 3)))
+
+        _results(made, row, name, spec, value, epochs, rng, weight)
     speed = SPEEDS.get(engine, 1.0) * (1 - 0.04 * (number % 4)) * (0.35 if number % 7 == 6 else 1)
     _costs(made, row, 41_000 * speed, 18_402, np.random.default_rng([seed, number, len(engine)]))
 
 
-KERNELS = {  # case: bytes of a call, microseconds of ours and of the others
+KERNELS: dict[str, tuple[float, dict[str, float]]] = {  # case: bytes of a call, microseconds of ours and of the others
     "adam 2000 x 1k": (56e6, {"fused": 2_000, "torch_fused": 15_000, "eager": 55_000}),
     "adam 8 x 4M": (896e6, {"fused": 22_000, "torch_fused": 20_000, "foreach": 61_000}),
     "training_step MLP": (0, {"fused": 640, "compiled": 820}),
 }
 
 
-def with_kernels(made: Sample, processes=3, blocks=6, devices=("cpu",), shared=False) -> Sample:
+def with_kernels(
+    made: Sample, processes: int = 3, blocks: int = 6, devices: Sequence[str] = ("cpu",), shared: bool = False
+) -> Sample:
     """The same run with kernels timed beside it."""
     for case, (size, micros) in KERNELS.items():
         for device in devices:
@@ -182,7 +246,16 @@ def with_kernels(made: Sample, processes=3, blocks=6, devices=("cpu",), shared=F
     return made
 
 
-def _kernel(made, case, device, process, size, micros, blocks, shared):
+def _kernel(
+    made: Sample,
+    case: str,
+    device: str,
+    process: int,
+    size: float,
+    micros: Mapping[str, float],
+    blocks: int,
+    shared: bool,
+) -> None:
     rng = np.random.default_rng([process, len(case)])
     row = {
         "trial": f"{case}/{device}/{process}", "kind": "kernel", "suite": "quickstart", "problem": case,
@@ -204,3 +277,8 @@ def _kernel(made, case, device, process, size, micros, blocks, shared):
                     _add(made, row, cache, name, metric, seconds, block, "s", False)
                     if size and name == "fused":
                         _add(made, row, cache, "copy", metric, size / 40e9, block, "s", False)
+
+
+def number(frame: pd.DataFrame, row: str | tuple[str, ...], column: str) -> float:
+    """The number in a column of the one row that has this index."""
+    return float(frame[column][frame.index == row].item())

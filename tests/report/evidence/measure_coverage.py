@@ -8,33 +8,38 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 from scipy import stats
 
-from mtlbench.report.evidence.statistics import mean_interval, relative
+from mtlbench.report.evidence.statistics import Array, mean_interval, relative
+
+Draw = Callable[[np.random.Generator, tuple[int, int]], Array]
 
 SIZES = (3, 4, 5, 7, 10, 20, 50)
-POPULATIONS = {
+POPULATIONS: dict[str, tuple[Draw, float]] = {
     "normal": (lambda rng, shape: rng.normal(size=shape), 0.0),
     "lognormal .5": (lambda rng, shape: np.exp(0.5 * rng.normal(size=shape)), float(np.exp(0.125))),
     "exponential": (lambda rng, shape: rng.exponential(size=shape), 1.0),
 }
 
 
-def coverage_t(rows, truth):
+def coverage_t(rows: Array, truth: float) -> float:
     """Share of rows whose interval holds the truth."""
-    return np.mean([interval.contains(truth) for row in rows if (interval := mean_interval(row))])
+    return float(np.mean([interval.contains(truth) for row in rows if (interval := mean_interval(row))]))
 
 
-def coverage_bca(rows, truth):
+def coverage_bca(rows: Array, truth: float) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = stats.bootstrap((rows,), np.mean, axis=-1, n_resamples=999, batch=50, method="BCa")
-    return np.mean((found.confidence_interval.low <= truth) & (truth <= found.confidence_interval.high))
+    return float(np.mean((found.confidence_interval.low <= truth) & (truth <= found.confidence_interval.high)))
 
 
-def coverage_relative(rng, seeds, samples, spread, correlation, tasks=3):
+def coverage_relative(
+    rng: np.random.Generator, seeds: int, samples: int, spread: float, correlation: float, tasks: int = 3
+) -> float:
     """Coverage of Delta m's interval where the true gain is 5 % on every task, the second being lower-is-better."""
     truth, held = 5.0, 0
     higher = np.array([True, False, True][:tasks])
@@ -45,12 +50,14 @@ def coverage_relative(rng, seeds, samples, spread, correlation, tasks=3):
         own = rng.normal(size=(2, seeds, tasks))
         noise = spread * (np.sqrt(correlation) * common + np.sqrt(1 - correlation) * own)
         found = relative(method + np.abs(single) * noise[0], single + np.abs(single) * noise[1], higher)
+        assert found is not None
         interval = mean_interval(found.influence)
+        assert interval is not None
         held += interval.contains(truth)
     return held / samples
 
 
-def main(samples):
+def main(samples: int) -> None:
     rng = np.random.default_rng(0)
     print(f"{'mean of n values':22s}", *(f"{n:5d}" for n in SIZES))
     for name, (draw, truth) in POPULATIONS.items():

@@ -1,29 +1,40 @@
 """From frames to Delta m, costs and agreement."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from mtlbench.report.evidence.deltas import Delta
-from mtlbench.report.evidence.evidence import gather
-from tests.report.samples import sample
+from mtlbench.report.evidence.evidence import Evidence, gather
+from mtlbench.report.evidence.timings import Timing
+from tests.report.samples import Row, Sample, sample
 
 
-def made(**options):
+def made(**options: Any) -> Sample:
     return sample(**{"methods": {"equal": 0.4, "random": -6.0}, "epochs": 1, **options})
 
 
-def delta(evidence, method, engine="eager") -> Delta:
+def delta(evidence: Evidence, method: str, engine: str = "eager") -> Delta:
     return next(d for d in evidence.deltas if (d.method, d.engine) == (method, engine))
 
 
-def values(found, metric, **where):
+def timing(run: Sample, method: str, engine: str = "eager") -> Timing:
+    measured = gather(*run.frames()).timing("digits", method, engine)
+    assert measured is not None
+    return measured
+
+
+def values(found: Sample, metric: str, **where: Any) -> list[Row]:
     """The records of a sample that match, to be changed in place."""
     chosen = {"metric": metric, **where}
     return [row for row in found.records if all(row[key] == value for key, value in chosen.items())]
 
 
-def test_tasks_and_methods_keep_the_order_of_the_plan():
+def test_tasks_and_methods_keep_the_order_of_the_plan() -> None:
     data = gather(*made().frames()).data
     assert [task.name for task in data.tasks("digits")] == ["digit", "parity", "ink"]
     assert [task.higher for task in data.tasks("digits")] == [True, True, False]
@@ -31,7 +42,7 @@ def test_tasks_and_methods_keep_the_order_of_the_plan():
     assert data.baseline("digits") == "single-task"
 
 
-def test_delta_m_of_a_sample():
+def test_delta_m_of_a_sample() -> None:
     evidence = gather(*made().frames())
     assert delta(evidence, "random").mean == pytest.approx(-6, abs=1.0)
     assert delta(evidence, "random").outcome == "worse"
@@ -39,13 +50,13 @@ def test_delta_m_of_a_sample():
     assert delta(evidence, "single-task").rank < delta(evidence, "random").rank == 3
 
 
-def test_methods_run_on_another_engine_are_compared_with_the_baseline_there_is():
+def test_methods_run_on_another_engine_are_compared_with_the_baseline_there_is() -> None:
     evidence = gather(*made(engines=("eager", "fused")).frames())
     assert delta(evidence, "equal", "fused").mean == delta(evidence, "equal").mean
     assert delta(evidence, "random", "fused").rank == 3
 
 
-def test_ranks_of_different_engines_are_among_the_same_methods():
+def test_ranks_of_different_engines_are_among_the_same_methods() -> None:
     found = made(methods={"equal": 0.4, "random": -6.0, "good": 9.0}, engines=("eager", "fused"))
     found.trials = [row for row in found.trials if (row["method"], row["engine"]) != ("good", "fused")]
     evidence = gather(*found.frames())
@@ -55,7 +66,7 @@ def test_ranks_of_different_engines_are_among_the_same_methods():
         assert delta(evidence, method, "fused").rank == delta(evidence, method).rank
 
 
-def test_ranks_are_of_the_seeds_that_all_methods_have():
+def test_ranks_are_of_the_seeds_that_all_methods_have() -> None:
     found = made(methods={"good": 3.0, "lucky": -3.0})
     for row in found.records:
         if row["seed"] == 0 and row["main"] and row["split"] == "test":
@@ -67,7 +78,7 @@ def test_ranks_are_of_the_seeds_that_all_methods_have():
     assert [delta(evidence, method).rank for method in ("good", "single-task", "lucky")] == [1, 2, 3]
 
 
-def test_an_engine_that_failed_does_not_take_its_method_from_the_ranking():
+def test_an_engine_that_failed_does_not_take_its_method_from_the_ranking() -> None:
     found = made(engines=("eager", "fused"))
     for row in found.trials:
         row |= {"status": "failed"} if (row["method"], row["engine"]) == ("equal", "eager") else {}
@@ -77,7 +88,7 @@ def test_an_engine_that_failed_does_not_take_its_method_from_the_ranking():
     assert delta(evidence, "single-task").rank + delta(evidence, "equal", "fused").rank == pytest.approx(3)
 
 
-def test_only_seeds_of_both_are_paired():
+def test_only_seeds_of_both_are_paired() -> None:
     found = made()
     for row in found.trials:
         if row["method"] == "equal" and row["seed"] == 1:
@@ -90,7 +101,7 @@ def test_only_seeds_of_both_are_paired():
     assert "2 of 5 seeds left out" in equal.flags[0]
 
 
-def test_a_diverged_seed_is_left_out_and_said():
+def test_a_diverged_seed_is_left_out_and_said() -> None:
     found = made()
     for row in values(found, "rmse", method="equal", seed=2, split="test"):
         row["value"] = math.inf
@@ -106,28 +117,28 @@ def test_a_diverged_seed_is_left_out_and_said():
         (lambda row: {"baseline": False}, "no single-task baseline in the suite"),
     ],
 )
-def test_why_there_is_no_delta_m(change, reason):
+def test_why_there_is_no_delta_m(change: Callable[[Row], Row], reason: str) -> None:
     found = made()
     for row in found.trials:
         row |= change(row)
     assert delta(gather(*found.frames()), "equal").reason.startswith(reason)
 
 
-def test_a_baseline_of_zero_is_named():
+def test_a_baseline_of_zero_is_named() -> None:
     found = made()
     for row in values(found, "rmse", baseline=True, split="test"):
         row["value"] = 0.0
     assert "ink is exactly zero" in delta(gather(*found.frames()), "equal").reason
 
 
-def scaled(found, factor, **where):
+def scaled(found: Sample, factor: Callable[[int], float], **where: Any) -> Evidence:
     for row in values(found, "rmse", split="test", **where):
         row["value"] *= factor(row["seed"])
     return gather(*found.frames())
 
 
 @pytest.mark.parametrize("factor", [lambda seed: 1e-4, lambda seed: (0.1, 2, 0.5, 3, -2)[seed]])
-def test_of_a_baseline_near_zero_or_uncertain_there_is_no_delta_m(factor):
+def test_of_a_baseline_near_zero_or_uncertain_there_is_no_delta_m(factor: Callable[[int], float]) -> None:
     evidence = scaled(made(), factor, baseline=True)
     for method in ("equal", "random"):
         assert delta(evidence, method).reason.startswith(
@@ -137,13 +148,13 @@ def test_of_a_baseline_near_zero_or_uncertain_there_is_no_delta_m(factor):
         assert delta(evidence, method).rank > 0
 
 
-def test_a_method_gone_astray_keeps_its_delta_m():
+def test_a_method_gone_astray_keeps_its_delta_m() -> None:
     evidence = scaled(made(methods={"equal": 0.4, "good": 2.0, "random": -6.0}), lambda seed: 100, method="random")
     assert delta(evidence, "random").mean < -1000
     assert delta(evidence, "random").outcome == "worse"
 
 
-def test_units_change_nothing():
+def test_units_change_nothing() -> None:
     found, scaled = made(), made()
     for row in values(scaled, "rmse"):
         row["value"] *= 1000
@@ -155,14 +166,14 @@ def test_units_change_nothing():
 
 
 @pytest.mark.parametrize(("seeds", "outcome"), [(1, "few"), (2, "few"), (5, "worse"), (8, "worse")])
-def test_significance_needs_seeds(seeds, outcome):
+def test_significance_needs_seeds(seeds: int, outcome: str) -> None:
     random = delta(gather(*made(seeds=seeds).frames()), "random")
     assert random.outcome == outcome
     assert random.testable == (seeds >= 7)  # two methods: 2 * 2 / 2^n <= 0.05
     assert random.significant == (seeds >= 7)
 
 
-def test_the_last_attempt_and_other_kinds_do_not_disturb():
+def test_the_last_attempt_and_other_kinds_do_not_disturb() -> None:
     found = made()
     found.trials.append({**found.trials[-1], "trial": "k", "kind": "kernel", "method": "adam"})
     found.records.append({**found.records[-1], "trial": "unknown", "method": "old"})
@@ -170,7 +181,7 @@ def test_the_last_attempt_and_other_kinds_do_not_disturb():
     assert data.methods("digits") == ("single-task", "equal", "random")
 
 
-def test_single_task_costs_are_those_of_all_its_tasks():
+def test_single_task_costs_are_those_of_all_its_tasks() -> None:
     found = made(seeds=1)
     by_task = {"digit": 100.0, "parity": 200.0, "ink": 200.0}
     for task, rate in by_task.items():
@@ -179,71 +190,71 @@ def test_single_task_costs_are_those_of_all_its_tasks():
         values(found, "parameters", **where)[0]["value"] = rate
         values(found, "peak_memory", **where)[0]["value"] = rate
         values(found, "train_seconds", **where)[0]["value"] = rate
-    timing = gather(*found.frames()).timing("digits", "single-task", "eager")
-    assert timing.mean("samples_per_second") == pytest.approx(50)  # 1 / (1/100 + 1/200 + 1/200)
-    assert timing.parameters == 500
-    assert timing.mean("train_seconds") == 500
-    assert timing.peak_memory == 200
+    cost = timing(found, "single-task")
+    assert cost.mean("samples_per_second") == pytest.approx(50)  # 1 / (1/100 + 1/200 + 1/200)
+    assert cost.parameters == 500
+    assert cost.mean("train_seconds") == 500
+    assert cost.peak_memory == 200
 
 
-def test_a_baseline_seed_without_all_tasks_is_not_timed():
+def test_a_baseline_seed_without_all_tasks_is_not_timed() -> None:
     found = made(seeds=2)
     for row in found.trials:
         if row["tasks"] == ("ink",) and row["seed"] == 0:
             row |= {"status": "failed"}
-    timing = gather(*found.frames()).timing("digits", "single-task", "eager")
-    assert list(timing.times.index) == [1]
-    assert timing.shared  # only seed 0 ran alone
+    cost = timing(found, "single-task")
+    assert list(cost.times.index) == [1]
+    assert cost.shared  # only seed 0 ran alone
 
 
-def test_times_come_from_trials_that_ran_alone():
+def test_times_come_from_trials_that_ran_alone() -> None:
     found = made()
     for row in values(found, "samples_per_second", method="equal"):
         row["value"] = 1000.0 if row["seed"] == 0 else 10.0
-    timing = gather(*found.frames()).timing("digits", "equal", "eager")
-    assert timing.mean("samples_per_second") == 1000
-    assert not timing.shared
+    cost = timing(found, "equal")
+    assert cost.mean("samples_per_second") == 1000
+    assert not cost.shared
 
 
-def test_learners_without_steps_are_timed_alone_too():
+def test_learners_without_steps_are_timed_alone_too() -> None:
     found = made()
     for row in values(found, "samples_per_second", method="equal"):
         row["metric"] = "unheard_of"
     for row in values(found, "train_seconds", method="equal"):
         row["value"] = 1.0 if row["seed"] == 0 else 9.0
-    timing = gather(*found.frames()).timing("digits", "equal", "eager")
-    assert timing.mean("train_seconds") == 1
-    assert not timing.shared
+    cost = timing(found, "equal")
+    assert cost.mean("train_seconds") == 1
+    assert not cost.shared
 
 
-def test_shared_times_are_marked():
-    timing = gather(*made(alone=False).frames()).timing("digits", "equal", "eager")
-    assert timing.shared
-    assert len(timing.values("samples_per_second")) == 5
+def test_shared_times_are_marked() -> None:
+    cost = timing(made(alone=False), "equal")
+    assert cost.shared
+    assert len(cost.values("samples_per_second")) == 5
 
 
-def test_ratio_to_eager_is_paired_by_seed():
+def test_ratio_to_eager_is_paired_by_seed() -> None:
     found = made(engines=("eager", "fused"), seeds=3)
     for row in found.trials:
         row["shared"] = False
     for row in values(found, "samples_per_second", method="equal"):
         row["value"] = (row["seed"] + 1) * (3.0 if row["engine"] == "fused" else 1.0)
-    timing = gather(*found.frames()).timing("digits", "equal", "fused")
-    assert timing.ratio == pytest.approx(3.0)
-    assert timing.ratio_interval is None  # three times exactly: no spread to judge by
-    assert math.isnan(gather(*found.frames()).timing("digits", "equal", "eager").ratio)
+    cost = timing(found, "equal", "fused")
+    assert cost.ratio == pytest.approx(3.0)
+    assert cost.ratio_interval is None  # three times exactly: no spread to judge by
+    assert math.isnan(timing(found, "equal").ratio)
 
 
-def test_ratios_over_two_environments_are_marked():
+def test_ratios_over_two_environments_are_marked() -> None:
     found = made(engines=("eager", "fused"))
     for row in (*found.trials, *found.records):
         if row["engine"] == "fused":
             row["environment"] = "e2"
-    assert gather(*found.frames()).timing("digits", "equal", "fused").mixed
+    assert timing(found, "equal", "fused").mixed
 
 
 @pytest.mark.parametrize(("factor", "differs"), [(1.0, False), (1.004, False), (0.9, True)])
-def test_engines_that_change_accuracy_are_told(factor, differs):
+def test_engines_that_change_accuracy_are_told(factor: float, differs: bool) -> None:
     found = made(engines=("eager", "fused"))
     for row in values(found, "accuracy", engine="fused", method="equal", task="digit", split="test"):
         row["value"] *= factor
@@ -254,7 +265,7 @@ def test_engines_that_change_accuracy_are_told(factor, differs):
         assert agreement.relative == pytest.approx(factor - 1)
 
 
-def test_an_engine_that_only_scatters_does_not_differ():
+def test_an_engine_that_only_scatters_does_not_differ() -> None:
     found = made(engines=("eager", "fused"))
     for row in values(found, "accuracy", engine="fused", method="equal", task="digit", split="test"):
         row["value"] *= 1.05 if row["seed"] % 2 else 0.97

@@ -22,7 +22,8 @@ def partitions(items: list[int]) -> Iterator[list[list[int]]]:
 
 
 def predicted(gains: np.ndarray, groups: list[list[int]]) -> float:
-    return sum(np.mean([gains[i, j] for j in group if j != i]) for group in groups for i in group if len(group) > 1)
+    shared = [group for group in groups if len(group) > 1]
+    return float(sum(np.mean([gains[i, j] for j in group if j != i]) for group in shared for i in group))
 
 
 @pytest.mark.parametrize("tasks", [2, 3, 5, 6])

@@ -1,5 +1,9 @@
+from __future__ import annotations
+
 import itertools
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,39 +11,62 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mtlbench.core.power import can_be_significant, seeds_needed, smallest_p
-from mtlbench.report.evidence.statistics import holm, mean_interval, mean_ranks, ratio, relative, sign_flip
+from mtlbench.report.evidence.statistics import (
+    Array,
+    Interval,
+    Relative,
+    holm,
+    mean_interval,
+    mean_ranks,
+    ratio,
+    relative,
+    sign_flip,
+)
 from tests.report.evidence.measure_coverage import coverage_relative, coverage_t
 
 HIGHER = np.array([True, False])
 numbers = st.floats(-100, 100).map(lambda value: round(value, 3))
 differences = st.lists(numbers, min_size=1, max_size=7)
+SeedTable = list[tuple[float, float]]  # a row a seed, a column a task
+
+
+def interval_of(values: Sequence[float] | Array) -> Interval:
+    interval = mean_interval(values)
+    assert interval is not None
+    return interval
+
+
+def related(method: Array, single: Array, higher: np.ndarray[Any, Any] = HIGHER) -> Relative:
+    comparison = relative(method, single, higher)
+    assert comparison is not None
+    return comparison
 
 
 @pytest.mark.parametrize("n", [3, 5, 10, 30])
-def test_interval_holds_the_truth_95_times_in_100(n):
+def test_interval_holds_the_truth_95_times_in_100(n: int) -> None:
     rows = np.random.default_rng(n).normal(7.0, 2.0, size=(3000, n))
     assert coverage_t(rows, 7.0) == pytest.approx(0.95, abs=0.012)  # three standard errors
 
 
 @pytest.mark.parametrize("n", [3, 5, 10])
 @pytest.mark.parametrize(("spread", "correlation"), [(0.02, 0.5), (0.1, 0.0), (0.1, 0.8)])
-def test_interval_of_delta_m_holds_the_truth(n, spread, correlation):
+def test_interval_of_delta_m_holds_the_truth(n: int, spread: float, correlation: float) -> None:
     rng = np.random.default_rng(n)
     assert coverage_relative(rng, n, 1500, spread, correlation) == pytest.approx(0.95, abs=0.02)
 
 
-def test_interval_is_the_textbook_one():
-    interval = mean_interval([1.0, 2.0, 3.0])
+def test_interval_is_the_textbook_one() -> None:
+    interval = interval_of([1.0, 2.0, 3.0])
     assert (interval.low, interval.high) == pytest.approx((2 - 4.302653 / 3**0.5, 2 + 4.302653 / 3**0.5), rel=1e-6)
 
 
 @pytest.mark.parametrize("values", [[], [1.0], [1.0, 2.0], [0.1 + 0.2, 0.3, 0.3], [5.0] * 9, [1.0, 2.0, math.nan]])
-def test_no_interval_rather_than_a_fake_one(values):
+def test_no_interval_rather_than_a_fake_one(values: list[float]) -> None:
     assert mean_interval(values) is None
 
 
 @given(differences)
-def test_sign_flip_is_exact(values):
+def test_sign_flip_is_exact(values: list[float]) -> None:
     flips = [np.mean(np.multiply(signs, values)) for signs in itertools.product((1, -1), repeat=len(values))]
     expected = np.mean(np.abs(flips) >= abs(np.mean(values)) - 1e-9)
     if any(values) and abs(np.mean(values)) > 1e-9:
@@ -48,12 +75,12 @@ def test_sign_flip_is_exact(values):
 
 
 @given(differences, st.sampled_from([1e-9, 0.5, 4.0, 1e12]))
-def test_sign_flip_knows_no_unit(values, scale):
+def test_sign_flip_knows_no_unit(values: list[float], scale: float) -> None:
     if abs(np.mean(values)) > 1e-6:
         assert sign_flip(np.multiply(values, scale)) == pytest.approx(sign_flip(values))
 
 
-def test_sign_flip_of_one_direction_is_the_smallest_p():
+def test_sign_flip_of_one_direction_is_the_smallest_p() -> None:
     for n in range(1, 9):
         assert sign_flip(np.arange(1.0, n + 1)) == pytest.approx(smallest_p(n))
     assert sign_flip(np.arange(1.0, 31.0)) < 0.001  # random flips beyond twelve seeds
@@ -61,13 +88,13 @@ def test_sign_flip_of_one_direction_is_the_smallest_p():
     assert sign_flip([0.0, 0.0]) == 1.0
 
 
-def test_holm_on_known_values():
+def test_holm_on_known_values() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
     assert holm([]) == []
 
 
-def test_holm_does_not_count_what_was_not_compared():
+def test_holm_does_not_count_what_was_not_compared() -> None:
     adjusted = holm([0.01, math.nan, 0.02])
     assert adjusted[0] == pytest.approx(0.02)
     assert math.isnan(adjusted[1])
@@ -75,14 +102,14 @@ def test_holm_does_not_count_what_was_not_compared():
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
-def test_holm_keeps_the_order_and_never_lowers(p):
+def test_holm_keeps_the_order_and_never_lowers(p: list[float]) -> None:
     adjusted = holm(p)
     assert all(after >= before for before, after in zip(p, adjusted, strict=True))
     ranked = [after for _, after in sorted(zip(p, adjusted, strict=True))]
     assert ranked == sorted(ranked)
 
 
-def test_power():
+def test_power() -> None:
     assert smallest_p(5) == 0.0625
     assert seeds_needed(1) == 6
     assert seeds_needed(10) == 9
@@ -91,79 +118,80 @@ def test_power():
     assert not can_be_significant(9, 0)
 
 
-def test_delta_m_signs():
+def test_delta_m_signs() -> None:
     single = np.array([[90.0, 2.0]] * 3)
-    found = relative(np.array([[99.0, 1.8]] * 3), single, HIGHER)
+    found = related(np.array([[99.0, 1.8]] * 3), single)
     assert found.per_task == pytest.approx([10.0, 10.0])  # more accuracy and less error are both better
     assert found.mean == pytest.approx(10.0)
-    assert relative(np.array([[81.0, 2.2]] * 3), single, HIGHER).mean == pytest.approx(-10.0)
+    assert related(np.array([[81.0, 2.2]] * 3), single).mean == pytest.approx(-10.0)
 
 
-def test_delta_m_of_a_negative_baseline_is_positive_when_better():
-    found = relative(np.array([[-0.25]] * 3), np.array([[-0.5]] * 3), np.array([True]))
+def test_delta_m_of_a_negative_baseline_is_positive_when_better() -> None:
+    found = related(np.array([[-0.25]] * 3), np.array([[-0.5]] * 3), np.array([True]))
     assert found.mean == pytest.approx(50.0)
 
 
-def test_delta_m_divides_means():
+def test_delta_m_divides_means() -> None:
     method, single = np.array([[2.0], [6.0]]), np.array([[1.0], [3.0]])
-    assert relative(method, single, np.array([True])).mean == pytest.approx(100.0)
-    assert relative(np.array([[3.0], [5.0]]), single, np.array([True])).mean == pytest.approx(100.0)
+    assert related(method, single, np.array([True])).mean == pytest.approx(100.0)
+    assert related(np.array([[3.0], [5.0]]), single, np.array([True])).mean == pytest.approx(100.0)
 
 
 seed_tables = st.lists(st.tuples(st.floats(1, 9), st.floats(1, 9)), min_size=3, max_size=6)
 
 
 @given(seed_tables, seed_tables, st.sampled_from([1e-6, 0.01, 60.0, 1e9]))
-def test_delta_m_knows_no_unit(method, single, scale):
+def test_delta_m_knows_no_unit(method: SeedTable, single: SeedTable, scale: float) -> None:
     n = min(len(method), len(single))
-    method, single = np.array(method[:n]), np.array(single[:n])
+    method_ST, single_ST = np.array(method[:n]), np.array(single[:n])
     units = np.array([1.0, scale])
-    one, other = relative(method, single, HIGHER), relative(method * units, single * units, HIGHER)
+    one, other = related(method_ST, single_ST), related(method_ST * units, single_ST * units)
     np.testing.assert_allclose(one.influence, other.influence, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(one.differences, other.differences, rtol=1e-6, atol=1e-9)
     assert one.shaky.tolist() == other.shaky.tolist()
 
 
 @given(seed_tables)
-def test_a_method_equal_to_its_baseline_gains_nothing(single):
-    found = relative(np.array(single), np.array(single), HIGHER)
+def test_a_method_equal_to_its_baseline_gains_nothing(single: SeedTable) -> None:
+    found = related(np.array(single), np.array(single))
     np.testing.assert_allclose(found.influence, 0, atol=1e-9)
     assert sign_flip(found.differences) == 1.0
 
 
 @given(seed_tables, seed_tables)
-def test_influence_has_the_mean_of_delta_m(method, single):
+def test_influence_has_the_mean_of_delta_m(method: SeedTable, single: SeedTable) -> None:
     n = min(len(method), len(single))
-    found = relative(np.array(method[:n]), np.array(single[:n]), HIGHER)
+    found = related(np.array(method[:n]), np.array(single[:n]))
     assert found.influence.mean() == pytest.approx(found.mean, abs=1e-8)
     assert found.differences.mean() == pytest.approx(found.mean, abs=1e-8)
 
 
-def test_the_baselines_uncertainty_widens_the_interval():
+def test_the_baselines_uncertainty_widens_the_interval() -> None:
     rng = np.random.default_rng(0)
     method = np.full((6, 1), 20.0)
-    steady = relative(method + 0.1 * rng.normal(size=(6, 1)), np.full((6, 1), 10.0), np.array([True]))
-    noisy = relative(method, 10 + rng.normal(size=(6, 1)), np.array([True]))
-    assert mean_interval(noisy.influence).half > 5 * mean_interval(steady.influence).half
+    steady = related(method + 0.1 * rng.normal(size=(6, 1)), np.full((6, 1), 10.0), np.array([True]))
+    noisy = related(method, 10 + rng.normal(size=(6, 1)), np.array([True]))
+    assert interval_of(noisy.influence).half > 5 * interval_of(steady.influence).half
 
 
-def test_near_zero_baselines_are_flagged():
+def test_near_zero_baselines_are_flagged() -> None:
     ours = np.array([[0.5], [0.6], [0.55]])
-    assert relative(ours, np.array([[0.01], [-0.02], [0.03]]), np.array([True])).shaky.all()  # interval holds zero
-    assert not relative(ours, np.array([[0.4], [0.41], [0.42]]), np.array([True])).shaky.any()
+    assert related(ours, np.array([[0.01], [-0.02], [0.03]]), np.array([True])).shaky.all()  # interval holds zero
+    assert not related(ours, np.array([[0.4], [0.41], [0.42]]), np.array([True])).shaky.any()
     assert relative(ours, np.zeros((3, 1)), np.array([True])) is None
 
 
-def test_mean_ranks():
+def test_mean_ranks() -> None:
     values = np.array([[90.0, 2.0], [95.0, 1.0], [90.0, 3.0], [99.0, math.nan]])
     ranks = mean_ranks(values, HIGHER)
     assert ranks[:3] == pytest.approx([2.25, 1.0, 2.75])
     assert math.isnan(ranks[3])
 
 
-def test_ratio_is_geometric():
+def test_ratio_is_geometric() -> None:
     mean, interval = ratio(np.array([2.0, 8.0, 4.0]), np.array([1.0, 2.0, 2.0]))
     assert mean == pytest.approx(16 ** (1 / 3))
+    assert interval is not None
     assert interval.low * interval.high == pytest.approx(mean**2)
     assert math.isnan(ratio(np.array([]), np.array([]))[0])
     assert math.isnan(ratio(np.array([0.0]), np.array([1.0]))[0])

@@ -13,14 +13,15 @@ from mtlbench.core.trial import AFFINITY
 from mtlbench.report import build
 from mtlbench.report.evidence.evidence import gather
 from mtlbench.report.sections.affinity import section
+from mtlbench.report.writing.parts import Statement
 from tests.contracts.test_sections import SMALL, paired
 
-from ..samples import sample
+from ..samples import Frames, Spec, number, sample
 
 
-def all_pairs(tasks: int, seeds: int = 2, gain: float = 1.0, spread: float = 0.1) -> tuple:
+def all_pairs(tasks: int, seeds: int = 2, gain: float = 1.0, spread: float = 0.1) -> Frames:
     """Every pair of so many tasks, which gains so many percent over single-task training."""
-    names = {f"t{i}": ("accuracy", "%", True, 50.0, 0.5) for i in range(tasks)}
+    names: dict[str, Spec] = {f"t{i}": ("accuracy", "%", True, 50.0, 0.5) for i in range(tasks)}
     made = sample(methods={"equal": 0.4}, tasks=names, seeds=seeds, epochs=1)
     single = {(f["seed"], f["task"]): f for f in made.records if f["baseline"] and f["main"] and f["split"] == "test"}
     rng = np.random.default_rng(0)
@@ -36,12 +37,18 @@ def all_pairs(tasks: int, seeds: int = 2, gain: float = 1.0, spread: float = 0.1
     return made.frames()
 
 
+def statements(frames: Frames) -> tuple[Statement, ...]:
+    part = section(gather(*frames))
+    assert part is not None
+    return part.statements
+
+
 def test_gains_are_percent_of_single_task_and_better_is_positive() -> None:
     raw = build(*paired(digit=1.02, ink=0.95)).tables["affinity"].raw.set_index(["task", "with"])
-    assert abs(raw.loc[("digit", "ink"), "gain"] - 2) < 1e-9  # accuracy rose by 2 %
-    assert abs(raw.loc[("ink", "digit"), "gain"] - 5) < 1e-9  # an error fell by 5 %
-    assert raw.loc[("ink", "digit"), "affinity"] == 1.0  # percent: what a step for digit does for ink
-    assert raw.loc[("digit", "ink"), "affinity"] == 3.0
+    assert abs(number(raw, ("digit", "ink"), "gain") - 2) < 1e-9  # accuracy rose by 2 %
+    assert abs(number(raw, ("ink", "digit"), "gain") - 5) < 1e-9  # an error fell by 5 %
+    assert number(raw, ("ink", "digit"), "affinity") == 1.0  # percent: what a step for digit does for ink
+    assert number(raw, ("digit", "ink"), "affinity") == 3.0
     assert set(raw["cosine"]) == {0.25}
 
 
@@ -62,6 +69,7 @@ def test_a_lost_trial_takes_its_seed_from_the_grouping_alone() -> None:
     alone = trials["baseline"] & (trials["seed"] == 4) & (trials["tasks"] == ("t2",))
     trials = trials.assign(status=trials["status"].mask(lost | alone, "failed"))
     part = section(gather(records, trials, *rest))
+    assert part is not None
     (sure,) = part.statements
     assert "the pairs recommend the groups" in str(sure)
     assert "4 of 6 seeds have every pair" in str(sure)
@@ -70,11 +78,11 @@ def test_a_lost_trial_takes_its_seed_from_the_grouping_alone() -> None:
 
 
 def test_gains_that_may_be_none_are_named_beside_the_grouping() -> None:
-    (sure,) = section(gather(*all_pairs(3, seeds=5))).statements
+    (sure,) = statements(all_pairs(3, seeds=5))
     assert sure.tone == "plain"
     assert "recommends the same 100 % of the time" in sure.text
     assert "either sign" not in sure.text
-    (unsure,) = section(gather(*all_pairs(3, seeds=5, gain=0.5, spread=1.5))).statements
+    (unsure,) = statements(all_pairs(3, seeds=5, gain=0.5, spread=1.5))
     assert unsure.tone == "unclear"
     assert re.search(
         r"\d of the 6 gains it rests on may be of either sign, with intervals that hold zero: t\d with t\d", unsure.text
@@ -91,7 +99,7 @@ def test_missing_pairs_are_said() -> None:
 
 @pytest.mark.parametrize("tasks", [10, 11])
 def test_too_many_tasks_for_an_exact_search_are_said(tasks: int) -> None:
-    said = str(section(gather(*all_pairs(tasks))).statements[0])
+    said = str(statements(all_pairs(tasks))[0])
     assert "pairs are missing" not in said
     assert ("the exact search stops at 10 tasks, and there are 11" in said) == (tasks == 11)
 
@@ -103,11 +111,11 @@ def test_other_tables_do_not_see_pairs() -> None:
 
 
 def test_a_matrix_has_one_unit_and_one_number_of_decimals() -> None:
-    records, *rest = paired(digit=1.02, ink=0.95)
+    records, trials, *rest = paired(digit=1.02, ink=0.95)
     affinity = records["metric"] == LOOKAHEAD_AFFINITY
     records.loc[affinity & (records["other"] == "ink"), "value"] = 1.35e-4  # 0.0135 %
     records.loc[affinity & (records["other"] == "digit"), "value"] = -3.16e-7
-    part = section(gather(records, *rest))
+    part = section(gather(records, trials, *rest))
     assert part is not None
     shown = re.findall(r">(−?[\d.]+)</text>", part.figures[0].svg)
     assert {"13.5", "0.0"} < set(shown)  # in thousandths of a percent

@@ -7,7 +7,7 @@ import pytest
 from mtlbench.report.evidence.evidence import gather
 from mtlbench.report.sections.front import section
 from mtlbench.report.sections.verdict import section as verdict
-from tests.report.samples import sample
+from tests.report.samples import Frames, sample
 
 METHODS = {"equal": 0.0, "mgda": 1.0}
 ENDS = {
@@ -18,7 +18,7 @@ ENDS = {
 }
 
 
-def frames(scale: float = 0.1):
+def frames(scale: float = 0.1) -> Frames:
     made = sample(methods=METHODS, problems=("valley",), seeds=2, epochs=2)
     facts = {(row["method"], row["seed"]): row for row in made.records if not row["baseline"]}
     for (method, seed), end in ENDS.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,10 +12,10 @@ from mtlbench.report.evidence.evidence import gather
 from mtlbench.report.evidence.kernel_timings import headlines
 from mtlbench.report.evidence.statistics import median_ratio
 
-from ..samples import Sample, sample, with_kernels
+from ..samples import Frames, Sample, sample, with_kernels
 
 
-def _frames(**options):
+def _frames(**options: Any) -> Frames:
     return with_kernels(Sample(suite={"suite": "k"}), **options).frames()
 
 
@@ -80,7 +82,9 @@ def test_training_and_kernels_do_not_disturb_each_other() -> None:
 def test_median_ratio_of_equal_and_of_no_numbers() -> None:
     assert np.isnan(median_ratio([])[0])
     assert np.isnan(median_ratio([np.array([])])[0])
-    assert median_ratio([np.log([2.0, 2.0, 2.0])]) == (pytest.approx(2.0), None)
+    ratio, interval = median_ratio([np.log([2.0, 2.0, 2.0])])
+    assert ratio == pytest.approx(2.0)
+    assert interval is None
     assert median_ratio([np.log([2.0]), np.log([3.0])])[1] is None
 
 

@@ -9,13 +9,13 @@ import pytest
 from mtlbench.core.record import CORRELATION
 from mtlbench.report.evidence.evidence import gather
 from mtlbench.report.sections import pooled, relations, tasks
-from tests.report.samples import Sample, _add, sample
+from tests.report.samples import Sample, Spec, _add, number, sample
 
 ROWS = {"a": 10, "b": 30, "c": 160}
 METHODS = {"one": 2.0, "two": -1.0}
 
 
-def tasks_of(metric: str = "rmse", unit: str = "points", higher: bool = False) -> dict:
+def tasks_of(metric: str = "rmse", unit: str = "points", higher: bool = False) -> dict[str, Spec]:
     return {name: (metric, unit, higher, 10.0 + i, 0.4) for i, name in enumerate(ROWS)}
 
 
@@ -54,10 +54,10 @@ def test_pooled_scores_are_those_of_all_rows(metric: str, power: int) -> None:
             ** (1 / power)
             for seed in range(3)
         ]
-        assert raw.loc[method, "mean"] == pytest.approx(np.mean(expected))
-        assert raw.loc[method, "seeds"] == 3
-    gap = raw.loc["one", "mean"] - raw.loc["single-task", "mean"]
-    assert raw.loc["one", "difference"] == pytest.approx(gap)
+        assert number(raw, method, "mean") == pytest.approx(np.mean(expected))
+        assert number(raw, method, "seeds") == 3
+    gap = number(raw, "one", "mean") - number(raw, "single-task", "mean")
+    assert number(raw, "one", "difference") == pytest.approx(gap)
     assert [row[0].text for row in part.tables[0].panels[0].rows] == ["single-task", "one", "two"]
 
 
@@ -70,7 +70,7 @@ def test_pooled_scores_are_those_of_all_rows(metric: str, power: int) -> None:
         tasks_of() | {"a": ("mae", "points", False, 10.0, 0.4)},
     ],
 )
-def test_what_cannot_be_pooled_is_not(kinds: dict) -> None:
+def test_what_cannot_be_pooled_is_not(kinds: dict[str, Spec]) -> None:
     assert pooled.section(gather(*with_rows(sample(METHODS, tasks=kinds, seeds=2, epochs=1)).frames())) is None
 
 
@@ -83,7 +83,7 @@ def test_a_seed_that_lacks_a_task_is_not_pooled() -> None:
     gone = [r for r in made.records if (r["method"], r["seed"], r["task"]) != ("one", 1, "b")]
     part = pooled.section(gather(*Sample(gone, made.trials, made.environments, made.suite).frames()))
     assert part is not None
-    assert part.tables[0].raw.set_index("method").loc["one", "seeds"] == 2
+    assert number(part.tables[0].raw.set_index("method"), "one", "seeds") == 2
 
 
 def test_learned_relations_are_drawn_of_methods_that_learned_any() -> None:

@@ -7,7 +7,7 @@ from mtlbench.report.evidence.evidence import gather
 from mtlbench.report.sections.tuning import section
 from tests.contracts.test_sections import SMALL, tuned
 
-from ..samples import sample
+from ..samples import number, sample
 
 
 def test_candidates_are_shown_and_stay_out_of_everything_else() -> None:
@@ -15,9 +15,10 @@ def test_candidates_are_shown_and_stay_out_of_everything_else() -> None:
     assert with_candidates.tables["methods"].raw.equals(plain.tables["methods"].raw)
     assert with_candidates.tables["tasks"].raw.equals(plain.tables["tasks"].raw)
     raw = with_candidates.tables["tuning"].raw.set_index(["method", "choice"])
-    assert raw.loc[("equal", "lr=1"), ["chosen", "choices", "failed"]].tolist() == [3, 3, 0]
-    assert raw.loc[("single-task", "lr=2"), ["chosen", "choices", "failed"]].tolist() == [0, 6, 6]
-    assert 0 < raw.loc[("equal", "lr=1"), "score"] < 1
+    counts = ("chosen", "choices", "failed")
+    assert [number(raw, ("equal", "lr=1"), column) for column in counts] == [3, 3, 0]
+    assert [number(raw, ("single-task", "lr=2"), column) for column in counts] == [0, 6, 6]
+    assert 0 < number(raw, ("equal", "lr=1"), "score") < 1
     assert raw["score"].isna().sum() == 6
 
 

@@ -1,3 +1,7 @@
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
 
 from mtlbench.report.evidence.evidence import gather
@@ -6,10 +10,10 @@ from mtlbench.report.sections.verdict import section
 from tests.report.samples import sample
 
 SPEC = ("rmse", "", False, 11.2, 0.35)
-QUICK = {"epochs": 1, "tasks": {"ink": SPEC, "slant": SPEC}}
+QUICK: dict[str, Any] = {"epochs": 1, "tasks": {"ink": SPEC, "slant": SPEC}}
 
 
-def verdict(**options):
+def verdict(**options: Any) -> list[tuple[str, str]]:
     part = section(gather(*sample(**{**QUICK, **options}).frames()))
     return [(statement.tone, str(statement)) for statement in part.statements]
 
@@ -23,33 +27,35 @@ def verdict(**options):
         ({"a": 9.0, "b": -9.0}, "mixed", "On digits over 5 seeds, the method decides whether joint training helped"),
     ],
 )
-def test_verdict(methods, tone, start):
+def test_verdict(methods: dict[str, float], tone: str, start: str) -> None:
     assert verdict(methods=methods)[0][0] == tone
     assert verdict(methods=methods)[0][1].startswith(start)
 
 
-def test_verdict_gives_the_interval():
+def test_verdict_gives_the_interval() -> None:
     assert "% [+" in verdict(methods={"a": 9.0})[0][1]
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
-def test_too_few_seeds_are_no_verdict(seeds):
+def test_too_few_seeds_are_no_verdict(seeds: int) -> None:
     tone, text = verdict(methods={"a": 9.0}, seeds=seeds)[0]
     assert tone == "unclear"
     assert text.startswith("Too few seeds to judge joint training on digits: a +")
     assert "[" not in text
 
 
-def test_too_few_seeds_for_significance_are_said():
+def test_too_few_seeds_for_significance_are_said() -> None:
     said = " ".join(text for _, text in verdict(methods={"a": 9.0}))
     assert "With 5 seeds no exact paired test can give p below 0.062" in said
     assert "needs 6 seeds" in said
     assert "exact paired test" not in " ".join(text for _, text in verdict(methods={"a": 9.0}, seeds=6))
 
 
-def test_an_interval_without_zero_is_no_proof_among_many():
+def test_an_interval_without_zero_is_no_proof_among_many() -> None:
     evidence = gather(*sample(5, epochs=1).frames())
     uncertainty = next(delta for delta in evidence.of("digits") if delta.method == "uncertainty")
+    assert uncertainty.interval is not None
+    assert uncertainty.wide is not None
     assert not uncertainty.interval.contains(0)
     assert uncertainty.wide.contains(0)
     assert uncertainty.outcome == "leaning"
@@ -57,7 +63,7 @@ def test_an_interval_without_zero_is_no_proof_among_many():
     assert any(text.startswith("leaning, but not clear") and "uncertainty +" in text for text in said)
 
 
-def test_no_baseline_no_verdict():
+def test_no_baseline_no_verdict() -> None:
     found = sample(methods={"a": 9.0}, **QUICK)
     found.trials = [row for row in found.trials if not row["baseline"]]
     statement = section(gather(*found.frames())).statements[0]
@@ -65,7 +71,7 @@ def test_no_baseline_no_verdict():
     assert str(statement).startswith("Nothing can be said about joint training on digits")
 
 
-def test_engines_are_judged_by_speed_and_accuracy():
+def test_engines_are_judged_by_speed_and_accuracy() -> None:
     found = sample(methods={"a": 9.0}, engines=("eager", "fused"), **QUICK)
     said = [str(statement) for statement in section(gather(*found.frames())).statements]
     assert any("The fused engine trained on 2.3" in text and "eager's within 1 %" in text for text in said)
@@ -76,17 +82,17 @@ def test_engines_are_judged_by_speed_and_accuracy():
     assert any("The fused engine changed accuracy: a on digits, ink: +20.0 %" in text for text in said)
 
 
-def test_shared_machines_make_a_hint():
+def test_shared_machines_make_a_hint() -> None:
     said = verdict(methods={"a": 9.0}, engines=("eager", "fused"), alone=False)
     assert any("take this as a hint" in text for _, text in said)
 
 
-def test_one_task_is_no_joint_training():
+def test_one_task_is_no_joint_training() -> None:
     found = verdict(methods={"a": 9.0}, tasks={"ink": SPEC})
     assert found == [("plain", "No verdict on digits, one task: nothing is trained jointly.")]
 
 
-def test_what_has_no_delta_m_is_left_out_and_said():
+def test_what_has_no_delta_m_is_left_out_and_said() -> None:
     found = sample(methods={"a": 9.0, "b": 9.0, "c": 2.0}, **QUICK)
     for row in found.trials:
         row |= {"status": "failed"} if row["method"] != "a" and not row["baseline"] else {}
@@ -99,7 +105,7 @@ def test_what_has_no_delta_m_is_left_out_and_said():
 
 
 @pytest.mark.parametrize("seeds", [2, 5])
-def test_gains_of_other_settings_are_not_credited_to_joint_training(seeds):
+def test_gains_of_other_settings_are_not_credited_to_joint_training(seeds: int) -> None:
     found = sample(methods={"a": 9.0, "b": 9.0}, **QUICK, seeds=seeds)
     suite = {
         "optimizer": {"name": "adam"},
@@ -114,7 +120,9 @@ def test_gains_of_other_settings_are_not_credited_to_joint_training(seeds):
     said = str(section(evidence).statements[0])
     assert "not of joint training alone, for settings other than single-task's: a (train and init_from)" in said
     assert "b (" not in said
-    flagged = [str(statement) for statement in methods_section(evidence).statements]
+    part = methods_section(evidence)
+    assert part is not None
+    flagged = [str(statement) for statement in part.statements]
     assert flagged == [
         "On digits, a: train and init_from not as in single-task training, so Δm is not of joint training alone."
     ]

@@ -1,28 +1,39 @@
 """What the smaller sections say."""
 
+from __future__ import annotations
+
 import pytest
 
 from mtlbench.report import build
 from mtlbench.report.assemble import section
 from mtlbench.report.evidence.evidence import gather
+from mtlbench.report.evidence.frames import rows
 from mtlbench.report.sections import SECTIONS
-from tests.report.samples import ENVIRONMENT, TASKS, sample
+from mtlbench.report.writing.parts import Part
+from tests.report.samples import ENVIRONMENT, TASKS, Sample, sample
 
 
-def said(part):
+def said(part: Part) -> str:
     return " ".join(str(statement) for statement in part.statements)
 
 
 @pytest.fixture
-def made():
+def made() -> Sample:
     return sample(methods={"equal": 0.4, "dwa": 0.1, "random": -6.0}, epochs=2, seeds=4, tasks={"ink": TASKS["ink"]})
 
 
-def part(name, made):
-    return section(SECTIONS[name])(gather(*made.frames()))
+def written(name: str, made: Sample) -> Part | None:
+    shown: Part | None = section(SECTIONS[name])(gather(*made.frames()))
+    return shown
 
 
-def test_failures_are_grouped_by_reason(made):
+def part(name: str, made: Sample) -> Part:
+    shown = written(name, made)
+    assert shown is not None
+    return shown
+
+
+def test_failures_are_grouped_by_reason(made: Sample) -> None:
     for row in made.trials:
         if row["method"] == "dwa":
             row |= {"status": "failed", "error": "RuntimeError: out of memory", "traceback": "Traceback\n  line 3"}
@@ -38,12 +49,12 @@ def test_failures_are_grouped_by_reason(made):
     assert list(found.preformatted.values()) == ["Traceback\n  line 3"]
 
 
-def test_nothing_failed(made):
+def test_nothing_failed(made: Sample) -> None:
     assert said(part("failures", made)) == "All 16 planned trials finished."
     assert part("failures", made).tables == ()
 
 
-def test_environments_that_differ_are_told(made):
+def test_environments_that_differ_are_told(made: Sample) -> None:
     assert "different environments" not in said(part("environment", made))
     made.environments["e2"] = {**ENVIRONMENT, "cpu": "another", "gpus": ["H200"]}
     found = part("environment", made)
@@ -55,8 +66,8 @@ def test_environments_that_differ_are_told(made):
     assert "suite: quickstart" in found.preformatted["The suite as it was resolved"]
 
 
-def test_notes_are_said_once_with_their_count(made):
-    assert part("notes", made) is None
+def test_notes_are_said_once_with_their_count(made: Sample) -> None:
+    assert written("notes", made) is None
     for row in made.trials:
         row["notes"] = ("ink: taken for a regression", *(["2 rows dropped"] if row["seed"] == 0 else []))
     assert said(part("notes", made)) == (
@@ -64,7 +75,7 @@ def test_notes_are_said_once_with_their_count(made):
     )
 
 
-def test_weights_that_stay_are_named_and_not_drawn(made):
+def test_weights_that_stay_are_named_and_not_drawn(made: Sample) -> None:
     for row in made.records:
         if row["metric"] == "weight" and row["method"] != "dwa":
             row["value"] = 0.5
@@ -73,21 +84,21 @@ def test_weights_that_stay_are_named_and_not_drawn(made):
     assert "by epoch of dwa" in found.figures[0].alt
 
 
-def test_shared_times_are_marked_in_the_tables():
+def test_shared_times_are_marked_in_the_tables() -> None:
     made = sample(methods={"equal": 0.4}, epochs=1, seeds=1, alone=False)
     assert "samples/s, shared\u00a0↑" in part("methods", made).tables[0].text
     assert "2 of 2 rows come from trials that shared" in said(part("throughput", made))
     assert part("throughput", made).tables[0].text["machine"].tolist() == ["shared", "shared"]
 
 
-def test_what_has_no_delta_m_says_why(made):
+def test_what_has_no_delta_m_says_why(made: Sample) -> None:
     for row in made.trials:
         if row["method"] == "dwa":
             row["status"] = "failed"
     assert "On digits, dwa: no Δm, no finished trial." in said(part("methods", made))
 
 
-def test_every_doubt_is_said_once_with_its_methods(made):
+def test_every_doubt_is_said_once_with_its_methods(made: Sample) -> None:
     made.suite = {"optimizer": "adam", "methods": {"equal": {}, "dwa": {"optimizer": "gd"}, "random": {"train": {}}}}
     made.suite["methods"]["equal"] = {"optimizer": "sgd"}
     for row in made.records:
@@ -102,11 +113,11 @@ def test_every_doubt_is_said_once_with_its_methods(made):
     for row in made.trials:
         row |= {"status": "failed"} if row["method"] == "dwa" else {}
     assert said(part("methods", made)).startswith(f"On digits, equal and random: no Δm, {why}")
-    assert part("gains", made) is None
-    assert part("pairwise", made) is None
+    assert written("gains", made) is None
+    assert written("pairwise", made) is None
 
 
-def test_pairs_are_compared_on_the_seeds_they_share(made):
+def test_pairs_are_compared_on_the_seeds_they_share(made: Sample) -> None:
     for row in made.trials:
         if (row["method"], row["seed"]) in {("equal", 0), ("dwa", 1)}:
             row["status"] = "failed"
@@ -115,10 +126,10 @@ def test_pairs_are_compared_on_the_seeds_they_share(made):
     assert not raw["can_be_significant"].any()
 
 
-def test_pairs_are_antisymmetric_and_transitive():
+def test_pairs_are_antisymmetric_and_transitive() -> None:
     made = sample(methods={"a": 1.0, "b": -1.0, "c": 3.0}, epochs=1)
     raw = part("pairwise", made).tables[0].raw
-    gap = {(row.method_a, row.method_b): row.difference for row in raw.itertuples()}
+    gap = {(row.method_a, row.method_b): row.difference for row in rows(raw)}
     assert list(gap) == [("c", "a"), ("c", "b"), ("a", "b")]  # better first
     assert gap["c", "b"] == pytest.approx(gap["c", "a"] + gap["a", "b"])
     deltas = {delta.method: delta.mean for delta in gather(*made.frames()).deltas}
@@ -126,19 +137,19 @@ def test_pairs_are_antisymmetric_and_transitive():
 
 
 @pytest.mark.parametrize(("seeds", "words"), [(1, "over 1 seed ("), (4, "over 4 seeds (")])
-def test_captions_count_seeds(seeds, words):
+def test_captions_count_seeds(seeds: int, words: str) -> None:
     assert words in part("tasks", sample(methods={"equal": 0.4}, epochs=1, seeds=seeds)).tables[0].caption
 
 
 @pytest.mark.parametrize(("methods", "numbered"), [(13, True), (17, False)])
-def test_a_matrix_without_numbers_says_where_they_are(methods, numbered):
+def test_a_matrix_without_numbers_says_where_they_are(methods: int, numbered: bool) -> None:
     made = sample(methods=methods, epochs=1, seeds=3, tasks={"ink": TASKS["ink"], "slant": TASKS["ink"]})
     (figure,) = part("pairwise", made).figures
     assert (">+" in figure.svg) == numbered
     assert figure.title.endswith("numbers are in the table") != numbered
 
 
-def test_a_profile_is_named_in_the_head():
+def test_a_profile_is_named_in_the_head() -> None:
     made = sample(methods={"equal": 0.4}, problems=("one", "two"), epochs=1, seeds=3, tasks={"ink": TASKS["ink"]})
     assert "profile" not in build(*made.frames()).markdown
     made.suite["profile"] = "quick"

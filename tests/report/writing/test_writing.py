@@ -1,5 +1,7 @@
 """Tables, files, and the three ways of writing them."""
 
+from __future__ import annotations
+
 import io
 import json
 import re
@@ -7,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +19,7 @@ from hypothesis import strategies as st
 
 from mtlbench.core.wording import listing, plural
 from mtlbench.report import build, write
+from mtlbench.report.assemble import Report
 from mtlbench.report.evidence.evidence import gather
 from mtlbench.report.evidence.statistics import Interval
 from mtlbench.report.sections import methods
@@ -33,28 +37,34 @@ from mtlbench.report.writing.format import (
     short,
 )
 from mtlbench.report.writing.parts import Cell, Column, Panel, Table, clean, file_names, marked
-from tests.report.samples import sample
+from tests.report.samples import Frames, sample
 
 NAN = float("nan")
 
 
 @pytest.fixture(scope="module")
-def frames():
+def frames() -> Frames:
     return sample(methods=3, engines=("eager", "fused"), seeds=8, epochs=2).frames()
 
 
 @pytest.fixture(scope="module")
-def report(frames):
+def report(frames: Frames) -> Report:
     return build(*frames)
 
 
-def test_importing_the_report_is_cheap():
+def methods_text(frames: Frames) -> pd.DataFrame:
+    part = methods.section(gather(*frames))
+    assert part is not None
+    return part.tables[0].text
+
+
+def test_importing_the_report_is_cheap() -> None:
     code = "import sys, mtlbench.report; print({'pandas', 'matplotlib', 'scipy', 'jinja2'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
 
 
-def test_tables_hold_raw_numbers_and_text(report):
+def test_tables_hold_raw_numbers_and_text(report: Report) -> None:
     raw = report.tables["methods"].raw
     assert {"problem", "method", "engine", "delta_m", "delta_m_low", "mean_rank", "p_holm", "parameters"} <= set(raw)
     assert len(raw) == 1 + 2 * 3
@@ -65,7 +75,7 @@ def test_tables_hold_raw_numbers_and_text(report):
     assert {"methods", "tasks", "pairwise", "throughput"} <= set(report.tables)
 
 
-def test_task_differences_are_paired_with_single_task(report, frames):
+def test_task_differences_are_paired_with_single_task(report: Report, frames: Frames) -> None:
     raw = report.tables["tasks"].raw
     row = raw[(raw["method"] == "equal") & (raw["metric"] == "rmse") & (raw["engine"] == "eager")].iloc[0]
     facts = frames[0]
@@ -75,15 +85,14 @@ def test_task_differences_are_paired_with_single_task(report, frames):
     assert row["seeds"] == row["paired_seeds"] == 8
 
 
-def test_stars_only_where_the_test_can_speak(frames):
-    assert "*" in " ".join(methods.section(gather(*frames)).tables[0].text["Δm [%]\u00a0↑"])
+def test_stars_only_where_the_test_can_speak(frames: Frames) -> None:
+    assert "*" in " ".join(methods_text(frames)["Δm [%]\u00a0↑"])
     few = sample(methods={"random": -9.0}, seeds=5, epochs=1).frames()
-    methods_text = methods.section(gather(*few)).tables[0].text
-    assert "*" not in " ".join(methods_text["Δm [%]\u00a0↑"])
-    assert "p (Holm)" not in methods_text
+    assert "*" not in " ".join(methods_text(few)["Δm [%]\u00a0↑"])
+    assert "p (Holm)" not in methods_text(few)
 
 
-def test_write_leaves_every_file(report, tmp_path):
+def test_write_leaves_every_file(report: Report, tmp_path: Path) -> None:
     write(report, tmp_path)
     write(report, tmp_path)  # again, over the old files
     found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
@@ -97,31 +106,35 @@ def test_write_leaves_every_file(report, tmp_path):
 class Outline(HTMLParser):
     """Ids, links, void-aware nesting, and outside addresses of a page."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.open, self.ids, self.links, self.outside, self.heads, self.captions = [], [], [], [], 0, 0
+        self.open: list[str] = []
+        self.ids: list[str | None] = []
+        self.links: list[str] = []
+        self.outside: list[dict[str, str | None]] = []
+        self.heads = self.captions = 0
 
-    def handle_starttag(self, tag, attributes):
-        found = dict(attributes)
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
         self.ids += [found["id"]] if "id" in found else []
         if "src" in found or (tag == "link"):
             self.outside.append(found)
-        if found.get("href", "").startswith("#"):
-            self.links.append(found["href"][1:])
+        if (address := found.get("href") or "").startswith("#"):
+            self.links.append(address[1:])
         self.heads += tag == "th" and "scope" in found
         self.captions += tag == "caption"
         if tag not in {"meta", "br", "link", "img"}:
             self.open.append(tag)
 
-    def handle_startendtag(self, tag, attributes):
-        self.handle_starttag(tag, attributes)
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
         self.handle_endtag(tag)
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
 
 
-def test_page_is_sound_and_self_contained(report):
+def test_page_is_sound_and_self_contained(report: Report) -> None:
     page = Outline()
     page.feed(report.html)
     assert page.open == []
@@ -134,7 +147,7 @@ def test_page_is_sound_and_self_contained(report):
     assert "@import" not in report.html
 
 
-def test_latex_tables(report):
+def test_latex_tables(report: Report) -> None:
     text = latex.latex_table(report.tables["tasks"])
     assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") >= 1
     assert r"\toprule" in text
@@ -147,7 +160,7 @@ def test_latex_tables(report):
     assert counts == {3}
 
 
-def test_long_latex_tables_break_over_pages():
+def test_long_latex_tables_break_over_pages() -> None:
     panel = Panel("p", (Column("a", number=False),), tuple((Cell("[x]"),) for _ in range(50)))
     text = latex.latex_table(Table("t", "T", "c", pd.DataFrame(), (panel,)))
     assert r"\begin{longtable}{l}" in text
@@ -155,7 +168,7 @@ def test_long_latex_tables_break_over_pages():
 
 
 @given(st.text(alphabet="ab\\&%$#_{}~^<>|\"[]*`'\n\x00é数", max_size=30))
-def test_latex_leaves_no_command(text):
+def test_latex_leaves_no_command(text: str) -> None:
     plain = latex.escape(text)
     for known in set(latex._LETTERS.values()):
         plain = plain.replace(known, "")
@@ -163,22 +176,22 @@ def test_latex_leaves_no_command(text):
 
 
 @given(st.text(alphabet="ab\\|*_`[]()<>&!\n\x00#-1.é数", max_size=30))
-def test_markdown_stays_in_its_cell(text):
+def test_markdown_stays_in_its_cell(text: str) -> None:
     escaped = markdown.escape(text)
     assert "\n" not in escaped
     assert "<" not in escaped
     assert not re.search(r"(?<!\\)(\\\\)*[|*_`]", escaped)
 
 
-def test_markdown_report(report):
+def test_markdown_report(report: Report) -> None:
     assert report.markdown.startswith("# quickstart\n")
     assert "| method | engine |" in report.markdown
     assert "](figures/delta_m.svg)" in report.markdown
     assert "Traceback" not in report.markdown
 
 
-def test_marks():
-    def cells(*values):
+def test_marks() -> None:
+    def cells(*values: float) -> list[Cell]:
         return [Cell(str(v), v) for v in values]
 
     assert [c.mark for c in marked(cells(1.0, 3.0, 2.0), True)] == ["", "best", "second"]
@@ -187,8 +200,8 @@ def test_marks():
     assert [c.mark for c in marked(cells(1.0, 2.0), None)] == ["", ""]
 
 
-def test_ties_are_paired_by_seed():
-    def tied(*values_by_seed):
+def test_ties_are_paired_by_seed() -> None:
+    def tied(*values_by_seed: tuple[float, ...]) -> list[bool]:
         cells = [
             Cell("", sum(values) / len(values), Interval(0, 99), by_seed=dict(enumerate(values)))
             for values in values_by_seed
@@ -200,7 +213,7 @@ def test_ties_are_paired_by_seed():
     assert tied((1.0, 52.0), (2.1, 51.0)) == [False, False]  # too few to say
 
 
-def test_numbers():
+def test_numbers() -> None:
     assert number(-1234.5, 1) == "−1,234.5"
     assert number(-0.001, 1, sign=True) == "0.0"
     assert number(NAN, 2) == "–"
@@ -227,7 +240,7 @@ def test_numbers():
     assert (plural(1, "seed"), plural(2000, "seed")) == ("1 seed", "2,000 seeds")
 
 
-def test_lists_can_be_read_back_from_csv():
+def test_lists_can_be_read_back_from_csv() -> None:
     names = [("price, EUR", 'a "b"'), ()]
     raw = pd.DataFrame({"tasks": names, "value": [0.1, NAN]})
     table = pd.read_csv(io.StringIO(csv_table(Table("t", "T", "c", raw, ()))))
@@ -235,13 +248,13 @@ def test_lists_can_be_read_back_from_csv():
     assert table["value"].equals(raw["value"])
 
 
-def test_file_names_are_safe_and_distinct():
+def test_file_names_are_safe_and_distinct() -> None:
     assert file_names(["digits"], "curves") == {"digits": "curves"}
     names = file_names(["a b", "a/b", "../../etc", "数字", "数"], "curves")
     assert len(set(names.values())) == 5
     assert all(re.fullmatch(r"[a-z0-9_-]+", name) for name in names.values())
 
 
-def test_clean_keeps_letters_and_drops_controls():
+def test_clean_keeps_letters_and_drops_controls() -> None:
     assert clean("λ 数\x1b[0m\u202ex\n") == "λ 数\ufffd[0m\ufffdx "
     assert replace(Cell("a"), text=clean("\ud800")).text == "\ufffd"
