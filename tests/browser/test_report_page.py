@@ -7,6 +7,7 @@ import re
 import subprocess
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,26 +42,27 @@ document.body.append(said);
 
 
 @pytest.fixture(scope="module")
-def html():
+def html() -> str:
     return build(*sample(methods=4, engines=("eager", "fused"), epochs=3).frames()).html
 
 
-def opened(html: str, folder: Path, width: int) -> dict:
+def opened(html: str, folder: Path, width: int) -> dict[str, Any]:
     """What the probe saw at this window width."""
     page = folder / "report.html"
     page.write_text(html.replace("</body>", PROBE))
     command = [
-        CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--dump-dom",
+        str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--dump-dom",
         f"--user-data-dir={folder / 'profile'}", f"--window-size={width},900", page.as_uri(),
     ]  # fmt: skip
     dumped = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
     found = re.search(r'<pre id="probe">(.*?)</pre>', dumped, re.DOTALL)
     assert found, "the page's script stopped before the probe could run"
-    return json.loads(unescape(found[1]))
+    seen: dict[str, Any] = json.loads(unescape(found[1]))
+    return seen
 
 
 @pytest.mark.parametrize("width", [1280, 500])
-def test_page(html, tmp_path, width):
+def test_page(html: str, tmp_path: Path, width: int) -> None:
     seen = opened(html, tmp_path, width)
     assert seen["sort"] == "ascending"
     assert seen["up"] == sorted(seen["before"], key=float)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,8 +32,8 @@ def stored(store: Store, trial_id: str) -> Stored:
     return one
 
 
-def as_written(trial_id: str) -> list[dict[str, object]]:
-    records: list[dict[str, object]] = json.loads((FOLDER / "trials" / f"{trial_id}.json").read_text())["result"][
+def as_written(trial_id: str) -> list[dict[str, Any]]:
+    records: list[dict[str, Any]] = json.loads((FOLDER / "trials" / f"{trial_id}.json").read_text())["result"][
         "records"
     ]
     return records

@@ -16,7 +16,7 @@ from mtlbench.suite.expand import expand
 from mtlbench.suite.reader import read_suite
 from mtlbench.suite.suite import Suite
 
-from .toy_entries import TABLES, Adam, Digits
+from .toy_entries import TABLES, Adam, Digits, outline_of
 
 SUITE = """\
 problem: digits
@@ -52,7 +52,7 @@ def read(tmp_path: Path) -> Reader:
 
 
 def trials(suite: Suite) -> tuple[TrainTrial, ...]:
-    outlines: dict[str, Outline] = {problem.name: problem.config.outline(suite.root) for problem in suite.problems}
+    outlines = {problem.name: outline_of(problem, suite.root) for problem in suite.problems}
     return expand(suite, outlines, dict.fromkeys(outlines, ""))
 
 
