@@ -1,4 +1,4 @@
-"""The classes behind names of the tables, as the kind that their table holds: ``Registry.load`` says only ``Config``."""
+"""The classes behind names of the tables, as the kind that their table holds; ``Registry.load`` says ``Config`` alone."""
 
 from __future__ import annotations
 

@@ -260,10 +260,11 @@ def test_section_gives_a_part_or_nothing(name: str, evidence: Evidence) -> None:
 
 def test_sections_are_pure() -> None:
     frames = sample(**SMALL).frames()
-    before = [frame.copy(deep=True) for frame in frames[:2]]
+    tables = frames[:2]
+    before = [frame.copy(deep=True) for frame in tables]
     first, second = build(*frames), build(*frames)
     assert (first.html, first.markdown, first.figures) == (second.html, second.markdown, second.figures)
-    for frame, copy in zip(frames, before, strict=False):
+    for frame, copy in zip(tables, before, strict=True):
         pd.testing.assert_frame_equal(frame, copy)
 
 

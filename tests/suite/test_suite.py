@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from mtlbench.core.errors import SuiteError
-from mtlbench.core.task import Outline
 from mtlbench.core.trial import TrainTrial
 from mtlbench.core.yaml_writer import to_yaml
 from mtlbench.suite.expand import expand

@@ -11,7 +11,7 @@ from mtlbench.core.config import Config
 from mtlbench.core.protocols import ProblemEntry
 from mtlbench.core.registry import Registry
 from mtlbench.core.task import Outline, TaskSpec
-from mtlbench.suite.suite import Entry
+from mtlbench.suite.entries import Entry
 
 
 class Digits(Config):
