@@ -1,4 +1,4 @@
-"""The classes behind names of the tables, as the kind that their table holds; ``Registry.load`` says ``Config`` alone."""
+"""The classes behind names of the tables, as the kind that their table holds; ``Registry.load`` promises a ``Config``."""
 
 from __future__ import annotations
 
