@@ -1,4 +1,4 @@
-"""The classes behind names of the tables, as the kind that their table holds; a registry promises a ``Config`` alone."""
+"""The classes behind names of the tables, as the kind that their table holds; a registry promises only ``Config``."""
 
 from __future__ import annotations
 
