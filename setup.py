@@ -181,7 +181,7 @@ def ninja() -> list[str]:
     return [program] if program else [sys.executable, "-m", "ninja"]
 
 
-class BuildKernels(build_ext):
+class BuildKernels(build_ext):  # type: ignore[misc]  # setuptools has no annotations
     """Compile what can be compiled here, and say plainly what was left out."""
 
     def build_extension(self, ext: Extension) -> None:

@@ -91,8 +91,11 @@ CASES = (
 class Bare:
     """The loop one would write by hand."""
 
-    def __init__(self, case: Case, update: dict[str, bool]) -> None:
-        (features,) = case.data.outline.input_shape
+    def __init__(self, case: Case, update: dict[str, Any]) -> None:
+        train, shape = case.data.train, case.data.outline.input_shape
+        assert isinstance(train, Split)
+        assert isinstance(shape, tuple)
+        (features,) = shape
         sizes = (features, *case.hidden)
         layers = [(nn.Linear(a, b), nn.ReLU()) for a, b in pairwise(sizes)]
         self.trunk = nn.Sequential(*(layer for pair in layers for layer in pair))
@@ -100,8 +103,8 @@ class Bare:
         self.heads = nn.ModuleList(nn.Linear(sizes[-1], task.outputs) for task in self.tasks)
         parameters = [*self.trunk.parameters(), *self.heads.parameters()]
         self.optimizer = torch.optim.Adam(parameters, lr=1e-3, **update)
-        self.inputs = torch.from_numpy(case.data.train.inputs)
-        self.targets = [torch.from_numpy(case.data.train.targets[task.name]) for task in self.tasks]
+        self.inputs = torch.from_numpy(train.inputs)
+        self.targets = [torch.from_numpy(train.targets[task.name]) for task in self.tasks]
         self.batch_size = case.batch_size
 
     def epoch(self) -> float:
@@ -116,7 +119,7 @@ class Bare:
                 output = head(features)
                 output = output.squeeze(1) if task.loss == "bce_with_logits" else output
                 losses.append(LOSSES[task.loss](output, target[rows]))
-            loss = sum(losses) / len(losses)
+            loss = sum(losses, torch.zeros(())) / len(losses)
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()

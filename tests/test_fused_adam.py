@@ -3,16 +3,20 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Adam, AdamW
 
 from mtlbench.fused_adam import FusedAdam
 from mtlbench.ops import backend
 
-CONFIGURATIONS = [
+Options = dict[str, Any]
+Kind = Callable[..., torch.optim.Optimizer]
+CONFIGURATIONS: list[tuple[Kind, Options, Options]] = [
     (Adam, {}, {}),
     (Adam, {"weight_decay": 0.1}, {}),
     (Adam, {"amsgrad": True, "maximize": True, "eps": 1e-4}, {}),
@@ -22,18 +26,25 @@ CONFIGURATIONS = [
 
 
 @pytest.fixture(params=["kernels", "reference"], autouse=True)
-def form(request, monkeypatch):
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "reference":
         monkeypatch.setattr(backend, "module", None)
         monkeypatch.setattr(backend, "library", lambda device: None)
     elif backend.module is None:
         pytest.skip(backend.backend().reason)
-    return request.param
+    name: str = request.param
+    return name
 
 
 def model(seed: int = 0, dtype: torch.dtype = torch.float32) -> nn.Sequential:
     torch.manual_seed(seed)
     return nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 3)).to(dtype)
+
+
+def linear(net: nn.Sequential, place: int) -> nn.Linear:
+    layer = net[place]
+    assert isinstance(layer, nn.Linear)
+    return layer
 
 
 def train(net: nn.Module, optimizer: torch.optim.Optimizer, steps: int, first: int = 0) -> float:
@@ -56,7 +67,7 @@ def assert_same(ours: nn.Module, theirs: nn.Module, rtol: float = 1e-4, atol: fl
 
 
 @pytest.mark.parametrize(("peer", "shared", "own"), CONFIGURATIONS, ids=str)
-def test_200_steps_equal_torch(peer, shared, own):
+def test_200_steps_equal_torch(peer: Kind, shared: Options, own: Options) -> None:
     ours, theirs = model(), model()
     train(ours, FusedAdam(ours.parameters(), lr=3e-3, **shared, **own), 200)
     train(theirs, peer(theirs.parameters(), lr=3e-3, **shared), 200)
@@ -65,12 +76,14 @@ def test_200_steps_equal_torch(peer, shared, own):
 
 @pytest.mark.parametrize(("peer", "shared", "own"), CONFIGURATIONS, ids=str)
 @pytest.mark.parametrize("peer_options", [{}, {"foreach": True}, {"fused": True}, {"capturable": False}], ids=str)
-def test_a_run_may_switch_between_torch_and_ours(peer, shared, own, peer_options):
+def test_a_run_may_switch_between_torch_and_ours(
+    peer: Kind, shared: Options, own: Options, peer_options: Options
+) -> None:
     switching, staying = model(), model()
     reference = peer(staying.parameters(), lr=3e-3, **shared)
     train(staying, reference, 60)
 
-    def switch(to, given):
+    def switch(to: Kind, given: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         optimizer = to(given)
         optimizer.load_state_dict(copy.deepcopy(state))
         return optimizer
@@ -88,7 +101,7 @@ def test_a_run_may_switch_between_torch_and_ours(peer, shared, own, peer_options
         assert optimizer.state[p]["step"] == reference.state[q]["step"] == 60
 
 
-def test_old_checkpoints_hold_the_step_as_a_number():
+def test_old_checkpoints_hold_the_step_as_a_number() -> None:
     net = model()
     optimizer = Adam(net.parameters())
     train(net, optimizer, 2)
@@ -102,7 +115,7 @@ def test_old_checkpoints_hold_the_step_as_a_number():
 
 
 @pytest.mark.parametrize("way", ["pickle", "deepcopy", "torch.save"])
-def test_copies_continue_alike(way):
+def test_copies_continue_alike(way: str) -> None:
     net = model()
     optimizer = FusedAdam(net.parameters(), lr=3e-3, amsgrad=True)
     train(net, optimizer, 5)
@@ -124,7 +137,7 @@ def test_copies_continue_alike(way):
         assert torch.equal(p, q)
 
 
-def test_parameters_without_gradients_are_skipped_and_keep_their_count():
+def test_parameters_without_gradients_are_skipped_and_keep_their_count() -> None:
     used, idle = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(3))
     optimizer = FusedAdam([used, idle])
     used.grad = torch.ones(3)
@@ -138,10 +151,11 @@ def test_parameters_without_gradients_are_skipped_and_keep_their_count():
     assert torch.allclose(idle, torch.tensor(1 - 1e-3))
 
 
-def test_groups_with_their_own_settings_and_later_groups():
+def test_groups_with_their_own_settings_and_later_groups() -> None:
     ours, theirs = model(), model()
     optimizers = []
-    for net, kind in ((ours, FusedAdam), (theirs, Adam)):
+    pairs: tuple[tuple[nn.Sequential, Kind], ...] = ((ours, FusedAdam), (theirs, Adam))
+    for net, kind in pairs:
         optimizer = kind([{"params": net[0].weight, "lr": 1e-2}, {"params": [net[0].bias], "betas": (0.5, 0.9)}])
         train(net, optimizer, 3)
         optimizer.add_param_group({"params": net[2].parameters(), "weight_decay": 0.1})
@@ -150,10 +164,11 @@ def test_groups_with_their_own_settings_and_later_groups():
     assert_same(ours, theirs)
 
 
-def test_schedulers_and_hooks():
+def test_schedulers_and_hooks() -> None:
     ours, theirs = model(), model()
     called = []
-    for net, kind in ((ours, FusedAdam), (theirs, Adam)):
+    pairs: tuple[tuple[nn.Sequential, Kind], ...] = ((ours, FusedAdam), (theirs, Adam))
+    for net, kind in pairs:
         optimizer = kind(net.parameters(), lr=0.1)
         optimizer.register_step_pre_hook(lambda *_: called.append("before"))
         optimizer.register_step_post_hook(lambda *_: called.append("after"))
@@ -166,7 +181,7 @@ def test_schedulers_and_hooks():
 
 
 @pytest.mark.parametrize("shape", [(), (1,)])
-def test_lr_as_a_tensor(shape):
+def test_lr_as_a_tensor(shape: tuple[int, ...]) -> None:
     ours, theirs, lr = model(), model(), torch.full(shape, 0.05)
     optimizer = FusedAdam(ours.parameters(), lr=lr)
     train(ours, optimizer, 2)
@@ -179,13 +194,13 @@ def test_lr_as_a_tensor(shape):
     assert_same(ours, theirs)
 
 
-def test_closure_is_called_with_gradients_enabled():
+def test_closure_is_called_with_gradients_enabled() -> None:
     net = model()
     optimizer = FusedAdam(net.parameters())
 
-    def closure():
+    def closure() -> Tensor:
         optimizer.zero_grad()
-        loss = net(torch.ones(1, 8)).sum()
+        loss: Tensor = net(torch.ones(1, 8)).sum()
         loss.backward()
         return loss
 
@@ -193,10 +208,11 @@ def test_closure_is_called_with_gradients_enabled():
     assert second < first
 
 
-def test_grad_scaler_scales_and_skips():
+def test_grad_scaler_scales_and_skips() -> None:
     ours, theirs = model(), model()
     results = []
-    for net, kind, options in ((ours, FusedAdam, {}), (theirs, Adam, {"fused": True})):
+    runs: tuple[tuple[nn.Sequential, Kind, Options], ...] = ((ours, FusedAdam, {}), (theirs, Adam, {"fused": True}))
+    for net, kind, options in runs:
         optimizer = kind(net.parameters(), lr=0.01, **options)
         scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10, growth_interval=2)
         for k in range(6):
@@ -206,13 +222,13 @@ def test_grad_scaler_scales_and_skips():
             scaler.scale(loss * (torch.inf if k == 3 else 1.0)).backward()
             scaler.step(optimizer)
             scaler.update()
-        results.append((scaler.get_scale(), optimizer.state[net[0].weight]["step"].item()))
+        results.append((scaler.get_scale(), optimizer.state[linear(net, 0).weight]["step"].item()))
         assert not hasattr(optimizer, "grad_scale")
     assert results[0] == results[1] == (2.0**11, 5)
     assert_same(ours, theirs)
 
 
-def test_bfloat16_parameters_keep_float32_states():
+def test_bfloat16_parameters_keep_float32_states() -> None:
     net = model(dtype=torch.bfloat16)
     optimizer = FusedAdam(net.parameters(), lr=0.01)
     first = train(net, optimizer, 1)
@@ -229,7 +245,7 @@ def test_bfloat16_parameters_keep_float32_states():
     train(net, again, 1)
 
 
-def test_mixed_dtypes_in_one_group():
+def test_mixed_dtypes_in_one_group() -> None:
     params = [nn.Parameter(torch.ones(4, dtype=d)) for d in (torch.float32, torch.bfloat16, torch.float64, torch.half)]
     optimizer = FusedAdam(params, lr=0.5)
     for param in params:
@@ -239,12 +255,12 @@ def test_mixed_dtypes_in_one_group():
         assert torch.allclose(param.float(), torch.full((4,), 0.5), atol=1e-3)
 
 
-def task_gradients(net, losses):
+def task_gradients(net: nn.Module, losses: Tensor | Sequence[Tensor]) -> list[tuple[Tensor | None, ...]]:
     params = list(net.parameters())
     return [torch.autograd.grad(loss, params, retain_graph=True, allow_unused=True) for loss in losses]
 
 
-def test_task_gradients_are_weighted_and_added():
+def test_task_gradients_are_weighted_and_added() -> None:
     ours, theirs = model(), model()
     weights = torch.tensor([0.25, -1.0, 2.0])
     optimizer, reference = FusedAdam(ours.parameters(), lr=0.01), Adam(theirs.parameters(), lr=0.01)
@@ -264,7 +280,7 @@ def test_task_gradients_are_weighted_and_added():
     assert_same(ours, theirs)
 
 
-def test_task_gradients_over_several_groups():
+def test_task_gradients_over_several_groups() -> None:
     ours, theirs = model(), model()
     groups = [{"params": ours[0].parameters(), "lr": 0.1}, {"params": ours[2].parameters(), "lr": 0.01}]
     same = [{"params": theirs[0].parameters(), "lr": 0.1}, {"params": theirs[2].parameters(), "lr": 0.01}]
@@ -277,7 +293,7 @@ def test_task_gradients_over_several_groups():
     assert_same(ours, theirs)
 
 
-def test_total_loss_beside_combined_gradients():
+def test_total_loss_beside_combined_gradients() -> None:
     net = model()
     optimizer = FusedAdam(net.parameters(), lr=0.01)
     other = copy.deepcopy((net, optimizer))
@@ -288,27 +304,27 @@ def test_total_loss_beside_combined_gradients():
     assert_same(net, other[0], rtol=0, atol=0)  # .grad counts as weighted: it is not weighted again
 
 
-def test_total_loss_without_any_gradient():
+def test_total_loss_without_any_gradient() -> None:
     optimizer = FusedAdam(model().parameters())
     assert optimizer.step(task_losses=torch.tensor([1.0, 2.0]), task_weights=[2.0, 0.5]) == 3.0
 
 
-def test_state_replaced_by_the_user_is_used():
+def test_state_replaced_by_the_user_is_used() -> None:
     net = model()
     optimizer = FusedAdam(net.parameters())
     train(net, optimizer, 2)
-    weight = net[0].weight
+    weight, last = linear(net, 0).weight, linear(net, 2).bias
     optimizer.state[weight]["exp_avg"] = torch.full_like(weight, 100.0)
-    optimizer.state[net[2].bias] = {}
+    optimizer.state[last] = {}
     train(net, optimizer, 1, first=2)
     assert (optimizer.state[weight]["exp_avg"] > 80).all()
-    assert optimizer.state[net[2].bias]["step"] == 1
+    assert optimizer.state[last]["step"] == 1
     optimizer.state.clear()
     train(net, optimizer, 1, first=3)
     assert all(kept["step"] == 1 for kept in optimizer.state.values())
 
 
-def test_without_bias_correction():
+def test_without_bias_correction() -> None:
     param = nn.Parameter(torch.tensor([1.0]))
     optimizer = FusedAdam([param], lr=1.0, betas=(0.5, 0.75), eps=0.5, bias_correction=False)
     param.grad = torch.tensor([2.0])
@@ -316,7 +332,7 @@ def test_without_bias_correction():
     assert param.item() == pytest.approx(1.0 - 1.0 / (1.0 + 0.5))  # m = 1, v = 1
 
 
-def test_sparse_gradients_are_refused(form):
+def test_sparse_gradients_are_refused(form: str) -> None:
     if form == "reference":
         pytest.skip("torch's operations refuse by themselves")
     embedding = nn.Embedding(10, 3, sparse=True)
@@ -337,19 +353,19 @@ def test_sparse_gradients_are_refused(form):
         ({"weight_decay": -0.1}, ValueError, "expected weight_decay"),
     ],
 )
-def test_settings_out_of_range(options, error, message):
+def test_settings_out_of_range(options: Options, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         FusedAdam([nn.Parameter(torch.ones(1))], **options)
 
 
-def test_complex_parameters_are_refused():
+def test_complex_parameters_are_refused() -> None:
     optimizer = FusedAdam([nn.Parameter(torch.ones(1))])
     with pytest.raises(TypeError, match="real floating-point"):
         optimizer.add_param_group({"params": [nn.Parameter(torch.ones(1, dtype=torch.complex64))]})
     assert len(optimizer.param_groups) == 1
 
 
-def test_lists_of_task_gradients_must_fit():
+def test_lists_of_task_gradients_must_fit() -> None:
     net = model()
     with pytest.raises(ValueError, match=r"task_gradients\[1\] to hold .* each of the 4 parameters, got 3"):
         FusedAdam(net.parameters()).step(task_gradients=[[None] * 4, [None] * 3])

@@ -70,7 +70,11 @@ def test_the_page_has_everything_that_torchjd_exports_and_nothing_else(script: d
     ],
 )
 def test_papers_are_read_from_docstrings(text: str, paper: str) -> None:
-    assert type("Entry", (Config,), {"__doc__": f"Does it.\n\n    {text}\n"}).paper() == paper
+    class Entry(Config):
+        pass
+
+    Entry.__doc__ = f"Does it.\n\n    {text}\n"
+    assert Entry.paper() == paper
 
 
 def test_every_source_is_a_paper_with_a_year(rows: list[Listed]) -> None:

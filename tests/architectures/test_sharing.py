@@ -41,12 +41,13 @@ def test_it_starts_as_hard_sharing_does(name: str) -> None:
 
 def test_stitches_mix_the_columns_after_every_layer() -> None:
     found = model("cross_stitch", own=0.7)
+    shared: Any = found.shared
     with torch.no_grad():
         for parameter in found.parameters():
             parameter.normal_()
-    first, second = ([*column.children()] for column in found.shared.columns)
+    first, second = ([*column.children()] for column in shared.columns)
     states = [X, X]
-    for level, alpha in enumerate(found.shared.stitches):
+    for level, alpha in enumerate(shared.stitches):
         a, b = first[level](states[0]), second[level](states[1])
         states = [alpha[0, 0] * a + alpha[0, 1] * b, alpha[1, 0] * a + alpha[1, 1] * b]
     assert level == 1
@@ -55,15 +56,17 @@ def test_stitches_mix_the_columns_after_every_layer() -> None:
 
 def test_the_stitches_start_where_the_paper_has_them() -> None:
     three = replace(VECTORS, tasks=(*TASKS, TaskSpec("c", 1, "mse")))
-    start = Model(TABLE.build({"name": "cross_stitch"}), three, 0).shared.stitches[0]
+    shared: Any = Model(TABLE.build({"name": "cross_stitch"}), three, 0).shared
+    start = shared.stitches[0]
     torch.testing.assert_close(start, torch.tensor([[0.9, 0.05, 0.05], [0.05, 0.9, 0.05], [0.05, 0.05, 0.9]]))
 
 
 def test_a_gate_mixes_experts_by_a_softmax_of_the_input() -> None:
     found = model("mmoe", experts=3)
-    own = found.by_task["a"]
+    shared: Any = found.shared
+    own: Any = found.by_task["a"]
     logits = X @ own.gate[1].weight.T
-    experts = [trunk(X) for trunk in found.shared.trunks]
+    experts = [trunk(X) for trunk in shared.trunks]
     mixed = sum(logits.softmax(1)[:, e : e + 1] * z for e, z in enumerate(experts))
     torch.testing.assert_close(found(X)["a"], own.head(mixed))
     assert not torch.allclose(experts[0], experts[1])
@@ -71,20 +74,23 @@ def test_a_gate_mixes_experts_by_a_softmax_of_the_input() -> None:
 
 def test_a_tasks_own_experts_stand_beside_the_shared_ones() -> None:
     found = model("cgc", experts=1, task_experts=2)
-    own = found.by_task["b"]
+    shared: Any = found.shared
+    own: Any = found.by_task["b"]
     weights = (X @ own.gate[1].weight.T).softmax(1)
-    experts = [*(trunk(X) for trunk in own.own.trunks), found.shared.trunks[0](X)]
+    experts = [*(trunk(X) for trunk in own.own.trunks), shared.trunks[0](X)]
     mixed = sum(weights[:, e : e + 1] * z for e, z in enumerate(experts))
     torch.testing.assert_close(found(X)["b"], own.head(mixed))
 
 
 def test_levels_extract_one_after_another() -> None:
     found = model("ple", experts=1, task_experts=1)
-    (level,), last, own = found.shared.levels, found.shared.last, found.by_task["a"]
+    modules: Any = found.shared
+    own: Any = found.by_task["a"]
+    (level,), last = modules.levels, modules.last
 
-    def mixed(gate: torch.nn.Module, state: Tensor, parts: list[Tensor]) -> Tensor:
-        weights = (state @ gate[1].weight.T).softmax(1)
-        return sum(weights[:, e : e + 1] * z for e, z in enumerate(parts))
+    def mixed(gate: Any, state: Tensor, parts: list[Tensor]) -> Tensor:
+        weights: Tensor = (state @ gate[1].weight.T).softmax(1)
+        return sum((weights[:, e : e + 1] * z for e, z in enumerate(parts)), torch.zeros(()))
 
     a, b, common = (experts.trunks[0](X) for experts in level.experts)
     state, shared = mixed(level.gates[0], X, [a, common]), mixed(level.gates[2], X, [a, b, common])
@@ -94,8 +100,10 @@ def test_levels_extract_one_after_another() -> None:
 
 def test_decided_bits_select_single_experts() -> None:
     found = model("dselect_k", experts=4, selected=2)
-    gate = found.by_task["a"].gate
-    assert found.penalty() > 0
+    own: Any = found.by_task["a"]
+    gate, penalty = own.gate, found.penalty()
+    assert penalty is not None
+    assert penalty > 0
     with torch.no_grad():
         gate.bits.copy_(torch.tensor([[1.0, -1.0], [1.0, 1.0]]))  # the experts 01 and 11
         gate.shares.copy_(torch.tensor([0.0, torch.tensor(3.0).log()]))
@@ -119,7 +127,8 @@ def test_impossible_selections(parameters: dict[str, int], message: str) -> None
 
 def test_masks_of_one_leave_the_shared_features() -> None:
     found = model("mtan", IMAGES, **CNN)
-    for own in found.own:
+    columns: Any = found.own
+    for own in columns:
         for mask in own[0].masks:
             mask[2].weight.data.zero_()
             mask[2].bias.data.fill_(1e3)
@@ -160,14 +169,18 @@ def test_towers_pair_rows_and_start_again() -> None:
 def test_penalties_of_soft_sharing() -> None:
     tied = model("soft", tie="l2", strength=0.5)
     assert tied.penalty() == 0
-    weights = [own[0][0][0].weight for own in tied.own]
+    tied_columns: Any = tied.own
+    weights = [own[0][0][0].weight for own in tied_columns]
     with torch.no_grad():
         weights[0].add_(1)  # each of two is half away from their mean
     torch.testing.assert_close(tied.penalty(), torch.tensor(0.5 * 2 * weights[0].numel() / 4))
     traced = model("soft", tie="trace", strength=2.0)
-    layers = zip(*([p.flatten() for p in own[0].parameters()] for own in traced.own), strict=True)
+    traced_columns: Any = traced.own
+    layers = zip(*([p.flatten() for p in own[0].parameters()] for own in traced_columns), strict=True)
     expected = 2 * sum(torch.linalg.matrix_norm(torch.stack(layer).double(), "nuc") for layer in layers)
-    torch.testing.assert_close(traced.penalty().double(), expected, rtol=1e-3, atol=0)
+    penalty = traced.penalty()
+    assert penalty is not None
+    torch.testing.assert_close(penalty.double(), expected, rtol=1e-3, atol=0)
     assert model("soft", strength=0.0).penalty() is None
     assert Model(TABLE.build({"name": "soft"}), VECTORS.only(("a",)), 0).penalty() is None
 
@@ -185,7 +198,8 @@ def test_a_tie_holds_networks_together_in_training(tie: str) -> None:
         targets = [torch.randint(0, 3, (5,)), torch.randn(5, 2)]
         for _ in range(20):
             step(Batch(X, targets, None, torch.tensor([5.0, 5.0]), 5))
-        first, second = (torch.cat([p.flatten() for p in own[0].parameters()]) for own in found.own)
+        columns: Any = found.own
+        first, second = (torch.cat([p.flatten() for p in own[0].parameters()]) for own in columns)
         distances.append((first - second).norm())
     assert distances[1] < distances[0] / 2
 

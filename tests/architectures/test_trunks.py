@@ -66,9 +66,12 @@ def test_single_networks_start_as_the_shared_one_does() -> None:
 
 
 def test_layers_are_those_asked_for() -> None:
-    layers = Model(Shared.from_plain({"hidden": [4, 3], "activation": "tanh", "dropout": 0.5}), outline(2), 0).shared
+    def trunk(**parameters: Any) -> Any:
+        return Model(Shared.from_plain(parameters), outline(2), 0).shared
+
+    layers = trunk(hidden=[4, 3], activation="tanh", dropout=0.5)
     assert [type(layer) for block in layers for layer in block] == [nn.Linear, nn.Tanh, nn.Dropout] * 2
-    assert len(Model(Shared.from_plain({"hidden": []}), outline(2), 0).shared) == 0
+    assert len(trunk(hidden=[])) == 0
 
 
 def test_the_reference_linear_network() -> None:

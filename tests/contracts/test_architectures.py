@@ -17,6 +17,7 @@ from mtlbench.architectures.base import Architecture
 from mtlbench.architectures.trunks import TRUNKS
 from mtlbench.engine.model import Model
 from mtlbench.penalties.base import matrices
+from tests import entries
 from tests.toy_data import NAMES
 from tests.toy_forms import FORMS, fitted, inputs_of, trunk_spec
 
@@ -48,7 +49,7 @@ def drawn(parameters: list[nn.Parameter]) -> list[nn.Parameter]:
     return [p for p in parameters if p.unique().numel() > max(1, p.numel() / 2)]
 
 
-@pytest.mark.parametrize("name", [name for name in TABLE if not TABLE.load(name).analytic])
+@pytest.mark.parametrize("name", [name for name in TABLE if not entries.architecture(name).analytic])
 def test_each_architecture_can_do_something(name: str) -> None:
     assert name in {architecture for architecture, _ in CASES}
 

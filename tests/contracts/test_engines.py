@@ -19,6 +19,7 @@ from mtlbench.optim import OPTIMIZERS
 from mtlbench.penalties import TABLE as PENALTIES
 from mtlbench.weightings import TABLE as WEIGHTINGS
 from mtlbench.weightings.base import GRADIENTS
+from tests import entries
 from tests.toy_data import NAMES, POSITIONED, make
 from tests.toy_forms import fitted
 
@@ -64,8 +65,7 @@ def curve(
 
 
 def assert_as_eager(engine: str, **settings: Any) -> None:
-    follow = partial(curve, **settings)
-    torch.testing.assert_close(follow(engine), follow("eager"), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(curve(engine, **settings), curve("eager", **settings), rtol=1e-4, atol=1e-5)
 
 
 @pytest.fixture
@@ -121,14 +121,14 @@ def test_batches_of_several_sizes_and_losses_after_the_step(engine: str) -> None
     assert_as_eager(engine, weighting="famo", batch_size=16)
 
 
-@pytest.mark.parametrize("engine", [name for name in WITHOUT_EAGER if TABLE.load(name).recipe.wrapper == "none"])
+@pytest.mark.parametrize("engine", [name for name in WITHOUT_EAGER if entries.engine(name).recipe.wrapper == "none"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_optimizer_has_every_update(engine: str, optimizer: str) -> None:
     example = OPTIMIZERS.load(optimizer).example()
-    refused = OPTIMIZERS.build({"name": optimizer, **example}).check(TABLE.load(engine).recipe.update)
+    refused = OPTIMIZERS.build({"name": optimizer, **example}).check(entries.engine(engine).recipe.update)
     if refused:
         pytest.skip(refused[0])
-    weighting = "uncertainty" if OPTIMIZERS.load(optimizer).trains_weightings else "equal"
+    weighting = "uncertainty" if entries.optimizer(optimizer).trains_weightings else "equal"
     assert_as_eager(engine, optimizer=optimizer, weighting=weighting)
 
 
@@ -157,7 +157,7 @@ def with_levels() -> list[dict[str, Any]]:
     """Every weighting on gradients, at every level that it knows."""
     found = []
     for name in WEIGHTINGS:
-        kind = WEIGHTINGS.load(name)
+        kind = entries.weighting(name)
         if kind.needs & GRADIENTS:
             levels = ("parameters", "representation") if "level" in kind.model_fields else (None,)
             found += [{"name": name, **kind.example(), **({"level": level} if level else {})} for level in levels]

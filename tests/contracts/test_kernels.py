@@ -17,7 +17,9 @@ SLOW = {"compiled"}  # torch.compile's own tests are elsewhere; every timing che
 
 def _small(name: str) -> Kernel:
     """The kernel on little work."""
-    return TABLE.build({"name": name, **TABLE.load(name).example()})
+    built = TABLE.build({"name": name, **TABLE.load(name).example()})
+    assert isinstance(built, Kernel)
+    return built
 
 
 @pytest.fixture(scope="module", params=TABLE)

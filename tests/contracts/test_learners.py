@@ -76,7 +76,9 @@ def test_records_are_those_of_the_vocabulary(name: str, form: str) -> None:
 @pytest.mark.parametrize("name", TABLE)
 def test_what_a_learner_does_not_use_may_be_missing(name: str) -> None:
     learner, given, _ = judged(name)
-    unused = {"engine" if key == "engines" else key: None for key in optional() if not learner.uses(key)}
+    unused: dict[str, Any] = {
+        "engine" if key == "engines" else key: None for key in optional() if not learner.uses(key)
+    }
     assert untimed(learner.run(replace(given, **unused))) == untimed(learner.run(given))
 
 
@@ -97,7 +99,8 @@ def test_the_same_job_twice_gives_the_same_bits(name: str, form: str) -> None:
 
 @pytest.mark.parametrize("name", TABLE)
 def test_the_test_split_is_read_once_after_all_else(name: str) -> None:
-    data, log = make("shared"), []
+    data = make("shared")
+    log: list[str] = []
 
     def logged(split: Split, part: str) -> Stream:
         inner = stream(split)

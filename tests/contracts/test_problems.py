@@ -20,6 +20,7 @@ from mtlbench.core.errors import DataError
 from mtlbench.core.task import Data, Outline, Split, Stream, TaskSpec
 from mtlbench.problems import TABLE
 from mtlbench.problems.base import Problem
+from tests import entries
 
 Spec = dict[str, Any]
 PARTS = ("train", "validation", "test")
@@ -105,7 +106,7 @@ def kinds(root: Path) -> Spec:
 
 def example(name: str, root: Path) -> Spec:
     """What the entry itself offers."""
-    return {"name": name, **TABLE.load(name).write_example(root)}
+    return {"name": name, **entries.problem(name).write_example(root)}
 
 
 VARIANTS: dict[str, Callable[[Path], Spec]] = {  # other forms of problems that have several
@@ -122,7 +123,7 @@ VARIANTS: dict[str, Callable[[Path], Spec]] = {  # other forms of problems that 
     "toy in small steps": lambda root: {"name": "toy", "scale": 0.1, "steps": 30},
     "union of kinds": kinds,
 }
-EXAMPLES = {**{name: partial(example, name) for name in TABLE}, **VARIANTS}
+EXAMPLES: dict[str, Callable[[Path], Spec]] = {**{name: partial(example, name) for name in TABLE}, **VARIANTS}
 
 
 @pytest.fixture(params=EXAMPLES)
@@ -132,7 +133,9 @@ def spec(request: pytest.FixtureRequest, tmp_path: Path) -> Spec:
 
 @pytest.fixture
 def problem(spec: Spec) -> Problem:
-    return TABLE.build(spec)
+    built = TABLE.build(spec)
+    assert isinstance(built, Problem)
+    return built
 
 
 def splits(data: Data) -> Iterator[tuple[str, Split]]:

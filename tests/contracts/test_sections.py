@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 from mtlbench.core.record import CORRELATION, COSINE, LOOKAHEAD_AFFINITY
 from mtlbench.report import build
 from mtlbench.report.assemble import parts_of, section
-from mtlbench.report.evidence.evidence import gather
+from mtlbench.report.evidence.evidence import Evidence, gather
 from mtlbench.report.sections import SECTIONS
 from mtlbench.report.writing.html import page
 from mtlbench.report.writing.latex import latex_table
@@ -20,60 +22,61 @@ from mtlbench.report.writing.markdown import markdown_report, markdown_table
 from mtlbench.report.writing.parts import Part
 from tests.report.samples import TASKS, Sample, sample, settings, with_kernels
 
+Frames = tuple[pd.DataFrame, pd.DataFrame, dict[str, Any], dict[str, Any]]  # as gather takes them
 INJECTION = '<script>alert("x")</script>&amp;"\'$x^2$ \\input{a} |_*`[a](b)` \u202eλ数字🎲\x00\x1b[31m\n# h'
-SIZE = {"epochs": 2, "seeds": 3, "tasks": {name: TASKS[name] for name in ("digit", "ink")}}
-SMALL = {"methods": {"equal": 0.4, "random": -2.0}, **SIZE}
+SIZE: dict[str, Any] = {"epochs": 2, "seeds": 3, "tasks": {name: TASKS[name] for name in ("digit", "ink")}}
+SMALL: dict[str, Any] = {"methods": {"equal": 0.4, "random": -2.0}, **SIZE}
 
 
-def full():
+def full() -> Frames:
     return sample(methods=3, problems=("digits", "toy"), engines=("eager", "fused"), **SIZE).frames()
 
 
-def kernels_beside_methods():
+def kernels_beside_methods() -> Frames:
     return with_kernels(sample(**SMALL), devices=("cpu", "cuda")).frames()
 
 
-def kernels_alone():
+def kernels_alone() -> Frames:
     return with_kernels(Sample(suite={"suite": "k"}), processes=1, shared=True).frames()
 
 
-def kernels_of_ours_alone():
-    records, *rest = with_kernels(Sample()).frames()
-    return records[records["task"].isin(["fused", "copy", ""])], *rest
+def kernels_of_ours_alone() -> Frames:
+    records, trials, environments, suite = with_kernels(Sample()).frames()
+    return records[records["task"].isin(["fused", "copy", ""])], trials, environments, suite
 
 
-def kernels_in_nonsense():
-    records, *rest = with_kernels(Sample()).frames()
+def kernels_in_nonsense() -> Frames:
+    records, trials, environments, suite = with_kernels(Sample()).frames()
     records.loc[records["metric"] == "call_seconds", "value"] = 0.0
     records.loc[records["step"] == 3, "value"] = np.nan
-    return records, *rest
+    return records, trials, environments, suite
 
 
-def kernels_failed():
+def kernels_failed() -> Frames:
     made = with_kernels(Sample())
     for row in made.trials:
         row |= {"status": "failed", "error": "MtlbenchError: no contender could be timed", "traceback": "T"}
     return Sample([], made.trials, {}, {}).frames()
 
 
-def empty():
+def empty() -> Frames:
     records, trials, _, _ = sample(**SMALL).frames()
     return records.iloc[:0], trials.iloc[:0], {}, {}
 
 
-def bare():
+def bare() -> Frames:
     return pd.DataFrame(), pd.DataFrame(), {}, {}
 
 
-def one_seed():
+def one_seed() -> Frames:
     return sample(methods=2, seeds=1, epochs=1).frames()
 
 
-def one_task():
+def one_task() -> Frames:
     return sample(**SMALL | {"tasks": {"ink": TASKS["ink"]}}).frames()
 
 
-def tuned():
+def tuned() -> Frames:
     """Candidates of both methods on each seed: failed, missing, and the one that was chosen."""
     made = sample(**SMALL)
     plain, facts = list(made.trials), list(made.records)
@@ -87,7 +90,7 @@ def tuned():
     return made.frames()
 
 
-def paired(**factors):
+def paired(**factors: float) -> Frames:
     """A pair of tasks whose main test metrics are the single-task ones times a factor, and a look at gradients."""
     made = sample(**SMALL)
     factors = factors or {"digit": 1.02, "ink": 0.95}
@@ -111,12 +114,12 @@ def paired(**factors):
     return made.frames()
 
 
-def many_tasks():
+def many_tasks() -> Frames:
     tasks = {f"school {i}": ("rmse", "points", False, 10.0 + i / 7, 0.3) for i in range(20)}
     return sample(methods=2, tasks=tasks, seeds=3, epochs=1).frames()
 
 
-def related():
+def related() -> Frames:
     made = sample(**SMALL)
     for row in list(made.trials):
         for task in row["tasks"]:
@@ -131,7 +134,7 @@ def related():
     return made.frames()
 
 
-def of_one_task():
+def of_one_task() -> Frames:
     """A method that is for one task of two alone."""
     made = sample(**SMALL)
     for row in made.trials:
@@ -140,31 +143,31 @@ def of_one_task():
     return made.frames()
 
 
-def failed_only():
+def failed_only() -> Frames:
     made = sample(**SMALL)
     for row in made.trials:
         row |= {"status": "failed", "error": "RuntimeError: out of memory", "traceback": "Traceback …\n  File x"}
     return Sample([], made.trials, {}, made.suite).frames()
 
 
-def missing_only():
+def missing_only() -> Frames:
     made = sample(**SMALL)
     for row in made.trials:
         row |= {"status": "missing", "attempt": 0, "environment": ""}
     return Sample([], made.trials, {}, made.suite).frames()
 
 
-def baseline_only():
+def baseline_only() -> Frames:
     return sample(methods={}, seeds=3, epochs=2).frames()
 
 
-def no_baseline():
+def no_baseline() -> Frames:
     made = sample(**SMALL)
     made.trials = [row for row in made.trials if not row["baseline"]]
     return made.frames()
 
 
-def baseline_failed_on_one_task():
+def baseline_failed_on_one_task() -> Frames:
     made = sample(**SMALL)
     for row in made.trials:
         if row["tasks"] == ("ink",):
@@ -172,35 +175,35 @@ def baseline_failed_on_one_task():
     return made.frames()
 
 
-def nan():
-    records, *rest = sample(**SMALL).frames()
-    return records.assign(value=np.nan), *rest
+def nan() -> Frames:
+    records, trials, environments, suite = sample(**SMALL).frames()
+    return records.assign(value=np.nan), trials, environments, suite
 
 
-def diverged():
-    records, *rest = sample(**SMALL).frames()
+def diverged() -> Frames:
+    records, trials, environments, suite = sample(**SMALL).frames()
     chosen = (records["method"] == "random") & (records["seed"] == 1)
     records.loc[chosen, "value"] = np.inf
     records.loc[(records["method"] == "equal") & (records["task"] == "ink"), "value"] = 1e300
-    return records, *rest
+    return records, trials, environments, suite
 
 
-def zeros():
-    records, *rest = sample(**SMALL).frames()
-    return records.assign(value=0.0), *rest
+def zeros() -> Frames:
+    records, trials, environments, suite = sample(**SMALL).frames()
+    return records.assign(value=0.0), trials, environments, suite
 
 
-def constant():
-    records, *rest = sample(**SMALL).frames()
-    return records.assign(value=5.0), *rest
+def constant() -> Frames:
+    records, trials, environments, suite = sample(**SMALL).frames()
+    return records.assign(value=5.0), trials, environments, suite
 
 
-def negative():
-    records, *rest = sample(**SMALL).frames()
-    return records.assign(value=-records["value"]), *rest
+def negative() -> Frames:
+    records, trials, environments, suite = sample(**SMALL).frames()
+    return records.assign(value=-records["value"]), trials, environments, suite
 
 
-def hostile():
+def hostile() -> Frames:
     made = sample(
         methods={f"m{INJECTION}": 1.0, "equal": 0.1, f"n{INJECTION}": -1}, problems=(f"p{INJECTION}", "../q"), **SIZE
     )
@@ -220,7 +223,7 @@ def hostile():
     return made.frames()
 
 
-CASES = [
+CASES: list[Callable[[], Frames]] = [
     full, tuned, paired, kernels_beside_methods, kernels_alone, kernels_of_ours_alone, kernels_in_nonsense,
     kernels_failed, empty, bare, one_seed, one_task, many_tasks, related, of_one_task, failed_only, missing_only,
     baseline_only, no_baseline,
@@ -229,12 +232,12 @@ CASES = [
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: case.__name__)
-def evidence(request):
+def evidence(request: pytest.FixtureRequest) -> Evidence:
     return gather(*request.param())
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_section_gives_a_part_or_nothing(name, evidence):
+def test_section_gives_a_part_or_nothing(name: str, evidence: Evidence) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         part = section(SECTIONS[name])(evidence)
@@ -255,16 +258,17 @@ def test_section_gives_a_part_or_nothing(name, evidence):
         assert ElementTree.fromstring(figure.svg).tag.endswith("svg")
 
 
-def test_sections_are_pure():
+def test_sections_are_pure() -> None:
     frames = sample(**SMALL).frames()
-    before = [frame.copy(deep=True) for frame in frames[:2]]
+    tables = frames[:2]
+    before = [frame.copy(deep=True) for frame in tables]
     first, second = build(*frames), build(*frames)
     assert (first.html, first.markdown, first.figures) == (second.html, second.markdown, second.figures)
-    for frame, copy in zip(frames, before, strict=False):
+    for frame, copy in zip(tables, before, strict=True):
         pd.testing.assert_frame_equal(frame, copy)
 
 
-def test_hostile_names_are_escaped_everywhere():
+def test_hostile_names_are_escaped_everywhere() -> None:
     parts = parts_of(gather(*hostile()))
     html = page(INJECTION, INJECTION, {INJECTION: INJECTION}, parts)
     assert html.count("<script>") == 1  # the page's own

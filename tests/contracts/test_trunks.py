@@ -77,6 +77,7 @@ def test_no_graph_break(name: str, form: str) -> None:
 def test_padding_changes_nothing(name: str, rank: int) -> None:
     """A row with three more tokens of padding has the same features, of the row and of its tokens."""
     inputs = inputs_of(FORMS["tokens"])
+    assert isinstance(inputs, torch.Tensor)
     longer = torch.nn.functional.pad(inputs, (0, 3))
     found = []
     for rows in (inputs, longer):

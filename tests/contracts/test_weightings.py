@@ -13,22 +13,25 @@ from torch import Tensor
 
 from mtlbench.weightings import TABLE
 from mtlbench.weightings.base import GRADIENTS, Need, Shown, Weighting
+from tests import entries
 from tests.weightings.jacobians import SCALES, matrices
 
 TASKS = ("a", "b", "c")
 CPU = torch.device("cpu")
-ON_LOSSES = [name for name in TABLE if not TABLE.load(name).needs & GRADIENTS]
+ON_LOSSES = [name for name in TABLE if not entries.weighting(name).needs & GRADIENTS]
 ON_GRADIENTS = [name for name in TABLE if name not in ON_LOSSES]
 Losses = st.lists(st.floats(1 / 64, 128, width=32), min_size=3, max_size=3).map(torch.tensor)
 
 
 def even_handed(name: str) -> bool:
     """Whether tasks in another order have the same weights."""
-    return not (TABLE.load(name).random or TABLE.load(name).ordered)
+    return not (entries.weighting(name).random or entries.weighting(name).ordered)
 
 
 def build(name: str) -> Weighting:
-    return TABLE.build({"name": name, **TABLE.load(name).example()})
+    built = TABLE.build({"name": name, **TABLE.load(name).example()})
+    assert isinstance(built, Weighting)
+    return built
 
 
 def follow(weighting: Weighting, tasks: tuple[str, ...], losses: list[Tensor]) -> list[Tensor]:
@@ -59,7 +62,7 @@ def test_weights_are_finite_detached_and_one_per_task(name: str, losses: list[Te
     for weights in follow(build(name), TASKS, losses):
         assert weights.shape == (3,)
         assert weights.isfinite().all()
-        assert TABLE.load(name).signed or (weights >= 0).all()
+        assert entries.weighting(name).signed or (weights >= 0).all()
         assert not weights.requires_grad
 
 
@@ -167,7 +170,7 @@ def test_one_task_alone_descends(name: str) -> None:
     assert torch.cosine_similarity(direction, jacobian[0], dim=0) > 0.999
 
 
-@pytest.mark.parametrize("name", [name for name in TABLE if TABLE.load(name).needs & GRADIENTS])
+@pytest.mark.parametrize("name", [name for name in TABLE if entries.weighting(name).needs & GRADIENTS])
 def test_a_weighting_on_gradients_takes_a_level_or_says_why_not(name: str) -> None:
     kind = TABLE.load(name)
     assert ("level" in kind.model_fields) != ("No ``level``: " in " ".join((kind.__doc__ or "").split()))

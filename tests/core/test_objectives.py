@@ -20,8 +20,9 @@ def test_the_front_is_the_papers() -> None:
 def test_gradients_on_the_pareto_set_are_opposed(scale: float) -> None:
     formulas = TwoValleys(scale=scale)
     x = torch.tensor(formulas.pareto_set()[1:-1:100]).requires_grad_()
-    slopes = [torch.autograd.grad(formulas.value(t, x, torch).sum(), x)[0] for t in (0, 1)]
-    torch.testing.assert_close(torch.cosine_similarity(*slopes), -torch.ones(len(x), dtype=x.dtype), rtol=0, atol=1e-9)
+    first, second = (torch.autograd.grad(formulas.value(t, x, torch).sum(), x)[0] for t in (0, 1))
+    cosines = torch.cosine_similarity(first, second)
+    torch.testing.assert_close(cosines, -torch.ones(len(x), dtype=x.dtype), rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("formulas", [TwoValleys(scale=0.1), Bowls(tasks=4, dimensions=3, ratio=10.0)], ids=str)

@@ -58,11 +58,10 @@ def augmentation(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setitem(PARTS, "augmentation", part)
     for module in ("mtlbench.plan.reading", "mtlbench.plan.plan", "mtlbench.runner.trial", "mtlbench.screen.schema"):
         monkeypatch.setattr(f"{module}.tables", lambda: rooms)
-    train = worker.Job
 
     def job(**fields: Any) -> Job:
         seen.append(fields["others"]["augmentation"])
-        return train(**fields)
+        return Job(**fields)
 
     monkeypatch.setattr(worker, "Job", job)
     return seen

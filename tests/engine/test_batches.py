@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
 from mtlbench.core.task import Split
 from mtlbench.engine.batches import Batch, training_batches
@@ -22,8 +23,19 @@ def numbered(rows: int, masks: dict[str, list[bool]] | None = None) -> Split:
     return Split(numbers, {"a": numbers, "b": numbers}, found)
 
 
+def one_set(batch: Batch) -> Tensor:
+    assert isinstance(batch.inputs, Tensor)
+    return batch.inputs
+
+
+def in_memory(form: str) -> Split:
+    split = make(form).train
+    assert isinstance(split, Split)
+    return split
+
+
 def rows_of(batches: list[Batch]) -> list[int]:
-    return [int(row) for batch in batches for row in batch.inputs[:, 0]]
+    return [int(row) for batch in batches for row in one_set(batch)[:, 0]]
 
 
 @given(rows=st.integers(1, 40), size=st.integers(1, 45), seed=st.integers(0, 9), epoch=st.integers(1, 3))
@@ -34,7 +46,7 @@ def test_an_epoch_is_every_row_once(rows: int, size: int, seed: int, epoch: int)
     assert sorted(rows_of(found)) == list(range(rows))
     assert [batch.rows for batch in found] == [min(size, rows - low) for low in range(0, rows, size)]
     for batch in found:
-        assert torch.equal(batch.targets[0], batch.inputs)
+        assert torch.equal(batch.targets[0], one_set(batch))
         assert batch.counts.tolist() == [batch.rows] * 2
         assert batch.masks is None
     assert rows_of(list(batches.epoch(epoch))) == rows_of(found)
@@ -58,7 +70,7 @@ def test_a_single_task_sees_its_rows_in_the_order_of_the_whole(masks: list[tuple
     labelled = [row for row in range(len(masks)) if any(masks[row])]
     assert sorted(rows_of(whole)) == labelled
     for batch in whole:
-        rows = [int(row) for row in batch.inputs[:, 0]]
+        rows = [int(row) for row in one_set(batch)[:, 0]]
         for t, name in enumerate(("a", "b")):
             mask = batch.masks[t] if batch.masks else None
             assert (mask.tolist() if mask is not None else [True] * len(rows)) == [known[name][row] for row in rows]
@@ -71,6 +83,7 @@ def test_a_single_task_sees_its_rows_in_the_order_of_the_whole(masks: list[tuple
 def test_a_task_without_a_mask_keeps_all_rows() -> None:
     split = numbered(6, {"a": [True, False] * 3})
     (batch,) = training_batches(split, ("a", "b"), 9, 0, CPU).epoch(1)
+    assert batch.masks is not None
     assert batch.masks[1] is None
     assert batch.counts.tolist() == [3, 6]
     (alone,) = training_batches(split, ("a",), 9, 0, CPU).epoch(1)
@@ -86,29 +99,30 @@ def test_sets_of_several_sizes_end_together(sizes: list[int], size: int) -> None
     found = list(training_batches(Split(rows, rows), names, size, 0, CPU).epoch(1))
     assert len(found) == -(-max(sizes) // size)
     for t, name in enumerate(names):
-        seen = [int(row) for batch in found for row in batch.inputs[name][:, 0]]
+        inputs = [batch.inputs[name] for batch in found if isinstance(batch.inputs, dict)]
+        seen = [int(row) for rows_of_task in inputs for row in rows_of_task[:, 0]]
         assert set(seen) == set(range(sizes[t]))
         assert len(seen) == max(sizes[t], len(found))  # once each, or cycled to one row a step
-        assert all(torch.equal(batch.targets[t], batch.inputs[name]) for batch in found)
+        assert all(torch.equal(batch.targets[t], own) for batch, own in zip(found, inputs, strict=True))
     assert all(batch.rows == sum(batch.counts.tolist()) for batch in found)
 
 
 @pytest.mark.parametrize("form", ["shared", "masked"])
 def test_a_stream_gives_its_own_batches(form: str) -> None:
-    split = make(form).train
+    split = in_memory(form)
     found = list(training_batches(stream(split), NAMES, 16, 0, CPU).epoch(1))
     assert sum(batch.rows for batch in found) == split.size
     assert torch.stack([batch.counts for batch in found]).sum(0).tolist() == [
         split.masks[name].sum() if name in split.masks else split.size for name in NAMES
     ]
     again = list(training_batches(stream(split), NAMES, 16, 0, CPU).epoch(1))
-    assert all(torch.equal(a.inputs, b.inputs) for a, b in zip(found, again, strict=True))
+    assert all(torch.equal(one_set(a), one_set(b)) for a, b in zip(found, again, strict=True))
 
 
 @pytest.mark.parametrize("form", POSITIONED)
 @pytest.mark.parametrize("streamed", [False, True])
 def test_masks_of_positions_go_with_their_rows(form: str, streamed: bool) -> None:
-    split = make(form).train
+    split = in_memory(form)
     if streamed and isinstance(split.inputs, dict):
         pytest.skip("the toy stream has one set of inputs")
     batches = training_batches(stream(split) if streamed else split, NAMES, 7, 0, CPU)
@@ -120,8 +134,10 @@ def test_masks_of_positions_go_with_their_rows(form: str, streamed: bool) -> Non
             rows = [int(np.flatnonzero((source == row.numpy()).reshape(len(source), -1).all(1))[0]) for row in inputs]
             assert np.array_equal(batch.targets[t].numpy(), split.targets[name][rows])
             mask = split.masks.get(name, np.ones(len(source), dtype=bool))[rows]
-            assert (batch.masks[t] is None) == (name not in split.masks)
-            assert batch.masks[t] is None or np.array_equal(batch.masks[t].numpy(), mask)
+            assert batch.masks is not None
+            found = batch.masks[t]
+            assert (found is None) == (name not in split.masks)
+            assert found is None or np.array_equal(found.numpy(), mask)
             assert float(batch.counts[t]) == pytest.approx(mask.reshape(len(mask), -1).mean(1).sum())
             totals[name] += float(batch.counts[t])
     for name, total in totals.items():
@@ -135,6 +151,8 @@ def test_a_single_task_keeps_the_rows_with_a_labelled_position() -> None:
     split = Split(np.arange(3, dtype="float32")[:, None], {"a": np.zeros((3, 2), dtype="int64")}, {"a": known})
     (batch,) = training_batches(split, ("a",), 9, 0, CPU).epoch(1)
     assert sorted(rows_of([batch])) == [0, 2]
+    assert batch.masks is not None
+    assert batch.masks[0] is not None
     assert batch.masks[0].sum() == 2
     assert batch.counts.tolist() == [1.0]
 

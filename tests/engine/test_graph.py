@@ -22,6 +22,7 @@ from mtlbench.engine.step import Step
 from mtlbench.optim import OPTIMIZERS, SCHEDULES
 from mtlbench.penalties import TABLE as PENALTIES
 from mtlbench.weightings import TABLE as WEIGHTINGS
+from tests import entries
 from tests.toy_data import NAMES, make
 from tests.toy_forms import fitted
 
@@ -49,7 +50,7 @@ class Tape:
         with torch.no_grad():
             for tensor, value in before:
                 tensor.copy_(value)
-        results = tuple(torch.zeros(len(NAMES)) for _ in range(2))
+        results = torch.zeros(len(NAMES)), torch.zeros(len(NAMES))
         self.recorded += 1
 
         def replay() -> None:
@@ -100,7 +101,7 @@ def follow(
 
 
 PARAMETERS: dict[str, Any] = {"fixed": {"weights": [0.5, 0.3, 0.2]}}
-RECORDABLE = [name for name in WEIGHTINGS if WEIGHTINGS.load(name).recordable]
+RECORDABLE = [name for name in WEIGHTINGS if entries.weighting(name).recordable]
 
 
 @pytest.mark.parametrize("weighting", RECORDABLE)
@@ -111,6 +112,7 @@ def test_a_replay_is_the_step(form: str, weighting: str) -> None:
     torch.manual_seed(1)
     found, tape = follow(form, weighting, recorded=True)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+    assert tape is not None
     assert tape.recorded >= 1
     assert tape.replayed > tape.recorded
 
@@ -127,7 +129,7 @@ def assert_recordable(says: bool, **parts: Any) -> None:
 
 @pytest.mark.parametrize("penalty", PENALTIES)
 def test_a_penalty_says_whether_it_can_be_recorded(penalty: str) -> None:
-    assert_recordable(PENALTIES.load(penalty).recordable, form="shared", penalty=penalty)
+    assert_recordable(entries.penalty(penalty).recordable, form="shared", penalty=penalty)
 
 
 ARCHITECTURE_CASES = [
@@ -148,6 +150,7 @@ def test_each_form_of_batch_has_a_tape_of_its_own() -> None:
     found, tape = follow("shared", "equal", recorded=True, batch_size=16)  # the last batch of an epoch is smaller
     expected, _ = follow("shared", "equal", recorded=False, batch_size=16)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+    assert tape is not None
     assert tape.recorded == 2
 
 

@@ -25,21 +25,19 @@ from tests.toy_data import NAMES, make
 CPU = torch.device("cpu")
 
 
-def build(weighting: Weighting, outline: Outline, engine: str = "eager", **optimizer: Any) -> Step:
+def build(weighting: Weighting, outline: Outline, engine: str = "eager", **optimizer: Any) -> tuple[Step, Model]:
     model = Model(Shared.from_plain({"hidden": [8]}), outline, 0)
     state = weighting.start(outline.names, CPU)
     spec = {"name": "sgd", "lr": 0.1, **optimizer}
     built = TABLE.build({"name": engine})
     torch_optimizer = OPTIMIZERS.build(spec).build(model.parameters(), weighting.parameters(state), built.recipe.update)
-    step = Step(built, model, outline, weighting, state, torch_optimizer)
-    step.model = model
-    return step
+    return Step(built, model, outline, weighting, state, torch_optimizer), model
 
 
 @pytest.mark.parametrize("optimizer", [{"name": "momentum", "momentum": 0.9}, {"name": "adam"}, {"name": "adamw"}])
 def test_equal_weights_train_as_a_plain_loop_does(optimizer: dict[str, Any]) -> None:
     data = make("shared")
-    step = build(WEIGHTINGS.build({"name": "equal"}), data.outline, lr=0.01, **optimizer)
+    step, model = build(WEIGHTINGS.build({"name": "equal"}), data.outline, lr=0.01, **optimizer)
     plain = Model(Shared.from_plain({"hidden": [8]}), data.outline, 0)
     kind = {"momentum": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[optimizer.pop("name")]
     torch_optimizer = kind(plain.parameters(), lr=0.01, **optimizer)
@@ -56,14 +54,14 @@ def test_equal_weights_train_as_a_plain_loop_does(optimizer: dict[str, Any]) -> 
         torch_optimizer.step()
         torch.testing.assert_close(losses, expected)
         assert weights.tolist() == [pytest.approx(1 / 3)] * 3
-    for found, wanted in zip(step.model.parameters(), plain.parameters(), strict=True):
+    for found, wanted in zip(model.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(found, wanted)
 
 
 def test_uncertainty_trains_its_variances_with_the_model() -> None:
     data = make("shared")
     weighting = WEIGHTINGS.build({"name": "uncertainty"})
-    step = build(weighting, data.outline, weight_decay=0.5)
+    step, _ = build(weighting, data.outline, weight_decay=0.5)
     batch = next(training_batches(data.train, NAMES, 16, 0, CPU).epoch(1))
     losses, weights = step(batch)
     assert weights.tolist() == [0.5] * 3
@@ -93,7 +91,7 @@ class Recorder(Weighting):
 
 def test_losses_after_the_update_are_of_the_same_batch() -> None:
     data = make("shared")
-    step = build(Recorder(), data.outline)
+    step, _ = build(Recorder(), data.outline)
     batch = next(training_batches(data.train, NAMES, 16, 0, CPU).epoch(1))
     step(batch)
     step.end_epoch()
@@ -107,17 +105,17 @@ def test_losses_after_the_update_are_of_the_same_batch() -> None:
 
 def test_a_task_without_a_label_is_shown_by_its_last_loss() -> None:
     outline = Outline((TaskSpec("a", 1, "mse"), TaskSpec("b", 1, "mse")), (2,), 9)
-    step = build(Recorder(), outline)
+    step, model = build(Recorder(), outline)
     x, y = torch.randn(4, 2), torch.randn(4, 1)
 
     def batch(known: bool) -> Batch:
         mask = torch.full((4,), known)
         return Batch(x, [y, y], [None, mask], torch.tensor([4.0, float(mask.sum())]), 4)
 
-    head = [parameter.clone() for parameter in step.model.task_parameters("b")]
+    head = [parameter.clone() for parameter in model.task_parameters("b")]
     losses, _ = step(batch(False))
     assert losses[1] == 0
-    assert all(map(torch.equal, head, step.model.task_parameters("b")))
+    assert all(map(torch.equal, head, model.task_parameters("b")))
     step(batch(True))
     step(batch(False))
     shown = [loss for _, (_, loss) in step.state]
@@ -129,8 +127,9 @@ def test_a_task_without_a_label_is_shown_by_its_last_loss() -> None:
 @pytest.mark.parametrize("engine", ["eager", "fused"])
 def test_shared_parameters_descend_the_weighted_gradients_and_heads_their_own(engine: str) -> None:
     data = make("shared")
-    step = build(WEIGHTINGS.build({"name": "mgda"}), data.outline, engine, name="adam", eps=1e3, lr=1e3)  # nearly sgd
-    model, batch = step.model, next(training_batches(data.train, NAMES, 16, 0, CPU).epoch(1))
+    weighting = WEIGHTINGS.build({"name": "mgda"})
+    step, model = build(weighting, data.outline, engine, name="adam", eps=1e3, lr=1e3)  # nearly sgd
+    batch = next(training_batches(data.train, NAMES, 16, 0, CPU).epoch(1))
     losses = step.losses(batch.inputs, batch.targets, batch.masks)
     shared, before = list(model.shared.parameters()), [p.detach().clone() for p in model.parameters()]
     rows = [torch.autograd.grad(loss, shared, retain_graph=True) for loss in losses]
@@ -150,10 +149,10 @@ def test_shared_parameters_descend_the_weighted_gradients_and_heads_their_own(en
 def test_gradients_at_the_representation_are_those_of_its_rows() -> None:
     data = make("shared")
     weighting = WEIGHTINGS.build({"name": "mgda", "level": "representation"})
-    step = build(weighting, data.outline)
+    step, model = build(weighting, data.outline)
     batch = next(training_batches(data.train, NAMES, 16, 0, CPU).epoch(1))
-    z = step.model.represent(batch.inputs).detach().requires_grad_()
-    outputs = step.model.predict(z)
+    z = model.represent(batch.inputs).detach().requires_grad_()
+    outputs = model.predict(z)
     losses = reference([outputs[n] for n in NAMES], batch.targets, Kinds.of(data.outline.tasks), batch.masks)
     rows = torch.stack([torch.autograd.grad(loss, z, retain_graph=True)[0].flatten() for loss in losses])
     expected, _ = weighting.weigh(Shown(losses.detach(), rows @ rows.T), None)
@@ -164,8 +163,8 @@ def test_gradients_at_the_representation_are_those_of_its_rows() -> None:
 def test_halves_of_a_batch_together_have_its_gradients(form: str) -> None:
     data = make(form)
     batch = next(training_batches(data.train, NAMES, 16, 0, CPU).epoch(1))
-    whole = build(WEIGHTINGS.build({"name": "mgda"}), data.outline).gradients(batch)
-    parts = build(WEIGHTINGS.build({"name": "modo"}), data.outline).gradients(batch)
+    whole = build(WEIGHTINGS.build({"name": "mgda"}), data.outline)[0].gradients(batch)
+    parts = build(WEIGHTINGS.build({"name": "modo"}), data.outline)[0].gradients(batch)
     torch.testing.assert_close(parts.losses, whole.losses)
     torch.testing.assert_close(as_matrix(parts.rows, parts.shared, CPU), as_matrix(whole.rows, whole.shared, CPU))
     assert parts.crossed is not None
@@ -174,10 +173,10 @@ def test_halves_of_a_batch_together_have_its_gradients(form: str) -> None:
 
 def test_the_model_is_left_in_the_mode_it_was_in() -> None:
     data = make("shared")
-    step = build(WEIGHTINGS.build({"name": "famo"}), data.outline)
-    step.model.eval()
+    step, model = build(WEIGHTINGS.build({"name": "famo"}), data.outline)
+    model.eval()
     step(next(training_batches(data.train, NAMES, 16, 0, CPU).epoch(1)))
-    assert not any(module.training for module in step.model.modules() if isinstance(module, nn.Linear))
+    assert not any(module.training for module in model.modules() if isinstance(module, nn.Linear))
 
 
 @pytest.mark.parametrize("losses_by", [reference, kernel])

@@ -10,13 +10,14 @@ import pytest
 from mtlbench.core.registry import UnknownName
 from mtlbench.engine import TABLE
 from mtlbench.engine.losses import LOSSES
+from tests import entries
 
 
 def test_every_row_is_an_engine_with_a_summary() -> None:
     for name in TABLE:
         engine = TABLE.build({"name": name})
-        assert type(engine) is TABLE.load(name)
-        assert engine.recipe == TABLE.load(name).recipe
+        assert type(engine) is entries.engine(name)
+        assert engine.recipe == entries.engine(name).recipe
         assert engine.recipe.losses in LOSSES
         assert TABLE.load(name).summary()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,7 @@ def test_gpus_are_those_that_cuda_would_see(
 
 
 @pytest.fixture
-def no_memory() -> None:
+def no_memory() -> Iterator[None]:
     module._gpus.cache_clear()
     yield
     module._gpus.cache_clear()

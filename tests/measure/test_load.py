@@ -31,6 +31,7 @@ def test_own_work_and_that_of_children_is_not_foreign(monkeypatch: pytest.Monkey
 def test_load_is_noticeable_from_a_tenth_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = ForeignLoad()
     cores = psutil.cpu_count()
+    assert cores is not None
     monkeypatch.setattr(ForeignLoad, "cores", lambda self: 0.09 * cores)
     assert not seen.noticeable()
     monkeypatch.setattr(ForeignLoad, "cores", lambda self: 0.11 * cores)

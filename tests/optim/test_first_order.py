@@ -11,6 +11,7 @@ from torch.nn import Parameter
 
 from mtlbench.optim import OPTIMIZERS
 from mtlbench.optim.base import Optimizer, Update
+from tests import entries
 
 UPDATES: tuple[Update, ...] = ("loop", "foreach", "fused")
 
@@ -84,7 +85,7 @@ def test_adam_without_bias_correction_is_the_formula(name: str, update: Update) 
         p = p * (1 - lr * decay) if name == "adamw" else p
         m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g**2
         p = p - lr * m / (v.sqrt() + eps)
-    tolerance = {"rtol": 1e-5, "atol": 1e-7} if update == "kernel" else {"rtol": 1e-12, "atol": 1e-14}
+    tolerance: dict[str, Any] = {"rtol": 1e-5, "atol": 1e-7} if update == "kernel" else {"rtol": 1e-12, "atol": 1e-14}
     torch.testing.assert_close(parameter.detach().double(), p, **tolerance)
     assert bool((unused == 1).all())
 
@@ -106,7 +107,7 @@ def test_impossible_updates_are_refused(spec: dict[str, Any], update: Update, me
 def test_only_methods_on_the_whole_split_choose_their_rows() -> None:
     rows = {name: built(name).batch_size(32, 500) for name in OPTIMIZERS}
     assert {rows["gd"], rows["lbfgs"], rows["newton"]} == {500}
-    assert all(size == (500 if OPTIMIZERS.load(name).whole_split else 32) for name, size in rows.items())
+    assert all(size == (500 if entries.optimizer(name).whole_split else 32) for name, size in rows.items())
 
 
 @pytest.mark.parametrize(

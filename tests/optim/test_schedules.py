@@ -50,7 +50,7 @@ def test_warm_up_may_be_as_long_as_the_run() -> None:
 def test_plateau_drops_where_torchs_does(patience: int, min_delta: float) -> None:
     scores = tuple(torch.rand(40, generator=torch.Generator().manual_seed(0)).add(1).tolist())
     optimizer = torch.optim.SGD([Parameter(torch.ones(1))], lr=1.0)
-    settings = {"factor": 0.5, "patience": patience, "threshold": min_delta, "threshold_mode": "abs"}
+    settings: dict[str, Any] = {"factor": 0.5, "patience": patience, "threshold": min_delta, "threshold_mode": "abs"}
     oracle = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, min_lr=0, eps=0, **settings)
     expected = []
     for score in scores:

@@ -14,6 +14,7 @@ from mtlbench.core.errors import UnavailableError
 from mtlbench.engine.closure import Objective, evaluates_again
 from mtlbench.optim import OPTIMIZERS
 from mtlbench.optim.newton import _conjugate, _solved
+from tests import entries
 
 NEWTONS = [{"name": "newton", "hessian": kind, "damping": 0.0} for kind in ("exact", "free")]
 
@@ -110,10 +111,10 @@ def test_weightings_that_learn_are_refused(name: str) -> None:
 
 
 def test_who_evaluates_again() -> None:
-    entries = {name: OPTIMIZERS.build({"name": name, **OPTIMIZERS.load(name).example()}) for name in OPTIMIZERS}
-    built = {name: entry.build([Parameter(torch.ones(1))], [], "loop") for name, entry in entries.items()}
+    rows = {name: OPTIMIZERS.build({"name": name, **OPTIMIZERS.load(name).example()}) for name in OPTIMIZERS}
+    built = {name: row.build([Parameter(torch.ones(1))], [], "loop") for name, row in rows.items()}
     assert all(evaluates_again(built[name]) for name in ("lbfgs", "newton"))
-    assert all(OPTIMIZERS.load(name).trains_weightings != evaluates_again(built[name]) for name in OPTIMIZERS)
+    assert all(entries.optimizer(name).trains_weightings != evaluates_again(built[name]) for name in OPTIMIZERS)
 
 
 def test_an_objective_draws_the_same_numbers_every_time() -> None:

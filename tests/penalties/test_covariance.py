@@ -31,14 +31,15 @@ def gradient_of(heads: list[nn.Linear]) -> Tensor:
     for head in heads:
         head.weight.grad = None
     PENALTY.term(NOTHING, heads).backward()
-    return torch.cat([head.weight.grad for head in heads])
+    return torch.cat([head.weight.grad for head in heads if head.weight.grad is not None])
 
 
 def root(columns_CD: Tensor, eps: float = EPS) -> Tensor:
     """(W'W + eps^2 I)^1/2 [C, C], by the eigenvectors of W'W."""
     eye = torch.eye(len(columns_CD), dtype=columns_CD.dtype)
     values, basis = torch.linalg.eigh(columns_CD @ columns_CD.T + eps**2 * eye)
-    return (basis * values.sqrt()) @ basis.T
+    found: Tensor = (basis * values.sqrt()) @ basis.T
+    return found
 
 
 @pytest.mark.parametrize(("count", "width"), [(6, 9), (6, 6), (6, 4)])  # of C columns, at most width are independent
@@ -73,7 +74,8 @@ def test_the_covariance_is_the_best_of_its_trace() -> None:
     torch.testing.assert_close(best.trace(), torch.tensor(1.0, dtype=torch.float64))
 
     def cost(omega: Tensor) -> Tensor:
-        return (torch.linalg.inv(omega) @ (columns @ columns.T + EPS**2 * torch.eye(4))).trace()
+        product: Tensor = torch.linalg.inv(omega) @ (columns @ columns.T + EPS**2 * torch.eye(4))
+        return product.trace()
 
     for seed in range(20):
         direction = drawn(4, 4, seed + 1)

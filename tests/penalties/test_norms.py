@@ -20,7 +20,7 @@ RHO = 0.3
 NORMS = ("elastic_net", "l1", "l2", "l21", "trace")  # those whose formulas stand below
 
 
-def layers(*sizes: int, seed: int = 0) -> nn.Sequential:
+def layers(*sizes: int, seed: int = 0) -> Any:  # a Sequential, whose modules have types of their own
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return nn.Sequential(*(nn.Linear(a, b) for a, b in pairwise(sizes))).double()
@@ -37,17 +37,19 @@ def gradient_of(name: str, w: Tensor) -> Tensor:
     if name == "l21":
         return w / w.square().sum(0).sqrt()
     u, _, vh = torch.linalg.svd(w, full_matrices=False)
-    return u @ vh
+    product: Tensor = u @ vh
+    return product
 
 
 def value_of(name: str, w: Tensor) -> Tensor:
-    return {
+    values: dict[str, Tensor] = {
         "l1": w.abs().sum(),
         "l2": (w**2).sum() / 2,
         "elastic_net": w.abs().sum() / 2 + (w**2).sum() / 4,
         "l21": (w**2).sum(0).sqrt().sum(),
         "trace": torch.linalg.eigvalsh(w.T @ w).clamp(min=0).sqrt().sum(),
-    }[name]
+    }
+    return values[name]
 
 
 @pytest.mark.parametrize("name", ["shared", "single"])
@@ -59,7 +61,7 @@ def test_encoders_are_part_of_the_trunk(name: str) -> None:
     TABLE.build({"name": "l2", "strength": RHO, "on": "trunk"}).term(*model.trunk_and_heads()).backward()
     weights = [p for part, p in model.named_parameters() if part.startswith("front.") and p.ndim > 1]
     assert len(weights) == 4
-    assert all(torch.allclose(p.grad, RHO * p) for p in weights)
+    assert all(p.grad is not None and torch.allclose(p.grad, RHO * p) for p in weights)
 
 
 @pytest.mark.parametrize("on", ["trunk", "heads", "all"])

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from mtlbench.core.record import Record, Result
-from mtlbench.core.trial import CANDIDATE, Trial
+from mtlbench.core.trial import CANDIDATE, TrainTrial
 from mtlbench.plan.candidates import with_choices
 from mtlbench.plan.history import FAILED, History
+from mtlbench.store import Stored
 from tests.trials import altered
 
 from .test_plan_history import TRIAL
 
 
-@dataclass(frozen=True)
-class Stored:
-    trial: Trial
-    result: Result
-
-
-def candidate(choice: float, **changes: object) -> Trial:
+def candidate(choice: float, **changes: Any) -> TrainTrial:
     return altered(TRIAL, optimizer={"name": "adam", "lr": choice}, choice=f"lr={choice}", role=CANDIDATE, **changes)
 
 
-def ran(trial: Trial, loss: float | None, test: float = 0.0) -> Stored:
+def ran(trial: TrainTrial, loss: float | None, test: float = 0.0) -> Stored:
     if loss is None:
         return Stored(trial, Result("failed", error="diverged"))
     records = (
@@ -36,10 +31,11 @@ def ran(trial: Trial, loss: float | None, test: float = 0.0) -> Stored:
     return Stored(trial, Result("ok", records=records))
 
 
-def choose(*stored: Stored, more: tuple[Trial, ...] = ()) -> list[Trial]:
+def choose(*stored: Stored, more: tuple[TrainTrial, ...] = ()) -> list[TrainTrial]:
     by_id = {one.trial.id: one for one in stored}
     trials = [*(one.trial for one in stored), *more]
-    finals = [trial for trial in with_choices(trials, by_id.get) if trial.labels.role == ""]
+    decided = [trial for trial in with_choices(trials, by_id.get) if isinstance(trial, TrainTrial)]
+    finals = [trial for trial in decided if trial.labels.role == ""]
     assert len(finals) == len({(t.labels.method, t.seed) for t in trials if t.labels.role})
     return [trial for trial in finals if not trial.labels.waiting]
 
@@ -74,7 +70,7 @@ def test_a_candidate_that_failed_in_one_fold_is_not_chosen() -> None:
 
 def test_nothing_is_chosen_before_all_have_run() -> None:
     assert choose(ran(candidate(1), 0.5), more=(candidate(2),)) == []
-    *_, final = with_choices([candidate(1), candidate(2)], {}.get)
+    *_, final = with_choices([candidate(1), candidate(2)], lambda trial_id: None)
     assert (final.labels.waiting, final.title, final.labels.choice) == (True, TRIAL.title, "")
 
 

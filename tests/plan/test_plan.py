@@ -10,6 +10,7 @@ import pytest
 
 from mtlbench.core.errors import MtlbenchError
 from mtlbench.core.record import Record, Result
+from mtlbench.core.trial import TrainTrial
 from mtlbench.plan.plan import Plan, make_plan
 from mtlbench.runner.session import report_again
 from mtlbench.store import Store
@@ -40,6 +41,7 @@ def _plan(suite: Path, **options: object) -> Plan:
 def _store(plan: Plan, **result: object) -> None:
     """A stored result of every trial of a plan."""
     for trial in plan.trials:
+        assert isinstance(trial, TrainTrial)
         facts = (Record("accuracy", 90.0, "test", trial.tasks[0], main=True),)
         plan.store.write(trial, replace(Result("ok", 1, facts, seconds=2.0, alone=True), **result))  # type: ignore[arg-type]
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 from mtlbench.core.record import Result
-from mtlbench.core.trial import Trial
+from mtlbench.core.trial import TrainTrial
 from mtlbench.plan.history import History, differences
+from mtlbench.store import Stored
 from tests.trials import altered, train_trial
 
 TRIAL = train_trial(
@@ -23,14 +24,8 @@ TRIAL = train_trial(
 )
 
 
-@dataclass(frozen=True)
-class Stored:
-    trial: Trial
-    result: Result
-
-
-def _with(**changes: object) -> Trial:
-    return altered(TRIAL, **changes)  # type: ignore[arg-type]
+def _with(**changes: Any) -> TrainTrial:
+    return altered(TRIAL, **changes)
 
 
 def test_differences_are_paths_and_values() -> None:

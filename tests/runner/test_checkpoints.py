@@ -52,7 +52,8 @@ def trunks(path: Path) -> dict[str, dict[str, torch.Tensor]]:
 def validation(done: Run, method: str, epoch: int) -> dict[str, float]:
     facts = done.records
     chosen = facts[(facts["method"] == method) & (facts["split"] == "validation") & (facts["step"] == epoch)]
-    return chosen[chosen["metric"] == "loss"].set_index("task")["value"].to_dict()
+    losses = chosen[chosen["metric"] == "loss"]
+    return dict(zip(losses["task"], losses["value"], strict=True))
 
 
 def test_waves_carry_trunks_from_trial_to_trial(path: Path) -> None:

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from mtlbench.core.record import Record, Result
-from mtlbench.core.trial import Trial
+from mtlbench.core.task import Data
+from mtlbench.core.trial import TrainTrial
 from mtlbench.measure.load import ForeignLoad
 from mtlbench.problems.small.synthetic import Synthetic
 from mtlbench.runner.trial import execute
@@ -34,7 +35,7 @@ TRIAL = train_trial(
 TIMED = ("seconds", "per_second", "memory")
 
 
-def run(trial: Trial = TRIAL, deadline_s: float | None = None, alone: bool = True, **changes: Any) -> Result:
+def run(trial: TrainTrial = TRIAL, deadline_s: float | None = None, alone: bool = True, **changes: Any) -> Result:
     return execute(altered(trial, **changes), ROOT, 1, deadline_s, alone)
 
 
@@ -63,6 +64,7 @@ def test_bits_do_not_depend_on_what_the_process_did_before(tmp_path: Path) -> No
     code = f"""
 import json, sys
 from pathlib import Path
+from mtlbench.core.task import Data
 from mtlbench.core.trial import trial_from_json
 from mtlbench.runner.trial import execute
 trial = trial_from_json(json.load(sys.stdin))
@@ -92,7 +94,12 @@ def test_the_process_is_left_as_it_was(fails: bool) -> None:
 def test_a_trial_has_the_threads_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     load = Synthetic.load
-    monkeypatch.setattr(Synthetic, "load", lambda *args: seen.append(torch.get_num_threads()) or load(*args))
+
+    def counted(*args: Any) -> Data:
+        seen.append(torch.get_num_threads())
+        return load(*args)
+
+    monkeypatch.setattr(Synthetic, "load", counted)
     run(threads=2)
     run(threads=1)
     assert seen == [2, 1]

@@ -10,7 +10,7 @@ from mtlbench.core.config import Config
 from mtlbench.core.errors import SuiteError
 from mtlbench.core.registry import Registry
 from mtlbench.core.task import Outline, TaskSpec
-from mtlbench.core.trial import AFFINITY, Trial
+from mtlbench.core.trial import AFFINITY, TrainTrial
 from mtlbench.core.yaml_writer import to_yaml
 from mtlbench.suite.expand import expand
 from mtlbench.suite.reader import read_suite
@@ -44,7 +44,7 @@ def read(tmp_path: Path, text: str = TEXT) -> Suite:
     return read_suite(path, tables={**TABLES, "learner": LEARNERS})
 
 
-def trials(suite: Suite, tasks: int = 3) -> list[Trial]:
+def trials(suite: Suite, tasks: int = 3) -> list[TrainTrial]:
     found = expand(suite, {"digits": Outline(TASKS[:tasks], (64,), 10)}, {"digits": ""})
     return [trial for trial in found if trial.labels.role == AFFINITY]
 

@@ -8,7 +8,7 @@ import pytest
 
 from mtlbench.core.errors import MtlbenchError, SuiteError
 from mtlbench.core.task import Outline, TaskSpec
-from mtlbench.core.trial import Trial, trial_from_json
+from mtlbench.core.trial import TrainTrial, trial_from_json
 from mtlbench.suite.expand import expand
 from mtlbench.suite.reader import read_suite
 from mtlbench.suite.suite import Suite
@@ -34,7 +34,7 @@ def read(tmp_path: Path, text: str = TEXT) -> Suite:
     return read_suite(path, tables=TABLES)
 
 
-def trials(suite: Suite, **files: str) -> dict[str, Trial]:
+def trials(suite: Suite, **files: str) -> dict[str, TrainTrial]:
     problems = [problem.name for problem in suite.problems]
     found = expand(suite, dict.fromkeys(problems, OUTLINE), dict.fromkeys(problems, ""), {"t.pt": "abc", **files})
     return {trial.title: trial for trial in found}

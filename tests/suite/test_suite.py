@@ -9,14 +9,13 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from mtlbench.core.errors import SuiteError
-from mtlbench.core.task import Outline
 from mtlbench.core.trial import TrainTrial
 from mtlbench.core.yaml_writer import to_yaml
 from mtlbench.suite.expand import expand
 from mtlbench.suite.reader import read_suite
 from mtlbench.suite.suite import Suite
 
-from .toy_entries import TABLES, Adam, Digits
+from .toy_entries import TABLES, Adam, Digits, outline_of
 
 SUITE = """\
 problem: digits
@@ -52,7 +51,7 @@ def read(tmp_path: Path) -> Reader:
 
 
 def trials(suite: Suite) -> tuple[TrainTrial, ...]:
-    outlines: dict[str, Outline] = {problem.name: problem.config.outline(suite.root) for problem in suite.problems}
+    outlines = {problem.name: outline_of(problem, suite.root) for problem in suite.problems}
     return expand(suite, outlines, dict.fromkeys(outlines, ""))
 
 

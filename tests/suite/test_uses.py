@@ -15,7 +15,7 @@ from mtlbench.suite.expand import expand
 from mtlbench.suite.reader import read_suite
 from mtlbench.suite.suite import Suite
 
-from .toy_entries import TABLES
+from .toy_entries import TABLES, outline_of
 
 CLOSED = """\
 problem: digits
@@ -48,7 +48,7 @@ def read(tmp_path: Path) -> Any:
 
 
 def trials(suite: Suite) -> tuple[TrainTrial, ...]:
-    outlines = {problem.name: problem.config.outline(suite.root) for problem in suite.problems}
+    outlines = {problem.name: outline_of(problem, suite.root) for problem in suite.problems}
     return expand(suite, outlines, dict.fromkeys(outlines, ""))
 
 

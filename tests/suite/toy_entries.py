@@ -8,8 +8,10 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from mtlbench.core.config import Config
+from mtlbench.core.protocols import ProblemEntry
 from mtlbench.core.registry import Registry
 from mtlbench.core.task import Outline, TaskSpec
+from mtlbench.suite.entries import Entry
 
 
 class Digits(Config):
@@ -23,6 +25,12 @@ class Digits(Config):
     def outline(self, root: Path) -> Outline:
         tasks = (TaskSpec("digit", 10, "cross_entropy"), TaskSpec("parity", 1, "bce_with_logits"))
         return Outline(tasks, (1, 8, 8), 1797)
+
+
+def outline_of(problem: Entry[ProblemEntry], root: Path) -> Outline:
+    """What is known of the digits of a suite."""
+    assert isinstance(problem.config, Digits)
+    return problem.config.outline(root)
 
 
 class Table(Config):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,7 @@ def test_a_short_run_ends_well(script: Path) -> None:
 def test_the_profile_of_nyuv2_is_on_whole_frames() -> None:
     """A profile's mapping would be laid over the suite's: the tiles and the 40 classes of its two frames would stay."""
     suite = read_suite(ROOT / "bench" / "suites" / "dense.yaml", tables=tables(), profile="nyuv2")
-    (problem,) = [entry.config for entry in suite.problems]
+    problem: Any = suite.problems[0].config
+    assert len(suite.problems) == 1
     assert (problem.classes, problem.tiles, problem.divide, problem.size) == (13, 1, "frames", None)
     assert problem.path.endswith("nyuv2")

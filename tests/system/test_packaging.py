@@ -63,13 +63,13 @@ def test_the_source_distribution_has_every_tracked_file(source: Path) -> None:
 
 def test_a_wheel_built_from_it_works_on_its_own(source: Path, tmp_path: Path) -> None:
     # Without kernels: compiling them takes minutes, and that their sources are complete is tested above.
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path]
+    build: list[str | Path] = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path]
     _run(*build, source, folder=tmp_path, MTLBENCH_BUILD="0")
     (wheel,) = tmp_path.glob("*.whl")
     venv.create(tmp_path / "venv", with_pip=False, symlinks=True)
     python = tmp_path / "venv" / "bin" / "python"
-    install = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-index", wheel]
-    _run(*install, folder=tmp_path)
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", python]
+    _run(*pip, "install", "-q", "--no-deps", "--no-index", wheel, folder=tmp_path)
     # The packages that mtlbench depends on, from this environment. Its own .pth files are not read, so that an editable
     # mtlbench is not seen.
     (site,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")

@@ -46,7 +46,8 @@ CASES = [(tasks, kind) for tasks in (2, 3, 5, 8) for kind in matrices(2)]
 
 def weigh(spec: Spec, jacobian: Tensor) -> Tensor:
     torch.manual_seed(0)
-    return TABLE.build(spec).weights(jacobian @ jacobian.T).to(jacobian.dtype)
+    weights: Tensor = TABLE.build(spec).weights(jacobian @ jacobian.T)
+    return weights.to(jacobian.dtype)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,7 @@ def test_nash_is_free_of_each_tasks_scale(tasks: int) -> None:
 
 def test_nash_of_two_tasks_in_closed_form() -> None:
     jacobian = matrices(2)["conflicting"].double()
-    cosine = torch.cosine_similarity(*jacobian, dim=0)
+    cosine = torch.cosine_similarity(jacobian[0], jacobian[1], dim=0)
     expected = 1 / (jacobian.norm(dim=1) * (1 + cosine).sqrt())
     torch.testing.assert_close(weigh({"name": "nash_mtl"}, jacobian), expected, rtol=1e-4, atol=0)
 

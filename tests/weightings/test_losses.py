@@ -20,7 +20,9 @@ TASKS = ("digit", "parity")
 
 
 def fixed(**parameters: Any) -> Fixed:
-    return TABLE.build({"name": "fixed", **parameters})
+    built = TABLE.build({"name": "fixed", **parameters})
+    assert isinstance(built, Fixed)
+    return built
 
 
 def test_equal_weights_are_those_of_the_mean() -> None:

@@ -12,8 +12,8 @@ chunk_f1 = ChunkF1().compute
 
 
 def score(true: str, found: str) -> float:
-    rows = [np.array([[CLASSES.index(tag) for tag in tags.split()]]) for tags in (true, found)]
-    return chunk_f1(*rows, CLASSES)
+    target, predicted = (np.array([[CLASSES.index(tag) for tag in tags.split()]]) for tags in (true, found))
+    return chunk_f1(target, predicted, CLASSES)
 
 
 def test_by_hand() -> None:
