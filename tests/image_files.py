@@ -15,7 +15,7 @@ def scenes(root: Path) -> None:
     for i in range(6):
         label = rng.integers(0, 4, (12, 16), dtype="u1")
         label[label == 3] = 255
-        kinds = {
+        kinds: dict[str, np.ndarray] = {
             "": rng.integers(0, 256, (12, 16, 3), dtype="u1"),
             "segm_gt_": label,
             "depth_gt_": rng.integers(0, 30_000, (12, 16), dtype="u2"),
