@@ -18,7 +18,7 @@ START = {"a": 2.0, "b": 100.0}
 
 @pytest.fixture
 def model() -> Model:
-    return Model(Shared.model_validate({"hidden": ()}), Outline((TaskSpec("a", 1, "mse"),), (1,), 9), 0)
+    return Model(Shared.from_plain({"hidden": []}), Outline((TaskSpec("a", 1, "mse"),), (1,), 9), 0)
 
 
 def follow(best: BestEpoch, model: Model, losses: list[tuple[float, float]], first: dict[str, float] = START) -> int:

@@ -115,7 +115,7 @@ def test_an_empty_split_has_no_records() -> None:
 
 def test_dropout_is_off() -> None:
     data = make("shared")
-    model = Model(Single.model_validate({"dropout": 0.9}), data.outline, 0).train()
+    model = Model(Single.from_plain({"dropout": 0.9}), data.outline, 0).train()
     evaluator = Evaluator(data.test, data.outline, 1000, CPU)
     assert evaluator.records(model, "test", 0) == evaluator.records(model.train(), "test", 0)
 
