@@ -3,7 +3,7 @@ labels at every token or pixel."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -58,10 +58,30 @@ def stream(split: Split) -> Stream:
     return Stream(split.size, batches)
 
 
+def in_memory(part: Split | Stream) -> Split:
+    """A part of a problem that is no stream."""
+    assert isinstance(part, Split)
+    return part
+
+
+def shared_inputs(part: Split | Stream) -> np.ndarray:
+    """The inputs of a part with the same rows for all tasks."""
+    inputs = in_memory(part).inputs
+    assert isinstance(inputs, np.ndarray)
+    return inputs
+
+
+def inputs_by_task(part: Split | Stream) -> Mapping[str, np.ndarray]:
+    """The inputs of a part with rows of its own for each task."""
+    inputs = in_memory(part).inputs
+    assert isinstance(inputs, Mapping)
+    return inputs
+
+
 def take(split: Split, rows: np.ndarray) -> Split:
     """Some rows of a split with one set of inputs."""
     targets = {name: target[rows] for name, target in split.targets.items()}
-    return Split(split.inputs[rows], targets, {name: mask[rows] for name, mask in split.masks.items()})
+    return Split(shared_inputs(split)[rows], targets, {name: mask[rows] for name, mask in split.masks.items()})
 
 
 def _split(form: str, shape: tuple[int, ...], rows: int, seed: int) -> Split:
@@ -69,7 +89,7 @@ def _split(form: str, shape: tuple[int, ...], rows: int, seed: int) -> Split:
         draw = _tokens if form == "token sets" else partial(_shared, shape)
         parts = {name: draw(max(2, rows >> t), seed + 10 * t) for t, name in enumerate(NAMES)}
         masks = {name: part.masks[name] for name, part in parts.items() if name in part.masks}
-        inputs = {name: part.inputs for name, part in parts.items()}
+        inputs = {name: shared_inputs(part) for name, part in parts.items()}
         return Split(inputs, {name: part.targets[name] for name, part in parts.items()}, masks)
     if form == "tokens":
         return _tokens(rows, seed)

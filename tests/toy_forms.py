@@ -12,13 +12,13 @@ from mtlbench.architectures import TABLE
 from mtlbench.architectures.base import Architecture
 from mtlbench.architectures.trunks import TRUNKS
 from mtlbench.architectures.trunks.choice import TrunkChoice
-from mtlbench.core.task import Outline
+from mtlbench.core.task import Outline, TaskSpec
 from tests.toy_data import NAMES, TASKS
 
 LENGTH, VOCABULARY, IMAGE = 7, 12, (2, 8, 9)
 
 
-def _at(*positions: int) -> tuple:
+def _at(*positions: int) -> tuple[TaskSpec, ...]:
     """The tasks with labels at these positions, but for one that labels whole rows."""
     return tuple(task if task.name == "sign" else replace(task, positions=positions) for task in TASKS)
 
@@ -44,11 +44,8 @@ FORMS = {
 def inputs_of(outline: Outline, rows: int = 5, seed: int = 0) -> Tensor | dict[str, Tensor]:
     """Random inputs; sets differ in size, and sequences in length, the padding at the end."""
     if isinstance(outline.input_shape, Mapping):
-        alone = {name: outline.only((name,)) for name in outline.names}
-        return {
-            n: _rows(part.input_shape[n], part.vocabulary, rows + t, seed + t)
-            for t, (n, part) in enumerate(alone.items())
-        }
+        shapes, alone = outline.input_shape, {name: outline.only((name,)) for name in outline.names}
+        return {n: _rows(shapes[n], part.vocabulary, rows + t, seed + t) for t, (n, part) in enumerate(alone.items())}
     return _rows(outline.input_shape, outline.vocabulary, rows, seed)
 
 
@@ -74,9 +71,10 @@ def fitted(name: str, outline: Outline, **given: object) -> Architecture | None:
     if "encoders" in fields and isinstance(outline.input_shape, Mapping):
         choices.append({"encoders": {name: _encoder(outline.only((name,))) for name in outline.names}})
     for choice in choices:
-        plain = TABLE.build({"name": name, **example, **choice})
+        plain: Architecture = TABLE.build({"name": name, **example, **choice})
         if not plain.check(outline):
-            return TABLE.build({"name": name, **example, **with_parameters(plain, choice, given)})
+            fitting: Architecture = TABLE.build({"name": name, **example, **with_parameters(plain, choice, given)})
+            return fitting
     return None
 
 
@@ -94,5 +92,5 @@ def with_parameters(plain: Architecture, choice: Mapping[str, object], more: Map
 
 
 def _encoder(outline: Outline) -> dict[str, object]:
-    specs = [{"trunk": trunk_spec(trunk)} for trunk in TRUNKS]
+    specs: list[dict[str, object]] = [{"trunk": trunk_spec(trunk)} for trunk in TRUNKS]
     return next(spec for spec in specs if not TABLE.build({"name": "single", **spec}).check(outline))

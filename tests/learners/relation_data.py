@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -59,7 +61,7 @@ def designs(data: Data) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def run(learner: Learner, data: Data, seed: int = 0) -> list[Record]:
-    nothing: dict = dict.fromkeys(("architecture", "weighting", "engine", "optimizer", "schedule", "train"))
+    nothing: dict[str, Any] = dict.fromkeys(("architecture", "weighting", "engine", "optimizer", "schedule", "train"))
     return learner.run(Job(data=data, tasks=data.outline.names, seed=seed, device=torch.device("cpu"), **nothing))
 
 

@@ -23,7 +23,7 @@ from mtlbench.optim import OPTIMIZERS, SCHEDULES
 from mtlbench.penalties import TABLE as PENALTIES
 from mtlbench.weightings import TABLE as WEIGHTINGS
 from tests.learners.relation_data import alike
-from tests.toy_data import FORMS, NAMES, POSITIONED, TASKS, make, tasks_of
+from tests.toy_data import FORMS, NAMES, POSITIONED, TASKS, in_memory, make, shared_inputs, tasks_of
 
 
 def train(form: str = "shared", **changes: Any) -> list[Record]:
@@ -122,8 +122,9 @@ def test_the_training_loss_is_the_mean_over_labelled_rows() -> None:
 def test_early_stopping_tests_the_best_epoch() -> None:
     data = make("shared")
     noise = np.random.default_rng(0).standard_normal((30, 2)).astype("float32")
-    targets = {"kind": data.validation.targets["kind"][::-1].copy(), "sign": 1 - data.validation.targets["sign"]}
-    against = Split(data.validation.inputs, {**targets, "sum.total": noise})  # learning makes this worse
+    validation = in_memory(data.validation).targets
+    targets = {"kind": validation["kind"][::-1].copy(), "sign": 1 - validation["sign"]}
+    against = Split(shared_inputs(data.validation), {**targets, "sum.total": noise})  # learning makes this worse
     setting = Train(epochs=30, batch_size=16, early_stopping=EarlyStopping(patience=3))
     found = train(data=replace(data, validation=against), train=setting)
     scores = [
@@ -185,7 +186,7 @@ def test_divergence_names_task_epoch_and_remedy(engine: str) -> None:
 def test_no_labelled_row_to_train_on() -> None:
     data = make("shared")
     nothing = {name: np.zeros(60, dtype=bool) for name in NAMES}
-    hidden = Split(data.train.inputs, data.train.targets, nothing)
+    hidden = replace(in_memory(data.train), masks=nothing)
     with pytest.raises(MtlbenchError, match="expected labelled training rows, got none"):
         train(data=Data(data.outline, hidden, data.validation, data.test))
 

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.svm import SVC, SVR
 
 from mtlbench.core.errors import MtlbenchError
-from mtlbench.core.task import Data, Outline, Split, TaskSpec
+from mtlbench.core.task import Data, Outline, Split, Stream, TaskSpec
 from mtlbench.learners.kernel_svm import KernelSvm
 from tests.learners.relation_data import alike, chosen, one_input, run, scores
+from tests.toy_data import in_memory, inputs_by_task, shared_inputs
 
-WIDE = {"gamma": (0.5,), "cost": (1.0,)}
+WIDE: dict[str, Any] = {"gamma": (0.5,), "cost": (1.0,)}
 
 
 def standardised(data: Data) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Inputs of train and test by task, on the scale of all training rows."""
-    whole = np.concatenate(list(data.train.inputs.values())).astype("float64")
+    whole = np.concatenate(list(inputs_by_task(data.train).values())).astype("float64")
     mean, deviation = whole.mean(0), whole.std(0)
     train, test = (
-        {name: (x - mean) / deviation for name, x in part.inputs.items()} for part in (data.train, data.test)
+        {name: (x - mean) / deviation for name, x in inputs_by_task(part).items()} for part in (data.train, data.test)
     )
     return train, test
 
@@ -29,21 +31,20 @@ def standardised(data: Data) -> tuple[dict[str, np.ndarray], dict[str, np.ndarra
 def test_a_large_mu_is_one_machine_that_knows_no_tasks() -> None:
     data = alike()
     train, test = standardised(data)
-    targets = np.concatenate(list(data.train.targets.values()))[:, 0]
+    targets = np.concatenate(list(in_memory(data.train).targets.values()))[:, 0]
     theirs = SVR(gamma=0.5 / 4, C=1.0).fit(np.concatenate(list(train.values())), targets)
     expected = {
-        task.name: 2.0
-        * float(np.sqrt(((theirs.predict(test[task.name]) - data.test.targets[task.name][:, 0]) ** 2).mean()))
-        for task in data.outline.tasks
+        name: 2.0 * float(np.sqrt(((theirs.predict(test[name]) - target[:, 0]) ** 2).mean()))
+        for name, target in in_memory(data.test).targets.items()
     }
     found = scores(run(KernelSvm(mu=(1e6,), gamma=(0.5,), cost=(1e-6,)), data))
     assert found == pytest.approx(expected, rel=1e-3)
 
 
-def odd(part: Split) -> Split:
+def odd(part: Split | Stream) -> Split:
     """With every row also mirrored, x -> -x and y -> -y, so that machines have no offset."""
-    inputs = {name: np.concatenate([x, -x]) for name, x in part.inputs.items()}
-    return Split(inputs, {name: np.concatenate([y, -y]) for name, y in part.targets.items()})
+    inputs = {name: np.concatenate([x, -x]) for name, x in inputs_by_task(part).items()}
+    return Split(inputs, {name: np.concatenate([y, -y]) for name, y in in_memory(part).targets.items()})
 
 
 def test_a_small_mu_is_one_machine_a_task() -> None:
@@ -51,8 +52,8 @@ def test_a_small_mu_is_one_machine_a_task() -> None:
     train, test = standardised(data)
     expected = {}
     for name in data.outline.names:
-        theirs = SVR(gamma=0.5 / 4, C=1.0).fit(train[name], data.train.targets[name][:, 0])
-        gap = theirs.predict(test[name]) - data.test.targets[name][:, 0]
+        theirs = SVR(gamma=0.5 / 4, C=1.0).fit(train[name], in_memory(data.train).targets[name][:, 0])
+        gap = theirs.predict(test[name]) - in_memory(data.test).targets[name][:, 0]
         expected[name] = 2.0 * float(np.sqrt((gap**2).mean()))
     assert scores(run(KernelSvm(mu=(1e-9,), **WIDE), data)) == pytest.approx(expected, rel=0.01)
 
@@ -60,11 +61,11 @@ def test_a_small_mu_is_one_machine_a_task() -> None:
 @pytest.mark.parametrize(("loss", "classes"), [("bce_with_logits", 2), ("cross_entropy", 3)])
 def test_classes_are_scikit_learns(loss: str, classes: int) -> None:
     data = one_input(rows=90)
-    y = np.digitize(data.train.targets["t0"][:, 0], [-0.5, 0.5][: classes - 1])
+    y = np.digitize(in_memory(data.train).targets["t0"][:, 0], [-0.5, 0.5][: classes - 1])
     target = {"t0": y.astype("float32" if classes == 2 else "int64")}
-    part = Split(data.train.inputs, target)
+    part = Split(shared_inputs(data.train), target)
     task = TaskSpec("t0", 1 if classes == 2 else classes, loss)
-    x = data.train.inputs.astype("float64")
+    x = shared_inputs(data.train).astype("float64")
     x = (x - x.mean(0)) / x.std(0)
     theirs = SVC(gamma=0.5 / 4, C=2.0, break_ties=True).fit(x, y)
     found = run(KernelSvm(mu=(1.0,), gamma=(0.5,), cost=(1.0,)), Data(Outline((task,), (4,), 90), part, part, part))
@@ -74,15 +75,15 @@ def test_classes_are_scikit_learns(loss: str, classes: int) -> None:
 @pytest.mark.parametrize("seen", [0, 1])
 def test_one_class_alone_is_predicted_everywhere(seen: int) -> None:
     data = one_input()
-    part = Split(data.train.inputs, {"t0": np.full(60, seen, dtype="float32")})
+    part = Split(shared_inputs(data.train), {"t0": np.full(60, seen, dtype="float32")})
     outline = Outline((TaskSpec("t0", 1, "bce_with_logits", metrics=("accuracy",)),), (4,), 60)
     assert scores(run(KernelSvm(), Data(outline, part, part, part)), "accuracy") == {"t0": 100.0}
 
 
 def test_a_class_without_training_rows_is_never_predicted() -> None:
     data = one_input()
-    y = (data.train.targets["t0"][:, 0] > 0).astype("int64") * 2
-    part = Split(data.train.inputs, {"t0": y})
+    y = (in_memory(data.train).targets["t0"][:, 0] > 0).astype("int64") * 2
+    part = Split(shared_inputs(data.train), {"t0": y})
     outline = Outline((TaskSpec("t0", 4, "cross_entropy"),), (4,), 60)
     assert scores(run(KernelSvm(), Data(outline, part, part, part)), "accuracy")["t0"] > 90
 

@@ -29,7 +29,8 @@ def ridge_each(penalty: float) -> np.ndarray:
 
 def ridge_of_all(penalty: float) -> np.ndarray:
     x, y = (np.concatenate(parts) for parts in zip(*designs(alike()), strict=True))
-    return Ridge(alpha=penalty, fit_intercept=False).fit(x, y).coef_
+    weights: np.ndarray = Ridge(alpha=penalty, fit_intercept=False).fit(x, y).coef_
+    return weights
 
 
 def test_statistics_give_the_errors_of_the_rows() -> None:

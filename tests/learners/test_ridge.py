@@ -13,16 +13,17 @@ from mtlbench.core.task import Outline, Split, TaskSpec
 from mtlbench.learners.ridge import Ridge
 from mtlbench.learners.rows import as_numbers, as_outputs, read_rows
 from tests.learners.relation_data import FOLDS, alike, chosen, one_input, run, scores
-from tests.toy_data import NAMES, make
+from tests.toy_data import NAMES, in_memory, inputs_by_task, make, shared_inputs
 
 
 def rmse_of(models: dict[str, tuple[Theirs, np.ndarray, np.ndarray]]) -> dict[str, float]:
     """Test error, in points, of scikit-learn's models with the mean and deviation of their inputs."""
     data, found = alike(), {}
+    inputs, targets = inputs_by_task(data.test), in_memory(data.test).targets
     for task in data.outline.tasks:
         model, mean, deviation = models[task.name]
-        predicted = model.predict((data.test.inputs[task.name] - mean) / deviation)
-        found[task.name] = task.scale * float(((predicted - data.test.targets[task.name][:, 0]) ** 2).mean() ** 0.5)
+        predicted = model.predict((inputs[task.name] - mean) / deviation)
+        found[task.name] = task.scale * float(((predicted - targets[task.name][:, 0]) ** 2).mean() ** 0.5)
     return found
 
 
@@ -34,13 +35,14 @@ def fitted(x: np.ndarray, y: np.ndarray, penalty: float) -> tuple[Theirs, np.nda
 
 def test_per_task_is_scikit_learns_ridge() -> None:
     train = alike().train
-    theirs = {name: fitted(train.inputs[name], train.targets[name], 3.0) for name in alike().outline.names}
+    inputs, targets = inputs_by_task(train), in_memory(train).targets
+    theirs = {name: fitted(inputs[name], targets[name], 3.0) for name in alike().outline.names}
     assert scores(run(Ridge(penalty=(3.0,)), alike())) == pytest.approx(rmse_of(theirs), rel=1e-5)
 
 
 def test_pooled_is_scikit_learns_ridge_on_all_rows() -> None:
     train = alike().train
-    x, y = (np.concatenate(list(part.values())) for part in (train.inputs, train.targets))
+    x, y = (np.concatenate(list(part.values())) for part in (inputs_by_task(train), in_memory(train).targets))
     theirs = dict.fromkeys(alike().outline.names, fitted(x, y, 3.0))
     assert scores(run(Ridge(scope="pooled", penalty=(3.0,)), alike())) == pytest.approx(rmse_of(theirs), rel=1e-5)
 
@@ -80,10 +82,10 @@ def test_folds_hold_out_whole_rows_of_shared_inputs_and_deal_evenly() -> None:
 @pytest.mark.parametrize("form", ["masked", "stream", "sets", "images"])
 def test_rows_are_those_that_carry_a_label(form: str) -> None:
     data = make(form)
-    whole = make("shared").train if form == "stream" else data.train
+    whole = in_memory(make("shared").train if form == "stream" else data.train)
     rows = read_rows(data.train, data.outline, 3, seed=0)
     for name in NAMES:
-        inputs = whole.inputs[name] if form == "sets" else whole.inputs
+        inputs = inputs_by_task(whole)[name] if form == "sets" else shared_inputs(whole)
         known = whole.masks.get(name, np.ones(len(inputs), dtype=bool))
         np.testing.assert_array_equal(rows[name].x, inputs[known].reshape(known.sum(), -1))
         np.testing.assert_array_equal(rows[name].y, whole.targets[name][known])
@@ -92,7 +94,7 @@ def test_rows_are_those_that_carry_a_label(form: str) -> None:
 def test_a_task_without_training_labels_is_said() -> None:
     data = one_input()
     masks = {"t1": np.zeros(60, dtype=bool)}
-    hidden = replace(data, train=Split(data.train.inputs, data.train.targets, masks))
+    hidden = replace(data, train=Split(shared_inputs(data.train), in_memory(data.train).targets, masks))
     with pytest.raises(MtlbenchError, match="tasks t1: expected labelled training rows, got none"):
         run(Ridge(), hidden)
 
@@ -100,11 +102,12 @@ def test_a_task_without_training_labels_is_said() -> None:
 def test_one_row_and_constant_features_are_no_trouble() -> None:
     data = alike(tasks=2)
     train = Split(
-        {name: np.concatenate([x[:1], 0 * x[:1] + 7], axis=1) for name, x in data.train.inputs.items()},
-        {name: y[:1] for name, y in data.train.targets.items()},
+        {name: np.concatenate([x[:1], 0 * x[:1] + 7], axis=1) for name, x in inputs_by_task(data.train).items()},
+        {name: y[:1] for name, y in in_memory(data.train).targets.items()},
     )
     test = Split(
-        {name: np.concatenate([x, 0 * x + 7], axis=1) for name, x in data.test.inputs.items()}, data.test.targets
+        {name: np.concatenate([x, 0 * x + 7], axis=1) for name, x in inputs_by_task(data.test).items()},
+        in_memory(data.test).targets,
     )
     outline = Outline(data.outline.tasks, dict.fromkeys(data.outline.names, (8,)), 60)
     found = scores(run(Ridge(), type(data)(outline, train, test, test)))

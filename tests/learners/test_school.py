@@ -13,6 +13,7 @@ from mtlbench.learners import TABLE
 from mtlbench.problems.small.school import School
 from tests.learners.relation_data import run, scores
 from tests.problems.conftest import PLACES
+from tests.toy_data import inputs_by_task
 
 SEEDS = (0, 1)
 
@@ -31,7 +32,7 @@ def pupils_rmse(spec: dict[str, Any], share: float) -> float:
     for seed in SEEDS:
         data = school(share, seed)
         errors = scores(run(TABLE.build(spec), data, seed))
-        pupils = {name: len(rows) for name, rows in data.test.inputs.items()}
+        pupils = {name: len(rows) for name, rows in inputs_by_task(data.test).items()}
         found.append((sum(pupils[name] * errors[name] ** 2 for name in errors) / sum(pupils.values())) ** 0.5)
     return float(np.mean(found))
 

@@ -15,6 +15,7 @@ from mtlbench.architectures import TABLE as ARCHITECTURES
 from mtlbench.core.errors import MtlbenchError, SuiteError
 from mtlbench.core.settings import Train
 from mtlbench.core.task import Outline, TaskSpec
+from mtlbench.core.trial import TrainTrial
 from mtlbench.engine import TABLE as ENGINES
 from mtlbench.engine.model import Model
 from mtlbench.learners.base import Start
@@ -146,7 +147,11 @@ def test_faults_are_told_by_the_plan(tmp_path: Path) -> None:
     with pytest.raises(SuiteError, match="expected a method that trains all tasks together, got learner transfer"):
         make_plan(path)
     path.write_text(SUITE.replace("{weighting: equal}", "{learner: transfer}"))
-    found = {trial.labels.method: trial.tasks for trial in make_plan(path).trials if not trial.labels.baseline}
+    found = {}
+    for trial in make_plan(path).trials:
+        assert isinstance(trial, TrainTrial)
+        if not trial.labels.baseline:
+            found[trial.labels.method] = trial.tasks
     assert found == {"equal": ("parity",), "fixed": ("digit", "parity")}
 
 

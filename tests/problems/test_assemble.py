@@ -53,4 +53,4 @@ def test_joint_tasks_share_scale_and_offset() -> None:
     tasks = outline(TaskSpec("a", 1, "mse"), TaskSpec("b", 1, "l1"))
     values = np.arange(8.0)
     data = assemble(tasks, np.zeros((8, 1)), {"a": values, "b": values}, PART, {"a": first, "b": ~first}, joint=True)
-    assert {(task.offset, task.scale) for task in data.outline.tasks} == {(1.5, np.std([0, 1, 2, 3]))}
+    assert {(task.offset, task.scale) for task in data.outline.tasks} == {(1.5, float(np.std([0, 1, 2, 3])))}

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 
 from mtlbench.core.errors import UnavailableError
-from mtlbench.core.task import Data, Split
+from mtlbench.core.task import Data, Split, Stream
 from mtlbench.problems.folds import fold
-from tests.toy_data import make
+from tests.toy_data import in_memory, make, shared_inputs
 
 PARTS = 3
 
 
-def identities(split: Split) -> list[tuple[float, ...]]:
-    inputs = next(iter(split.inputs.values())) if isinstance(split.inputs, dict) else split.inputs
-    return sorted(map(tuple, inputs.reshape(len(inputs), -1).tolist()))
+def identities(part: Split | Stream) -> list[tuple[float, ...]]:
+    inputs = in_memory(part).inputs
+    rows = next(iter(inputs.values())) if isinstance(inputs, Mapping) else inputs
+    return sorted(map(tuple, rows.reshape(len(rows), -1).tolist()))
 
 
 @pytest.mark.parametrize("form", ["shared", "masked", "sets"])
@@ -26,11 +29,11 @@ def test_every_row_is_held_out_once(form: str) -> None:
     for part in folds:
         assert part.test is part.validation
         assert sorted(identities(part.train) + identities(part.validation)) == identities(data.train)
-        assert set(part.train.targets) == set(data.train.targets)
-        assert set(part.train.masks) == set(data.train.masks)
-        for split in (part.train, part.validation):
+        assert set(in_memory(part.train).targets) == set(in_memory(data.train).targets)
+        assert set(in_memory(part.train).masks) == set(in_memory(data.train).masks)
+        for split in map(in_memory, (part.train, part.validation)):
             for name, rows in split.targets.items():
-                inputs = split.inputs[name] if isinstance(split.inputs, dict) else split.inputs
+                inputs = split.inputs[name] if isinstance(split.inputs, Mapping) else split.inputs
                 assert len(rows) == len(inputs)
                 assert len(split.masks.get(name, rows)) == len(rows)
 
@@ -40,8 +43,8 @@ def test_labels_stay_with_their_rows() -> None:
     data = make("shared")
     train = Split(inputs, {"t": inputs * 2}, {"t": inputs[:, 0] > 4})
     part = fold(Data(data.outline, train, data.validation, data.test), 1, 4, 0).train
-    assert np.array_equal(part.targets["t"], part.inputs * 2)
-    assert np.array_equal(part.masks["t"], part.inputs[:, 0] > 4)
+    assert np.array_equal(in_memory(part).targets["t"], shared_inputs(part) * 2)
+    assert np.array_equal(in_memory(part).masks["t"], shared_inputs(part)[:, 0] > 4)
 
 
 def test_pure_in_the_seed() -> None:

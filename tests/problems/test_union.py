@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from mtlbench.problems.small.digits import Digits
 from mtlbench.problems.small.synthetic import Synthetic
 from mtlbench.problems.union import Union
 from tests.contracts.test_problems import corpora, example, two_pairs
+from tests.toy_data import in_memory, inputs_by_task
 
 DIGITS = {"name": "digits", "tasks": ["digit", "ink"], "flat": False}
 
@@ -31,6 +33,7 @@ def test_a_part_is_what_it_is_alone(tmp_path: Path) -> None:
         images.outline.tasks[1].scale,
         images.outline.tasks[1].offset,
     )
+    assert isinstance(both.outline.input_shape, Mapping)
     assert both.outline.input_shape["images_ink"] == (1, 8, 8)
     for part in ("train", "validation", "test"):
         split = getattr(both, part)
@@ -42,6 +45,7 @@ def test_a_part_is_what_it_is_alone(tmp_path: Path) -> None:
 
 def test_words_keep_the_vocabulary_of_their_part(tmp_path: Path) -> None:
     outline = union(texts=corpora(tmp_path), images=DIGITS).load(0, tmp_path).outline
+    assert isinstance(outline.vocabulary, Mapping)
     assert set(outline.vocabulary) == set(outline.names)
     assert outline.vocabulary["texts_topic"] == outline.vocabulary["texts_review"] > 0
     assert outline.vocabulary["images_ink"] == 0
@@ -51,10 +55,11 @@ def test_words_keep_the_vocabulary_of_their_part(tmp_path: Path) -> None:
 def test_a_task_has_the_rows_that_carry_its_label(tmp_path: Path) -> None:
     spec = example("tabular", tmp_path)
     both, alone = union(a=spec, b="digits").load(1, tmp_path), TABLE.build(spec).load(1, tmp_path)
-    assert both.train.masks == {}
+    train, inputs = in_memory(both.train), inputs_by_task(both.train)
+    assert train.masks == {}
     for task, mask in alone.train.masks.items():
-        assert np.array_equal(both.train.targets[f"a_{task}"], alone.train.targets[task][mask])
-        assert np.array_equal(both.train.inputs[f"a_{task}"], alone.train.inputs[mask])
+        assert np.array_equal(train.targets[f"a_{task}"], alone.train.targets[task][mask])
+        assert np.array_equal(inputs[f"a_{task}"], alone.train.inputs[mask])
 
 
 def test_labels_at_positions_keep_their_masks(tmp_path: Path) -> None:
@@ -62,8 +67,9 @@ def test_labels_at_positions_keep_their_masks(tmp_path: Path) -> None:
     both, alone = union(a=spec, b="digits").load(0, tmp_path), TABLE.build(spec).load(0, tmp_path)
     task = next(task for task in alone.outline.tasks if task.positions)
     assert both.outline.tasks[alone.outline.tasks.index(task)].positions == task.positions
-    assert set(both.train.masks) == {f"a_{task.name}"}
-    assert np.array_equal(both.train.masks[f"a_{task.name}"], alone.train.masks[task.name])
+    masks = in_memory(both.train).masks
+    assert set(masks) == {f"a_{task.name}"}
+    assert np.array_equal(masks[f"a_{task.name}"], alone.train.masks[task.name])
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_buffers_are_kept_with_the_parameters(model: Model) -> None:
     model.register_buffer("statistics", torch.zeros(1))
     best = BestEpoch(EarlyStopping(patience=2), model)
     for epoch, loss in enumerate([1.0, 3.0], start=1):
-        model.statistics.fill_(epoch)
+        model.get_buffer("statistics").fill_(epoch)
         best.update(epoch, relative_score({"a": loss, "b": 100.0}, START))
     assert best.restore() == 1
-    assert float(model.statistics) == 1.0
+    assert float(model.get_buffer("statistics")) == 1.0

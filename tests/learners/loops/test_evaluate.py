@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +18,7 @@ from mtlbench.core.record import Record
 from mtlbench.core.task import Split
 from mtlbench.engine.model import Model
 from mtlbench.learners.loops.evaluate import Evaluator
-from tests.toy_data import FORMS, NAMES, POSITIONED, TASKS, make, stream, tasks_of
+from tests.toy_data import FORMS, NAMES, POSITIONED, TASKS, in_memory, make, shared_inputs, stream, take, tasks_of
 
 CPU = torch.device("cpu")
 
@@ -42,8 +45,8 @@ def test_values_by_hand() -> None:
     data = make("shared")
     found = score("shared", 1000)
     with torch.inference_mode():
-        outputs = Model(Single(), data.outline, 0)(torch.from_numpy(data.test.inputs))
-    target = {name: torch.from_numpy(array) for name, array in data.test.targets.items()}
+        outputs = Model(Single(), data.outline, 0)(torch.from_numpy(shared_inputs(data.test)))
+    target = {name: torch.from_numpy(array) for name, array in in_memory(data.test).targets.items()}
     assert value(found, "kind", "loss") == pytest.approx(float(F.cross_entropy(outputs["kind"], target["kind"])))
     hits = (outputs["kind"].argmax(1) == target["kind"]).double().mean() * 100
     assert value(found, "kind", "accuracy") == pytest.approx(float(hits))
@@ -80,10 +83,11 @@ def test_the_main_metric_alone() -> None:
 
 def test_unknown_labels_do_not_count() -> None:
     data = make("masked")
+    test, inputs = in_memory(data.test), shared_inputs(data.test)
     model = Model(Single(), data.outline, 0)
     for name in NAMES:
-        rows = data.test.masks.get(name, np.ones(data.test.size, dtype=bool))
-        part = Split(data.test.inputs[rows], {name: data.test.targets[name][rows]})
+        rows = test.masks.get(name, np.ones(test.size, dtype=bool))
+        part = Split(inputs[rows], {name: test.targets[name][rows]})
         outline = data.outline.only((name,))
         alone = Evaluator(part, outline, 1000, CPU).records(Model(Single(), outline, 0), "test", 0)
         together = [
@@ -97,7 +101,7 @@ def test_unknown_labels_do_not_count() -> None:
 @pytest.mark.parametrize("streamed", [False, True])
 def test_a_task_without_a_label_in_the_split_has_no_records(streamed: bool) -> None:
     data = make("shared")
-    hidden = Split(data.test.inputs, data.test.targets, {"sign": np.zeros(data.test.size, dtype=bool)})
+    hidden = replace(in_memory(data.test), masks={"sign": np.zeros(data.test.size, dtype=bool)})
     evaluator = Evaluator(stream(hidden) if streamed else hidden, data.outline, 7, CPU)
     found = evaluator.records(Model(Single(), data.outline, 0), "test", 0)
     assert {record.task for record in found} == {"kind", "sum.total"}
@@ -105,7 +109,7 @@ def test_a_task_without_a_label_in_the_split_has_no_records(streamed: bool) -> N
 
 def test_an_empty_split_has_no_records() -> None:
     data = make("shared")
-    nothing = Split(data.test.inputs[:0], {name: target[:0] for name, target in data.test.targets.items()})
+    nothing = take(in_memory(data.test), np.arange(0))
     assert Evaluator(nothing, data.outline, 7, CPU).records(Model(Single(), data.outline, 0), "test", 0) == []
 
 
@@ -116,16 +120,14 @@ def test_dropout_is_off() -> None:
     assert evaluator.records(model, "test", 0) == evaluator.records(model.train(), "test", 0)
 
 
-class Fixed:
+class Fixed(torch.nn.Module):
     """A model whose outputs are looked up by row: inputs are row numbers."""
 
     def __init__(self, outputs: dict[str, torch.Tensor]) -> None:
+        super().__init__()
         self.outputs = outputs
 
-    def eval(self) -> None:
-        pass
-
-    def __call__(self, inputs: torch.Tensor | dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    def forward(self, inputs: torch.Tensor | dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         rows = {name: inputs[name] if isinstance(inputs, dict) else inputs for name in NAMES}
         return {name: output[rows[name][:, 0]] for name, output in self.outputs.items()}
 
@@ -133,13 +135,14 @@ class Fixed:
 def positioned(form: str, streamed: bool, batch_size: int) -> tuple[Split, dict[str, torch.Tensor], list[Record]]:
     """A test split of a form of POSITIONED, random outputs for it, and what evaluation says of them."""
     data, tasks = make(form), tasks_of(form)
-    outline, split, outputs = data.outline, data.test, {}
+    outline, split = data.outline, in_memory(data.test)
+    outputs: dict[str, torch.Tensor] = {}
     for task in tasks:
         shape = (len(split.targets[task.name]), task.outputs, *task.positions)
         drawn = torch.randn(shape, generator=torch.Generator().manual_seed(len(outputs)))
         outputs[task.name] = drawn[:, 0] if task.loss == "bce_with_logits" else drawn
     numbers = {name: np.arange(len(target))[:, None] for name, target in split.targets.items()}
-    inputs = numbers if isinstance(split.inputs, dict) else numbers["kind"]
+    inputs = numbers if isinstance(split.inputs, Mapping) else numbers["kind"]
     numbered = Split(inputs, split.targets, split.masks)
     evaluator = Evaluator(stream(numbered) if streamed else numbered, outline, batch_size, CPU)
     return split, outputs, evaluator.records(Fixed(outputs), "test", 0)

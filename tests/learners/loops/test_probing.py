@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import permutations
 from math import isfinite
+from typing import Any
 
 import pytest
 import torch
@@ -27,7 +29,7 @@ def measured(records: list[Record]) -> dict[tuple[str, str, str, int], float]:
     return {(r.task, r.other, r.metric, r.step): r.value for r in records if r.other}
 
 
-def short(**changes: object) -> Job:
+def short(**changes: Any) -> Job:
     return job(train=Train(epochs=2, batch_size=16), **changes)
 
 
@@ -37,7 +39,7 @@ def test_values_are_those_of_the_formulas() -> None:
     found = measured(probing.records)
     model, batch = probing.model.eval(), next(probing.batches.epoch(2))
     lr, shared = probing.optimizer.param_groups[0]["lr"], list(model.shared.parameters())
-    kinds = (F.cross_entropy, F.binary_cross_entropy_with_logits, F.mse_loss)
+    kinds: tuple[Callable[..., torch.Tensor], ...] = (F.cross_entropy, F.binary_cross_entropy_with_logits, F.mse_loss)
 
     def losses() -> list[torch.Tensor]:
         outputs = model(batch.inputs)
@@ -51,10 +53,10 @@ def test_values_are_those_of_the_formulas() -> None:
         assert found[NAMES[i], NAMES[j], COSINE, 1] == pytest.approx(cosine, abs=1e-5)
         with torch.no_grad():
             for parameter, part in zip(shared, gradients[i], strict=True):
-                parameter -= lr * part
+                parameter.sub_(lr * part)
             affinity = 1 - losses()[j].item() / before[j].item()
             for parameter, part in zip(shared, gradients[i], strict=True):
-                parameter += lr * part
+                parameter.add_(lr * part)
         assert found[NAMES[i], NAMES[j], LOOKAHEAD_AFFINITY, 1] == pytest.approx(affinity, abs=1e-5)
 
 

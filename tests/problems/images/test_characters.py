@@ -11,6 +11,7 @@ from mtlbench.core.task import Data
 from mtlbench.problems.images.characters import Characters
 from mtlbench.problems.images.files import encoded, pack
 from mtlbench.problems.images.idx_files import array
+from tests.toy_data import in_memory, inputs_by_task
 
 PARTS = ("train", "validation", "test")
 
@@ -24,7 +25,7 @@ def test_the_real_scans(real_data: Path) -> None:
     assert (rows(data, "letters"), rows(data, "digits")) == (4817, 920)
     assert data.outline.notes == ("1 of 5738 images are less than 5 pixels high or wide and left out",)
     assert [task.outputs for task in data.outline.tasks] == [26, 10]
-    images = data.train.inputs["letters"]
+    images = inputs_by_task(data.train)["letters"]
     assert images.shape[1:] == (1, 28, 28)
     assert (images.min(), images.max()) == (0, 1)
     assert np.median(images) < 0.05  # paper is dark
@@ -43,7 +44,9 @@ def test_seven_thousand_images_with_digits_of_mnist(real_data: Path) -> None:
     data, other = problem.load(0, real_data), problem.load(1, real_data)
     assert rows(data, "letters") + rows(data, "digits") == 7000
     known = {image.tobytes() for image in array(real_data / "mnist/train-images-idx3-ubyte.gz")}
-    bytes_of = [{(x * 255).round().astype("u1").tobytes() for x in d.train.inputs["digits"]} for d in (data, other)]
+    bytes_of = [
+        {(x * 255).round().astype("u1").tobytes() for x in inputs_by_task(d.train)["digits"]} for d in (data, other)
+    ]
     assert bytes_of[0] < known
     assert len(bytes_of[0] & bytes_of[1]) < 0.1 * len(bytes_of[0])
     with pytest.raises(DataError, match="expected images to leave 80 to 60000 digits beside 4817 letters"):
@@ -75,11 +78,11 @@ def write_scans(tmp_path: Path) -> Callable[[], dict[str, bytes]]:
 def test_ink_is_white_on_black_and_upright(write_scans: Callable[[], dict[str, bytes]], tmp_path: Path) -> None:
     write_scans()
     folder, tar = (Characters(path=".", archive=name).load(0, tmp_path) for name in ("scans", "scans.tar"))
-    images = folder.train.inputs["letters"]
-    assert (images == tar.train.inputs["letters"]).all()
+    images = inputs_by_task(folder.train)["letters"]
+    assert (images == inputs_by_task(tar.train)["letters"]).all()
     stroke = images[:, 0].mean(axis=0)
     assert stroke[6:22, 13:18].mean() > 10 * np.delete(stroke, np.s_[12:20], axis=1).mean()
-    assert set(folder.train.targets["letters"]) == {0, 1}  # A and a are one class
+    assert set(in_memory(folder.train).targets["letters"]) == {0, 1}  # A and a are one class
 
 
 def test_faults_name_the_file(write_scans: Callable[[], dict[str, bytes]], tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from mtlbench.core.errors import DataError
 from mtlbench.problems.images.multidigits import MultiDigits
 from mtlbench.problems.small.digits import scans
+from tests.toy_data import in_memory, shared_inputs
 
 HERE = Path()
 SPLITS = ("train", "validation", "test")
@@ -43,8 +44,9 @@ def test_the_larger_value_wins_and_the_right_digit_stands_lower_right() -> None:
     split = problem.load(5, HERE).train
     known = {image.tobytes(): label for image, label in zip(images, labels, strict=True)}
     assert white == 16
-    assert split.inputs.shape == (100, 1, 10, 10)
-    for canvas, left, right in zip(split.inputs[:, 0] * 16, split.targets["left"], split.targets["right"], strict=True):
+    canvases, targets = shared_inputs(split), in_memory(split).targets
+    assert canvases.shape == (100, 1, 10, 10)
+    for canvas, left, right in zip(canvases[:, 0] * 16, targets["left"], targets["right"], strict=True):
         pairs = [
             (known[a.tobytes()], known[b.tobytes()])
             for a in images[np.all(images[:, :2] == canvas[:2, :8], axis=(1, 2))]
@@ -57,15 +59,17 @@ def test_the_larger_value_wins_and_the_right_digit_stands_lower_right() -> None:
 def test_every_digit_stands_left_and_right_as_often() -> None:
     data = MultiDigits(repeats=2).load(0, HERE)
     assert data.train.size == 2 * 1078
-    assert (np.bincount(data.train.targets["left"]) == np.bincount(data.train.targets["right"])).all()
+    targets = in_memory(data.train).targets
+    assert (np.bincount(targets["left"]) == np.bincount(targets["right"])).all()
     assert data.outline.rows == 2 * 1797
 
 
 def test_both_digits_can_be_read() -> None:
     data = MultiDigits(flat=True, repeats=2).load(0, HERE)
+    train, test = in_memory(data.train), in_memory(data.test)
     for task in ("left", "right"):
-        model = LogisticRegression(max_iter=200, tol=1e-2).fit(data.train.inputs, data.train.targets[task])
-        assert model.score(data.test.inputs, data.test.targets[task]) > 0.5
+        model = LogisticRegression(max_iter=200, tol=1e-2).fit(train.inputs, train.targets[task])
+        assert model.score(test.inputs, test.targets[task]) > 0.5
 
 
 def test_mnist(real_data: Path) -> None:
@@ -73,7 +77,7 @@ def test_mnist(real_data: Path) -> None:
     outline, data = problem.outline(real_data), problem.load(0, real_data)
     assert outline.input_shape == (1, 36, 36)
     assert (data.train.size, data.validation.size, data.test.size, outline.rows) == (300, 300, 300, 900)
-    corner = data.test.inputs[:, 0, 28 + 6 :, :]
+    corner = shared_inputs(data.test)[:, 0, 28 + 6 :, :]
     assert (corner == 0).all()  # both digits together reach 34 of 36 pixels
     assert MultiDigits(path="mnist").outline(real_data).rows == 70_000
 

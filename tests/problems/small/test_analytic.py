@@ -15,7 +15,7 @@ from mtlbench.core.settings import Train
 from mtlbench.engine import TABLE as ENGINES
 from mtlbench.engine.model import Model
 from mtlbench.learners import TABLE as LEARNERS
-from mtlbench.learners.base import Job
+from mtlbench.learners.base import Job, Learner
 from mtlbench.optim import OPTIMIZERS, SCHEDULES
 from mtlbench.problems import TABLE
 from mtlbench.weightings import TABLE as WEIGHTINGS
@@ -39,7 +39,8 @@ def train(
         seed=seed,
         device=torch.device("cpu"),
     )
-    return LEARNERS.build({"name": "gradient"}).run(job)
+    learner: Learner = LEARNERS.build({"name": "gradient"})
+    return learner.run(job)
 
 
 def gaps(records: list[Record]) -> list[float]:

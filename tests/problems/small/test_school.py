@@ -1,15 +1,17 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy.io import savemat
 
 from mtlbench.core.errors import DataError
-from mtlbench.core.task import Data, Split
+from mtlbench.core.task import Data
 from mtlbench.problems.small.school import School
+from tests.toy_data import in_memory, inputs_by_task
 
 PARTS = ("train", "validation", "test")
 
@@ -28,7 +30,7 @@ def cells(values: list[np.ndarray]) -> np.ndarray:
 
 @pytest.fixture
 def write_school(tmp_path: Path) -> Callable[..., School]:
-    def write(inputs: list[np.ndarray], scores: list[np.ndarray], **fields: float) -> School:
+    def write(inputs: list[np.ndarray], scores: list[np.ndarray], **fields: Any) -> School:
         savemat(tmp_path / "school.mat", {"X": cells(inputs), "Y": cells(scores)})
         return School(path="school.mat", **fields)
 
@@ -44,13 +46,14 @@ def test_the_real_file(real_data: Path, train: float) -> None:
     assert {(task.scale, task.offset) for task in data.outline.tasks} == {
         (data.outline.tasks[0].scale, data.outline.tasks[0].offset)
     }
+    assert isinstance(data.outline.input_shape, Mapping)
     assert data.outline.input_shape["school_139"] == (27,)
 
 
 def test_pooled_error_in_points_is_that_of_the_standardised_targets(real_data: Path) -> None:
     """Predicting the mean of all training pupils errs by about the deviation of all scores."""
     data = School(path="school/school.mat").load(0, real_data)
-    test, spec = np.concatenate(list(data.test.targets.values())), data.outline.tasks[0]
+    test, spec = np.concatenate(list(in_memory(data.test).targets.values())), data.outline.tasks[0]
     assert spec.scale * np.sqrt((test**2).mean()) == pytest.approx(12.7, abs=0.5)
     assert set(np.round(test[:, 0] * spec.scale + spec.offset)) <= set(range(1, 71))
 
@@ -63,7 +66,7 @@ def test_the_test_pupils_do_not_depend_on_validation(real_data: Path) -> None:
     assert pupils[:, 1].sum() == pytest.approx(0.3 * 0.75 * 15_362, rel=0.01)
     for name in without.outline.names:
         scores = [
-            split.targets[name] * data.outline.tasks[0].scale + data.outline.tasks[0].offset
+            in_memory(split).targets[name] * data.outline.tasks[0].scale + data.outline.tasks[0].offset
             for data, split in ((without, without.test), (held, held.test))
         ]
         assert scores[0] == pytest.approx(scores[1], abs=1e-4)
@@ -82,8 +85,7 @@ def test_features_that_never_vary_are_left_out_and_noted(write_school: Callable[
     problem = write_school(inputs, [rng.normal(size=(9, 1))] * 2)
     assert problem.outline(tmp_path).notes == ("1 of 3 features never vary and are left out",)
     data = problem.load(0, tmp_path)
-    assert isinstance(data.train, Split)
-    assert data.train.inputs["school_1"].shape[1] == 2
+    assert inputs_by_task(data.train)["school_1"].shape[1] == 2
 
 
 def test_faults(write_school: Callable[..., School], tmp_path: Path) -> None:

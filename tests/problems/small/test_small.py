@@ -9,12 +9,13 @@ from sklearn.datasets import load_diabetes, load_linnerud
 from mtlbench.core.task import Data
 from mtlbench.problems.small.diabetes import Diabetes
 from mtlbench.problems.small.linnerud import Linnerud
+from tests.toy_data import in_memory, shared_inputs
 
 
 def in_units(data: Data, task: str) -> np.ndarray:
     """The targets of all rows in the task's unit, sorted."""
     spec = next(spec for spec in data.outline.tasks if spec.name == task)
-    parts = [split.targets[task] for split in (data.train, data.validation, data.test)]
+    parts = [in_memory(split).targets[task] for split in (data.train, data.validation, data.test)]
     return np.sort(np.concatenate(parts)[:, 0] * spec.scale + spec.offset)
 
 
@@ -22,12 +23,12 @@ def test_linnerud_is_whole() -> None:
     data, source = Linnerud().load(0, Path()), load_linnerud()
     for column, task in enumerate(("weight", "waist", "pulse")):
         assert in_units(data, task) == pytest.approx(np.sort(source.target[:, column]), rel=1e-5)
-    assert data.train.inputs.mean(axis=0) == pytest.approx(0, abs=1e-6)
+    assert shared_inputs(data.train).mean(axis=0) == pytest.approx(0, abs=1e-6)
 
 
 def test_diabetes_keeps_the_second_task_out_of_the_inputs() -> None:
     data, source = Diabetes().load(0, Path()), load_diabetes(scaled=False)
     assert in_units(data, "progression") == pytest.approx(np.sort(source.target), rel=1e-4)
     assert in_units(data, "bmi") == pytest.approx(np.sort(source.data[:, 2]), rel=1e-4)
-    correlation = np.corrcoef(np.c_[data.train.inputs, data.train.targets["bmi"]].T)[-1, :-1]
+    correlation = np.corrcoef(np.c_[shared_inputs(data.train), in_memory(data.train).targets["bmi"]].T)[-1, :-1]
     assert np.abs(correlation).max() < 0.9

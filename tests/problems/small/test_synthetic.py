@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from sklearn.linear_model import Ridge
 
 from mtlbench.problems.small.synthetic import Synthetic
+from tests.toy_data import in_memory, shared_inputs
 
 
 @settings(deadline=None)
@@ -25,28 +26,28 @@ def test_targets_are_the_stated_function_of_the_inputs() -> None:
     problem = Synthetic(noise=0.0)
     data = problem.load(2, Path())
     scale, offset = (np.array([getattr(t, name) for t in data.outline.tasks]) for name in ("scale", "offset"))
-    found = np.hstack([data.test.targets[name] for name in data.outline.names]) * scale + offset
-    assert found == pytest.approx(data.test.inputs @ problem.vectors(2).T, abs=1e-5)
+    found = np.hstack([in_memory(data.test).targets[name] for name in data.outline.names]) * scale + offset
+    assert found == pytest.approx(shared_inputs(data.test) @ problem.vectors(2).T, abs=1e-5)
 
 
 def test_classes_are_the_signs_of_the_values() -> None:
     data = Synthetic(kind="classification", noise=0.0).load(2, Path())
-    values = data.train.inputs @ Synthetic().vectors(2).T
+    values = shared_inputs(data.train) @ Synthetic().vectors(2).T
     for column, name in enumerate(data.outline.names):
-        assert (data.train.targets[name] == (values[:, column] > 0)).all()
+        assert (in_memory(data.train).targets[name] == (values[:, column] > 0)).all()
 
 
 def ridge_errors(relatedness: float, seed: int) -> tuple[float, float]:
     """Mean squared distance to the noiseless values of the test split, of one pooled ridge and of one per task."""
     problem = Synthetic(relatedness=relatedness, rows=200)
     data = problem.load(seed, Path())
-    inputs, targets = data.train.inputs, [data.train.targets[name] for name in data.outline.names]
-    truth = data.test.inputs @ problem.vectors(seed).T
+    inputs, targets = shared_inputs(data.train), [in_memory(data.train).targets[name] for name in data.outline.names]
+    truth = shared_inputs(data.test) @ problem.vectors(seed).T
     pooled = [Ridge().fit(np.vstack([inputs] * len(targets)), np.vstack(targets))] * len(targets)
     apart = [Ridge().fit(inputs, target) for target in targets]
 
     def error(models: list[Ridge]) -> float:
-        found = np.column_stack([model.predict(data.test.inputs).ravel() for model in models])
+        found = np.column_stack([model.predict(shared_inputs(data.test)).ravel() for model in models])
         scale, offset = (np.array([getattr(t, name) for t in data.outline.tasks]) for name in ("scale", "offset"))
         return float(((found * scale + offset - truth) ** 2).mean())
 

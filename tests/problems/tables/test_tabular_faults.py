@@ -47,7 +47,8 @@ def test_the_good_table_is_good(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("role", ["targets", "features", "drop", "categorical"])
 def test_a_column_that_does_not_exist(tmp_path: Path, role: str) -> None:
-    assert f"no column 'colr' for {role}; did you mean 'colour'?" in fault(tmp_path, **{role: ["colr"]})
+    columns: dict[str, Any] = {role: ["colr"]}
+    assert f"no column 'colr' for {role}; did you mean 'colour'?" in fault(tmp_path, **columns)
 
 
 def test_other_columns_that_do_not_exist(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_parquet_types(tmp_path: Path) -> None:
             "flag": pd.array([True, None, False], dtype="boolean"),
             "word": ["a", None, " b"],
             "level": pd.Categorical(["2", "10", None]),
-            "day": pd.to_datetime(["1970-01-02", "1970-01-04", None]),
+            "day": pd.to_datetime(["1970-01-02", "1970-01-04", "NaT"]),
         },
         index=[7, 8, 9],
     )

@@ -11,6 +11,7 @@ import pytest
 from mtlbench.core.errors import DataError
 from mtlbench.problems.text.snips import Snips
 from mtlbench.problems.text.tagging import Tagging
+from tests.toy_data import in_memory, shared_inputs
 
 SENTENCES = "The DT B-NP\nCat NN I-NP\nsleeps VBZ B-VP\n\nHe PRP B-NP\n\n\n-DOCSTART- X O\n\nruns VBZ B-VP\n. . O\n"
 
@@ -37,12 +38,11 @@ def test_columns_become_tags_of_every_token(tmp_path: Path) -> None:
     assert pos.positions == chunk.positions == data.outline.input_shape == (3,)
     assert pos.classes == (".", "DT", "NN", "PRP", "VBZ")
     assert chunk.classes == ("B-NP", "B-VP", "I-NP", "O")
-    known = data.test.masks["chunk"]
+    test = in_memory(data.test)
+    known = test.masks["chunk"]
     assert known.tolist() == [[True, True, True], [True, False, False], [True, True, False]]
-    assert np.array_equal(data.test.inputs > 0, known)
-    tags = [
-        [chunk.classes[tag] for tag in row[mask]] for row, mask in zip(data.test.targets["chunk"], known, strict=True)
-    ]
+    assert np.array_equal(shared_inputs(data.test) > 0, known)
+    tags = [[chunk.classes[tag] for tag in row[mask]] for row, mask in zip(test.targets["chunk"], known, strict=True)]
     assert tags == [["B-NP", "I-NP", "B-VP"], ["B-NP"], ["B-VP", "O"]]
     assert data.outline.vocabulary == 2 + 6
 
@@ -51,7 +51,7 @@ def test_cut_sentences_are_counted(tmp_path: Path) -> None:
     problem = tagging(**three(tmp_path), length=2)
     outline, data = problem.outline(tmp_path), problem.load(0, tmp_path)
     assert outline.notes == ("3 sentences are longer than 2 tokens and are cut",)
-    assert data.test.inputs.shape == data.test.targets["pos"].shape == (3, 2)
+    assert shared_inputs(data.test).shape == in_memory(data.test).targets["pos"].shape == (3, 2)
 
 
 @pytest.mark.parametrize(("lower", "words"), [(True, 1), (False, 2)])
@@ -65,7 +65,7 @@ def test_without_files_splits_are_drawn(tmp_path: Path) -> None:
     write(tmp_path, train="\n".join(f"w{i} NN B-NP\nv{i} VB O\n" for i in range(50)))
     data = tagging().load(0, tmp_path)
     assert [part.size for part in (data.train, data.validation, data.test)] == [30, 10, 10]
-    assert data.train.masks == {}  # every sentence is as long as the longest
+    assert in_memory(data.train).masks == {}  # every sentence is as long as the longest
 
 
 @pytest.mark.parametrize(
@@ -104,11 +104,12 @@ def test_intents_and_slots(tmp_path: Path) -> None:
     intent, slots = data.outline.tasks
     assert (intent.classes, intent.positions, intent.main_metric) == (("P", "W"), (), "accuracy")
     assert (slots.classes, slots.positions, slots.main_metric) == (("B-t", "B-x", "O"), (3,), "chunk_f1")
-    assert data.test.targets["intent"].tolist() == [0, 1, 0]
-    assert data.test.targets["slots"].tolist() == [[2, 2, 1], [2, 0, 0], [2, 2, 0]]
-    assert data.test.masks["slots"].sum() == 7
-    assert "intent" not in data.test.masks
-    assert len(data.only(("slots",)).test.inputs) == 3
+    test = in_memory(data.test)
+    assert test.targets["intent"].tolist() == [0, 1, 0]
+    assert test.targets["slots"].tolist() == [[2, 2, 1], [2, 0, 0], [2, 2, 0]]
+    assert test.masks["slots"].sum() == 7
+    assert "intent" not in test.masks
+    assert len(shared_inputs(data.only(("slots",)).test)) == 3
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,7 @@ def test_conll2000(real_data: Path) -> None:
     data = problem.load(0, real_data)
     assert (data.train.size, data.validation.size, data.test.size) == (6702, 2234, 2012)
     assert [(task.name, task.outputs) for task in data.outline.tasks] == [("pos", 44), ("chunk", 23)]
-    assert data.test.masks["pos"].sum() == 47377
+    assert in_memory(data.test).masks["pos"].sum() == 47377
     assert data.outline.input_shape == (78,)
 
 
