@@ -47,9 +47,9 @@ class Point(Architecture):
         from torch import nn
 
         assert outline.objectives is not None
-        module: Any = nn.Module()
+        module = nn.Module()
         module.x = nn.Parameter(torch.tensor(outline.objectives.start, dtype=getattr(torch, self.dtype)))
-        module.objectives = outline.objectives
+        module.objectives = outline.objectives  # type: ignore[assignment]
         return module
 
     def task(self, outline: Outline, task: TaskSpec, seeded: Seeded) -> nn.Module:
@@ -57,8 +57,9 @@ class Point(Architecture):
         from torch import nn
 
         assert outline.objectives is not None
-        module: Any = nn.Module()
-        module.objectives, module.t = outline.objectives, outline.objectives.names.index(task.name)
+        module = nn.Module()
+        module.objectives = outline.objectives  # type: ignore[assignment]
+        module.t = outline.objectives.names.index(task.name)  # type: ignore[assignment]
         return module
 
     def represent(self, shared: Any, inputs: Inputs) -> Any:

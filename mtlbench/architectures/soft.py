@@ -54,4 +54,5 @@ def _trace_norm(rows: Tensor) -> Tensor:
     """Through the T x T Gramian, whose square root is smooth where networks are equal, as they are at the start."""
     import torch
 
-    return (torch.linalg.eigvalsh(rows @ rows.T).clamp(min=0) + 1e-8).sqrt().sum()
+    norm: Tensor = (torch.linalg.eigvalsh(rows @ rows.T).clamp(min=0) + 1e-8).sqrt().sum()
+    return norm

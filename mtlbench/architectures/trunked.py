@@ -155,6 +155,6 @@ def in_one_pass(function: Callable[[Tensor], Any], inputs: Inputs) -> Any:
     found = function(torch.cat(list(inputs.values())))
     sizes = [len(rows) for rows in inputs.values()]
     if isinstance(found, torch.Tensor):
-        return dict(zip(inputs, found.split(sizes), strict=True))
+        return dict(zip(inputs, found.split(sizes), strict=True))  # type: ignore[no-untyped-call]
     parts = zip(*(tensor.split(sizes) for tensor in found), strict=True)
     return {name: list(part) for name, part in zip(inputs, parts, strict=True)}

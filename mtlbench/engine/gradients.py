@@ -77,7 +77,7 @@ class TaskGradients:
             for k in reached:
                 copy[k] = tensors[k].detach().requires_grad_()
         losses = self.losses_from([tree.tree_unflatten(copy, form) for copy in copies], batch.targets, batch.masks)
-        losses.backward(torch.ones_like(losses) if share is None else share.to(losses.dtype))
+        losses.backward(torch.ones_like(losses) if share is None else share.to(losses.dtype))  # type: ignore[no-untyped-call]
         cotangents = [[copy[k].grad for k in reached] for copy in copies]
         return Cut(losses.detach(), [tensors[k] for k in reached], cotangents)
 
@@ -119,7 +119,7 @@ def as_matrix(rows: Sequence[Row], like: Sequence[Tensor], device: torch.device)
 
 def as_tensors(vector: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
     """A vector [n] in the shapes that ``as_matrix`` laid one after another."""
-    pieces = vector.split([p.numel() for p in like])
+    pieces = torch.split(vector, [p.numel() for p in like])
     return [piece.view(p.shape) for piece, p in zip(pieces, like, strict=True)]
 
 

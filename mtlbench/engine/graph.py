@@ -72,7 +72,7 @@ class GraphedStep:
         if not batch.counts.is_cuda:
             results = self.step(batch)
         else:  # off the default stream, as CUDA asks of what is recorded later
-            side = torch.cuda.Stream()
+            side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
             side.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(side):
                 results = self.step(batch)
@@ -127,4 +127,5 @@ def _tensors(batch: Batch) -> list[Tensor]:
 
 
 def _map(function: Callable[[Tensor], Tensor], batch: Batch) -> Batch:
-    return torch.utils._pytree.tree_map_only(Tensor, function, batch)
+    mapped: Batch = torch.utils._pytree.tree_map_only(Tensor, function, batch)
+    return mapped

@@ -109,7 +109,7 @@ class Step:
         """Add rho grad R to every ``.grad``."""
         penalty = self.penalty()
         if penalty is not None:
-            penalty.backward()
+            penalty.backward()  # type: ignore[no-untyped-call]
 
     def _shown(self, found: Found, matrix: Tensor | None, batch: Batch) -> Shown:
         """What the weighting asked for, and no more."""

@@ -165,7 +165,8 @@ class _Group:
         from sklearn.metrics.pairwise import rbf_kernel
 
         alike = task[:, None] == self.task
-        return rbf_kernel(x, self.x, gamma / max(x.shape[1], 1)) * (mu + alike)
+        kernel: Array = rbf_kernel(x, self.x, gamma / max(x.shape[1], 1)) * (mu + alike)
+        return kernel
 
     def spread(self, scores: Array, classes: Array) -> Array:
         """Scores of the classes that were seen in their places among all [M, outputs]."""

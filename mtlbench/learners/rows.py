@@ -92,4 +92,5 @@ def as_outputs(task: TaskSpec, values: Array) -> Array:
     if task.loss not in ("cross_entropy", "bce_with_logits"):
         return values
     chance = np.clip(values, 0.01, 0.99)
-    return np.log(chance) if task.loss == "cross_entropy" else np.log(chance / (1 - chance))
+    outputs: Array = np.log(chance) if task.loss == "cross_entropy" else np.log(chance / (1 - chance))
+    return outputs

@@ -36,13 +36,14 @@ def device_seconds(call: Callable[[], object], device: torch.device) -> float:
     """Seconds that a CUDA device is at work on what a call queues, by its own clock."""
     import torch
 
-    first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
     stream = torch.cuda.current_stream(device)
     first.record(stream)
     call()
     last.record(stream)
     torch.cuda.synchronize(device)
-    return first.elapsed_time(last) / 1000
+    seconds: float = first.elapsed_time(last) / 1000
+    return seconds
 
 
 def interleave(

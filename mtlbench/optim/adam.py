@@ -50,7 +50,8 @@ class Adam(Decayed):
         if not self.bias_correction:
             return UncorrectedAdam(groups, *settings, decoupled=self.decoupled, foreach=update == "foreach")
         kind: Any = torch.optim.AdamW if self.decoupled else torch.optim.Adam
-        return kind(groups, *settings, **FLAGS[update])
+        optimizer: TorchOptimizer = kind(groups, *settings, **FLAGS[update])
+        return optimizer
 
 
 class AdamW(Adam):

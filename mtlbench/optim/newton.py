@@ -39,7 +39,7 @@ class DampedNewton(Optimizer):
         (group,) = self.param_groups
         params: list[Tensor] = group["params"]
         with torch.enable_grad():
-            before = closure.value()
+            before: Tensor = closure.value()
             flat = _flat(torch.autograd.grad(before, params, create_graph=True, materialize_grads=True))
         gradient = flat.detach()
 
@@ -100,7 +100,7 @@ def _search(
 ) -> None:
     """Backtracking: the first of lr, lr/2, lr/4 … with f(theta + t d) <= f(theta) + c t g'd."""
     start = [param.clone() for param in params]
-    pieces = direction.split([param.numel() for param in params])
+    pieces = torch.split(direction, [param.numel() for param in params])
     for _ in range(_HALVINGS):
         for param, old, piece in zip(params, start, pieces, strict=True):
             param.copy_(old).add_(piece.view_as(param), alpha=length)

@@ -26,7 +26,9 @@ class SGD(Decayed):
         """torch.optim.SGD."""
         return self._sgd(model, weighting, update)
 
-    def _sgd(self, model: Iterable[Parameter], weighting: Iterable[Parameter], update: Update, **more: Any) -> Any:
+    def _sgd(
+        self, model: Iterable[Parameter], weighting: Iterable[Parameter], update: Update, **more: Any
+    ) -> TorchOptimizer:
         import torch
 
         settings: Any = {"weight_decay": self.weight_decay, **more, **FLAGS[update]}

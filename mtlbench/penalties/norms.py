@@ -61,7 +61,8 @@ class L21(Norm):
         """sum of the columns' Euclidean norms."""
         import torch
 
-        return torch.linalg.vector_norm(matrix, dim=0).sum()
+        total: Tensor = torch.linalg.vector_norm(matrix, dim=0).sum()
+        return total
 
 
 class Trace(Norm):

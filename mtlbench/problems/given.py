@@ -78,4 +78,5 @@ def _limited(rows: Array, codes: Array | None, limit: int | None, rng: np.random
         return rows
     kept = assign(codes[rows], (limit, len(rows) - limit), rng)
     keep_classes(kept, codes[rows])
-    return rows[kept == TRAIN]
+    chosen: Array = rows[kept == TRAIN]
+    return chosen

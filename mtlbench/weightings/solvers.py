@@ -27,7 +27,8 @@ def pseudo_inverse(matrix: Tensor, gramian: Tensor) -> Tensor:
     """The pseudo-inverse of a scaled Gramian, blind to eigenvalues that are rounding of its original."""
     import torch
 
-    return torch.linalg.pinv(matrix, rtol=rounding(gramian), hermitian=True)
+    inverse: Tensor = torch.linalg.pinv(matrix, rtol=rounding(gramian), hermitian=True)
+    return inverse
 
 
 def rounding(gramian: Tensor) -> float:

@@ -33,7 +33,8 @@ class GatedHead(nn.Module):
         """Inputs [B, *shape] and the shared experts' features [B, E, ...] to the output."""
         if self.own is not None:
             experts = torch.cat([self.own(inputs), experts], 1)
-        return self.head(mix(self.gate(inputs), experts))
+        output: Tensor = self.head(mix(self.gate(inputs), experts))
+        return output
 
 
 def softmax_gate(form: Form, experts: int) -> nn.Module:

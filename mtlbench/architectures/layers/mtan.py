@@ -41,7 +41,7 @@ class Attention(nn.Module):
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         """The shared maps of every block to the task's features [B, channels, H, W]."""
-        masked = self.masks[0](maps[0]) * maps[0]
+        masked: Tensor = self.masks[0](maps[0]) * maps[0]
         for mask, onward, features in zip(self.masks[1:], self.passes, maps[1:], strict=True):
             masked = mask(torch.cat([features, onward(masked)], 1)) * features
         return masked

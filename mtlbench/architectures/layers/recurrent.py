@@ -47,11 +47,11 @@ class _Layer(nn.Module):
 
     def forward(self, states: Tensor, backwards: Tensor) -> Tensor:
         """[B, length, inputs] to [B, length, size of all directions]."""
-        found = self.rightwards(states)[0]
+        rightwards: Tensor = self.rightwards(states)[0]
         if self.leftwards is None:
-            return found
-        other = _reorder(self.leftwards(_reorder(states, backwards))[0], backwards)
-        return torch.cat([found, other], 2)
+            return rightwards
+        leftwards = _reorder(self.leftwards(_reorder(states, backwards))[0], backwards)
+        return torch.cat([rightwards, leftwards], 2)
 
 
 def _reversal(known: Tensor) -> Tensor:

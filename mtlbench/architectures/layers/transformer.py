@@ -53,7 +53,8 @@ class _Layer(nn.Module):
         query, key, value = parts.permute(2, 0, 3, 1, 4)
         found = scaled_dot_product_attention(query, key, value, attn_mask=known)
         states = states + self.dropout(self.out(found.transpose(1, 2).reshape(rows, length, width)))
-        return states + self.dropout(self.forward_part(self.norms[1](states)))
+        result: Tensor = states + self.dropout(self.forward_part(self.norms[1](states)))
+        return result
 
 
 def _sines(length: int, width: int) -> Tensor:

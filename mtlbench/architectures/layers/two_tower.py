@@ -19,7 +19,8 @@ class Towers(nn.Module):
     def forward(self, inputs: Tensor | Mapping[str, Tensor]) -> Tensor | dict[str, Tensor]:
         """Images of all tasks [B, ...] to features [B, width], or {task: images} to {task: features}."""
         if not isinstance(inputs, Mapping):
-            return self.dense(torch.cat([tower(inputs) for tower in self.towers], 1))
+            features: Tensor = self.dense(torch.cat([tower(inputs) for tower in self.towers], 1))
+            return features
         found = [tower(inputs[name]) for name, tower in zip(self.names, self.towers, strict=True)]
         sizes = [len(features) for features in found]
         together = self.dense(torch.cat([_cycled(features, max(sizes)) for features in found], 1))

@@ -96,7 +96,8 @@ def activation_of(name: str) -> nn.Module:
     """The module of an activation's name."""
     from torch import nn
 
-    return getattr(nn, _ACTIVATIONS[name])()
+    module: nn.Module = getattr(nn, _ACTIVATIONS[name])()
+    return module
 
 
 def dropout_of(probability: float) -> list[nn.Module]:

@@ -59,7 +59,7 @@ class Probing(Training):
     def _after(self, batch: Batch, gradient_P: Tensor) -> Tensor:
         """The losses [T] after a gradient step of the shared parameters, which are then as they were."""
         before = [parameter.clone() for parameter in self.shared]
-        pieces = gradient_P.split([parameter.numel() for parameter in self.shared])
+        pieces = torch.split(gradient_P, [parameter.numel() for parameter in self.shared])
         for parameter, piece in zip(self.shared, pieces, strict=True):
             parameter.sub_(self.optimizer.param_groups[0]["lr"] * piece.view_as(parameter))
         after = self._losses(batch)

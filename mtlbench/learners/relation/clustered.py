@@ -66,4 +66,5 @@ def _relaxed_clusters(weights_CD: Array, clusters: float, eta: float) -> Array:
     missing = clusters - shares.sum()  # where few weights are not 0, the rest goes to the others, which cost nothing
     idle = shares < 1
     shares[idle] += missing / max(idle.sum(), 1)
-    return (basis * shares) @ basis.T
+    relation: Array = (basis * shares) @ basis.T
+    return relation

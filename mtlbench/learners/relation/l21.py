@@ -43,4 +43,5 @@ class L21(RelationLearner):
 def _shrunk(weights_CD: Array, by: float) -> Array:
     """Every feature's vector shortened by ``by``."""
     lengths = np.linalg.norm(weights_CD, axis=0)
-    return weights_CD * np.maximum(1 - by / np.maximum(lengths, 1e-300), 0.0)
+    shrunk: Array = weights_CD * np.maximum(1 - by / np.maximum(lengths, 1e-300), 0.0)
+    return shrunk

@@ -51,7 +51,8 @@ def _prior(omega: Array, ridge: float, relation: float) -> Array:
     """(λ_1 I + λ_2 Ω⁻¹)⁻¹, also for a singular Ω."""
     scales, basis = np.linalg.eigh(omega)
     scales = np.maximum(scales, 0.0)
-    return (basis * (scales / (ridge * scales + relation))) @ basis.T
+    inverse: Array = (basis * (scales / (ridge * scales + relation))) @ basis.T
+    return inverse
 
 
 def _covariance(weights_CD: Array, smoothing: float) -> Array:
@@ -61,4 +62,5 @@ def _covariance(weights_CD: Array, smoothing: float) -> Array:
     basis, values, _ = np.linalg.svd(weights_CD, full_matrices=True)
     scales = np.zeros(len(basis))
     scales[: len(values)] = values
-    return (basis * (np.hypot(scales, smoothing * scales[0]) / scales.sum())) @ basis.T
+    covariance: Array = (basis * (np.hypot(scales, smoothing * scales[0]) / scales.sum())) @ basis.T
+    return covariance

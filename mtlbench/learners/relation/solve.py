@@ -33,12 +33,15 @@ def solve(statistics: Statistics, covariance_CC: Array) -> Array:
     damping = 1 / (1 + np.outer(scales[kept], np.maximum(curvature, 0.0)))
 
     def operator(v: Array) -> Array:
-        return v + root.T @ statistics.apply(root @ v)
+        image: Array = v + root.T @ statistics.apply(root @ v)
+        return image
 
     def precondition(r: Array) -> Array:
-        return (r @ axes * damping) @ axes.T
+        scaled: Array = (r @ axes * damping) @ axes.T
+        return scaled
 
-    return root @ _conjugate_gradients(operator, precondition, root.T @ statistics.moment)
+    solution: Array = root @ _conjugate_gradients(operator, precondition, root.T @ statistics.moment)
+    return solution
 
 
 def _conjugate_gradients(operator: Operator, precondition: Operator, right: Array) -> Array:

@@ -54,7 +54,8 @@ class Statistics:
     def errors(self, weights_CD: Array) -> Array:
         """Sum of squared errors of every column [C], ‖y_c - X_c w_c‖²."""
         cross = (weights_CD * (self.apply(weights_CD) - 2 * self.moment)).sum(1)
-        return np.maximum(self.square + cross, 0.0)
+        errors_C: Array = np.maximum(self.square + cross, 0.0)
+        return errors_C
 
 
 @dataclass(frozen=True)

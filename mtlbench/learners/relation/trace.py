@@ -41,4 +41,5 @@ class Trace(RelationLearner):
 def _thresholded(weights_CD: Array, by: float) -> Array:
     """Every singular value lowered by ``by``, down to 0."""
     left, values, right = np.linalg.svd(weights_CD, full_matrices=False)
-    return (left * np.maximum(values - by, 0.0)) @ right
+    thresholded: Array = (left * np.maximum(values - by, 0.0)) @ right
+    return thresholded

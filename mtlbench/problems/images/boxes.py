@@ -128,7 +128,8 @@ class Boxes(WithMetrics):
         moved = generator(seed, "jitter").uniform(0, self.jitter, found.boxes.shape)
         size = (found.boxes[:, 2:] - found.boxes[:, :2])[:, [0, 1, 0, 1]]
         windows = found.boxes + np.array([-1, -1, 1, 1]) * moved * size
-        return np.clip(windows, 0, found.sizes[found.picture][:, [0, 1, 0, 1]])
+        inside: Array = np.clip(windows, 0, found.sizes[found.picture][:, [0, 1, 0, 1]])
+        return inside
 
 
 def _crops(found: Annotated, picture: int, windows: Array, side: int) -> Array:

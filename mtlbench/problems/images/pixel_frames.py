@@ -143,7 +143,7 @@ def _array(path: Path, channels: int) -> Array:
 
     try:
         with guarded(path):
-            values = np.load(path, allow_pickle=False)
+            values: Array = np.load(path, allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise DataError(f"{path}: expected a whole .npy array of numbers ({error})") from error
     if values.ndim == 2 and channels == 1:
@@ -176,4 +176,5 @@ def pick(values: Array, height: int, width: int) -> Array:
 
     rows = ((np.arange(height) + 0.5) * values.shape[0] / height).astype("int64")
     columns = ((np.arange(width) + 0.5) * values.shape[1] / width).astype("int64")
-    return values[rows][:, columns]
+    resized: Array = values[rows][:, columns]
+    return resized

@@ -117,7 +117,8 @@ def _draw(seed: int, name: str, what: str, rows: int, chosen: int) -> Array:
     """bool [rows], True at ``chosen`` random places."""
     import numpy as np
 
-    return assign(np.zeros(rows), (rows - chosen, chosen), generator(seed, name, what)) == 1
+    marked: Array = assign(np.zeros(rows), (rows - chosen, chosen), generator(seed, name, what)) == 1
+    return marked
 
 
 def _varying(inputs: list[Array]) -> Array:
@@ -125,7 +126,8 @@ def _varying(inputs: list[Array]) -> Array:
     import numpy as np
 
     pooled = np.concatenate(inputs)
-    return (pooled != pooled[0]).any(axis=0)
+    varying: Array = (pooled != pooled[0]).any(axis=0)
+    return varying
 
 
 @lru_cache(maxsize=2)

@@ -61,7 +61,8 @@ class Synthetic(WithMetrics):
 
         draw = generator(seed, "vectors").standard_normal((self.features, self.tasks + 1))
         common, *own = np.linalg.qr(draw)[0].T
-        return np.sqrt(self.relatedness) * common + np.sqrt(1 - self.relatedness) * np.stack(own)
+        vectors: Array = np.sqrt(self.relatedness) * common + np.sqrt(1 - self.relatedness) * np.stack(own)
+        return vectors
 
     def load(self, seed: int, root: Path) -> Data:
         """The splits of one seed."""

@@ -189,4 +189,5 @@ def _parquet(path: Path) -> pd.DataFrame:
     nested = [field.name for field in table.schema if pyarrow.types.is_nested(field.type)]
     if nested:
         raise DataError(f"{path}: column '{nested[0]}' holds lists or structures; expected numbers, text or dates")
-    return table.rename_columns(names).to_pandas(ignore_metadata=True, date_as_object=False)
+    frame: pd.DataFrame = table.rename_columns(names).to_pandas(ignore_metadata=True, date_as_object=False)
+    return frame

@@ -66,7 +66,8 @@ def order(matrix: Array) -> list[int]:
     if len(matrix) < 3:
         return list(range(len(matrix)))
     apart = squareform(np.maximum(1 - np.nan_to_num(matrix), 0.0), checks=False)
-    return leaves_list(linkage(apart, "average", optimal_ordering=True)).tolist()
+    order: list[int] = leaves_list(linkage(apart, "average", optimal_ordering=True)).tolist()
+    return order
 
 
 def _statement(problem: str, method: str, names: Sequence[str], matrix: Array) -> Statement:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from .parts import Table
 
@@ -11,7 +12,8 @@ def csv_table(table: Table) -> str:
     """The raw numbers, one line per row. A list in a cell is written as a JSON array, so that it can be read back."""
     raw = table.raw
     for name in raw.columns[[any(isinstance(cell, tuple) for cell in raw[name]) for name in raw.columns]]:
-        raw = raw.assign(**{name: [_cell(cell) for cell in raw[name]]})
+        cells: dict[str, Any] = {name: [_cell(cell) for cell in raw[name]]}
+        raw = raw.assign(**cells)
     return raw.to_csv(index=False)
 
 
