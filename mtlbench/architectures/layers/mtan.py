@@ -17,16 +17,16 @@ class Maps(nn.Module):
         self.blocks = nn.ModuleList(blocks)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """One map a block."""
-        found = []
+        """One map per block."""
+        maps = []
         for block in self.blocks:
             images = block(images)
-            found.append(images)
-        return found
+            maps.append(images)
+        return maps
 
 
 class Attention(nn.Module):
-    """One task's masks on the shared maps (channels, height, width), block by block; the last masked map."""
+    """One task's masks on the shared maps (channels, height, width), block by block, to the last masked map."""
 
     def __init__(self, maps: Sequence[tuple[int, ...]]) -> None:
         super().__init__()
