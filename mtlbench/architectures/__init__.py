@@ -1,4 +1,4 @@
-"""The table of architectures: one row and one file each."""
+"""The table of architectures; each has its row here and its file."""
 
 from ..core.registry import Registry
 

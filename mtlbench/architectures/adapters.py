@@ -1,4 +1,4 @@
-"""Adapters behind a shared trunk."""
+"""Task-specific adapters after a shared trunk."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 class Adapters(Shared):
-    """A shared trunk and a small residual layer of each task's own behind it.
+    """A shared trunk, followed by a small residual layer (adapter) for each task.
 
     z_t = z + U_t relu(D_t z + d_t) + u_t with z = trunk(x), output_t = W_t z_t + b_t; U_t and u_t start at 0, so that
-    the network starts as hard sharing does. Source: Houlsby et al., Parameter-Efficient Transfer Learning for NLP,
-    ICML 2019, figure 2. Deviations: one adapter a task, behind the trunk instead of in each layer; relu; the trunk is
-    trained with the tasks unless ``freeze`` keeps its initial weights.
+    the network is initially one with hard parameter sharing. Source: Houlsby et al., Parameter-Efficient Transfer
+    Learning for NLP, ICML 2019, figure 2. Deviations: one adapter per task, after the trunk instead of in each layer;
+    relu; the trunk is trained with the tasks unless ``freeze`` keeps its initial weights.
     """
 
     adapter_width: int = Field(8, ge=1, description="size of the bottleneck D_t z")
-    freeze: bool = Field(False, description="leave the trunk at its initial weights")
+    freeze: bool = Field(False, description="keep the trunk at its initial weights")
 
     def shared(self, outline: Outline, seeded: Seeded) -> nn.Module:
         """The trunk."""

@@ -1,4 +1,4 @@
-"""What an architecture is: who owns which parameters, and how inputs become one output per task."""
+"""The interface of architectures: which parameters are shared, and how inputs become one output per task."""
 
 from __future__ import annotations
 
@@ -15,47 +15,49 @@ if TYPE_CHECKING:
 
     Inputs = Tensor | Mapping[str, Tensor]
 
-# seeded("trunk") is a context in which modules draw their initial weights from the stream of that name. Parts of the
-# same name start equal in every trial of a seed: that pairs a method with its single-task baseline.
+# seeded("trunk") is a context in which modules draw their initial weights from the random stream of that name. Parts of
+# the same name have equal initial weights in every trial of a seed, which pairs a method with its single-task baseline.
 Seeded = Callable[..., AbstractContextManager[None]]
 
 
 class Architecture(Config):
-    """Inputs to one output per task. ``engine.model.Model`` holds the modules that ``shared`` and ``task`` build, so
-    each parameter is shared or belongs to exactly one task by construction.
+    """Maps inputs to one output per task. ``engine.model.Model`` holds the modules that ``shared`` and ``task`` build,
+    so by construction each parameter either is shared or belongs to exactly one task.
 
     Outputs: [B, classes] logits for classes, [B] logits for a binary task, [B, outputs] values otherwise, with
     the task's positions as further dimensions.
     """
 
-    analytic: ClassVar[bool] = False  # whether it is for problems whose tasks are formulas, not data
-    heads_alone: ClassVar[bool] = False  # whether ``predict`` is each task's own module on its features, and no more
-    common: ClassVar[bool] = True  # whether the features that heads read mean the same to all tasks
+    analytic: ClassVar[bool] = False  # whether it is for analytic problems, whose tasks are formulas instead of data
+    heads_alone: ClassVar[bool] = (
+        False  # whether ``predict`` does no more than apply each task's module to its features
+    )
+    common: ClassVar[bool] = True  # whether the heads of all tasks read features of the same meaning
 
     @property
     def transferable(self) -> bool:
-        """Whether there are shared modules, and the same ones whatever the tasks."""
+        """Whether there are shared modules, and they are the same for any set of tasks."""
         return True
 
     def check(self, outline: Outline) -> list[str]:
-        """What makes this architecture impossible for a problem, each in one sentence; empty if nothing."""
+        """The reasons why this architecture cannot be used on a problem, one sentence each; empty if it can."""
         return []
 
     def strangers(self, tasks: Iterable[str]) -> list[str]:
-        """What speaks of tasks that are none of these, all that a suite has; each in one sentence."""
+        """The settings that name a task outside ``tasks``, which are all tasks of a suite; one sentence each."""
         return []
 
     def front(self, outline: Outline, seeded: Seeded) -> nn.Module | None:
-        """Modules that turn the inputs into those of ``behind(outline)``, counted among the shared ones; often none."""
+        """Modules that convert the inputs to those of ``behind(outline)``, as part of the shared ones; usually None."""
         return None
 
     def behind(self, outline: Outline) -> Outline:
-        """The outline as ``shared`` and ``task`` see it, behind the front."""
+        """The outline with inputs as they are after ``front``, which ``shared`` and ``task`` are built for."""
         return outline
 
     @abstractmethod
     def shared(self, outline: Outline, seeded: Seeded) -> nn.Module:
-        """The modules that all tasks use (an empty nn.Module where there are none)."""
+        """The modules that all tasks use (an empty nn.Module if there are none)."""
 
     @abstractmethod
     def task(self, outline: Outline, task: TaskSpec, seeded: Seeded) -> nn.Module:
@@ -63,14 +65,14 @@ class Architecture(Config):
 
     @abstractmethod
     def represent(self, shared: nn.Module, inputs: Inputs) -> Any:
-        """The shared representation, any nesting of tensors: whatever ``predict`` needs of the shared modules."""
+        """The shared representation, a tensor or any nesting of tensors: all that ``predict`` needs as its input."""
 
     @abstractmethod
     def predict(self, representation: Any, tasks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
-        """One output for each of these tasks from the shared representation."""
+        """The output of each of these tasks, from the shared representation."""
 
     def trunk_and_heads(self, shared: nn.Module, tasks: Sequence[nn.Module]) -> tuple[nn.Module, Sequence[nn.Module]]:
-        """What a suite's penalty takes for the trunk and for the heads: the shared modules and the tasks' own."""
+        """What a suite's penalty regards as trunk and as heads: the shared and the task-specific modules."""
         return shared, tasks
 
     def penalty(self, tasks: Mapping[str, nn.Module]) -> Tensor | None:
@@ -79,9 +81,9 @@ class Architecture(Config):
 
     @property
     def recordable(self) -> bool:
-        """Whether its work, ``penalty`` included, fits into a CUDA graph, as no matrix decomposition does."""
+        """Whether a CUDA graph can capture it, ``penalty`` included; matrix decompositions, for one, cannot be."""
         return True
 
     def observe(self, shared: nn.Module) -> Mapping[str, float]:
-        """Numbers of the shared modules that are worth following, recorded after each epoch."""
+        """Values that describe the state of the shared modules, recorded after each epoch."""
         return {}

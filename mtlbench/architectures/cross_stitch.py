@@ -21,15 +21,15 @@ class CrossStitch(Shared):
     """Cross-stitch: one trunk per task, whose features are mixed linearly across tasks after every layer.
 
     z_t^l = sum_s alpha_ts^l layer_s^l(z_s^(l-1)), output_t = W_t z_t^L + b_t; alpha is learned, starts at ``own`` on
-    the diagonal and at (1 - own) / (T - 1) elsewhere. Every trunk reaches every task, so trunks and alphas are shared
-    parameters and heads alone belong to tasks. Source: Misra et al., Cross-stitch Networks for Multi-task Learning,
+    the diagonal and at (1 - own) / (T - 1) elsewhere. Every trunk affects every task, so trunks and alphas are shared
+    parameters; only heads are task-specific. Source: Misra et al., Cross-stitch Networks for Multi-task Learning,
     CVPR 2016, equation 1 for any number of tasks. Deviations: one alpha per layer throughout, where the paper has one
     per channel for its pixel tasks; alphas have the weights' learning rate, in the paper a larger one; trunks start
-    from the weights of the single-task networks' start, not from trained ones; sequences are mixed after the last layer
-    alone.
+    from the initial weights of the single-task networks, not from trained ones; sequences are mixed only after the last
+    layer.
     """
 
-    own: float = Field(0.9, ge=0, le=1, description="start of alpha_tt, the share of a task's own features")
+    own: float = Field(0.9, ge=0, le=1, description="initial alpha_tt, the share of a task's own features")
 
     @property
     def transferable(self) -> bool:

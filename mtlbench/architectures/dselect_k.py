@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 class DSelectK(Mixture):
-    """DSelect-k: every task chooses k of the shared experts, by a gate that is smooth and ends up sparse.
+    """DSelect-k: every task selects k of the shared experts, by a gate that is smooth and becomes sparse.
 
     q_t = sum_(i<=k) softmax(a_t)_i r(z_ti) with r(z)_e = prod_j S(z_j) over the bits j that are 1 in e, times
     1 - S(z_j) over the others; S is the smooth step of width ``gamma``, 0 below -gamma/2, 1 above gamma/2, and
-    -2 (z/gamma)^3 + 3/2 z/gamma + 1/2 between. The objective has ``entropy`` * sum_(t,i) H(r(z_ti)) more. f_t = sum_e
+    -2 (z/gamma)^3 + 3/2 z/gamma + 1/2 between. The objective gains ``entropy`` * sum_(t,i) H(r(z_ti)). f_t = sum_e
     q_te expert_e(x), output_t = W_t f_t + b_t. Source: Hazimeh et al., DSelect-k: Differentiable Selection in the
     Mixture of Experts with Applications to Multi-Task Learning, NeurIPS 2021; a and z start as in the authors' code.
-    Deviations: the static gate alone, not the one per example; a power of two of experts, so that every code is an
-    expert; ``entropy`` is 1e-3, where the authors' code has 1e-6 unless told otherwise.
+    Deviations: only the static gate, not the one per example; the number of experts is a power of two, so that every
+    code is an expert; ``entropy`` defaults to 1e-3, in the authors' code to 1e-6.
     """
 
     selected: int = Field(2, ge=1, description="k, the number of experts a task chooses at most")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Mixed(NamedTuple):
     """The representation of a mixture: the inputs, which gates read, and the experts' features [B, E, ...].
 
-    Both are tensors, or {task: tensor} where each task has rows of its own.
+    Both are tensors, or {task: tensor} if each task has separate rows.
     """
 
     inputs: Any
@@ -29,7 +29,7 @@ class Mixed(NamedTuple):
 
 
 class Mixture(OneForm):
-    """Shared experts, each a trunk; a task's own module makes its output of the inputs and the experts' features."""
+    """Shared experts, each a trunk; a task's module computes its output from the inputs and the experts' features."""
 
     experts: int = Field(4, ge=1, description="number of shared experts, each a trunk")
 
@@ -38,7 +38,7 @@ class Mixture(OneForm):
         return self.build_experts(outline, seeded, self.experts)
 
     def build_experts(self, outline: Outline, seeded: Seeded, count: int, *owner: str) -> Experts:
-        """Experts of one owner, which start apart from each other: [B, *shape] to [B, count, ...]."""
+        """Experts of one owner, initialised differently from each other: [B, *shape] to [B, count, ...]."""
         from .layers.mixture import Experts
 
         trunks = []

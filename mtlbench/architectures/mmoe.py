@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Mmoe(Mixture):
-    """Multi-gate mixture of experts: E trunks for all tasks, mixed by a gate of each task's own.
+    """Multi-gate mixture of experts: E shared trunks, mixed by one gate per task.
 
     f_t = sum_e g_t(x)_e expert_e(x), g_t(x) = softmax(V_t x), output_t = W_t f_t + b_t. Experts are shared; gate and
     head belong to their task. Source: Ma et al., Modeling Task Relationships in Multi-task Learning with Multi-gate

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class Mtan(Shared):
-    """Multi-task attention: shared convolution blocks, and masks of each task's own on the features of every block.
+    """Multi-task attention: shared convolution blocks, and task-specific attention masks on the features of each block.
 
     a_t^j = sigmoid(h_t^j(g_t^j([u^j; f_t^j(m_t^(j-1))]))), m_t^j = a_t^j * u^j, with u^j the shared features of block
     j, g and h 1x1 convolutions (relu after g) and f a 3x3 convolution with relu, pooled to the size of u^j. What
     follows the blocks in the trunk (fully connected layers) belongs to each task. Source: Liu, Johns and Davison,
     End-to-End Multi-Task Learning with Attention, CVPR 2019, equations 1 and 2. Deviations: a block has one map u,
-    where the paper's mask is made of one map and multiplies another, p; f belongs to the task instead of being shared;
-    no batch normalisation in the attention; the encoder alone, without a decoder.
+    where the paper's mask is computed from one map and multiplies another, p; f is task-specific instead of shared; no
+    batch normalisation in the attention; only the encoder, no decoder.
     """
 
     trunk: AnyTrunk = Field(
@@ -34,7 +34,7 @@ class Mtan(Shared):
     )
 
     def check_trunk(self, trunk: Trunk, form: Form) -> str:
-        """There must be maps to attend to."""
+        """The trunk needs convolution blocks, whose maps can be attended to."""
         return trunk.check(form) or ("" if trunk.maps(form) else "has no convolution blocks in a row to attend to")
 
     def shared(self, outline: Outline, seeded: Seeded) -> nn.Module:

@@ -27,7 +27,7 @@ class Ple(Cgc):
     At level j, f_t^j mixes the task's experts of f_t^(j-1) and the shared experts of f_s^(j-1) by softmax(V_t^j
     f_t^(j-1)), and f_s^j mixes all of them by softmax(V_s^j f_s^(j-1)); f^0 = x, output_t = W_t f_t^L + b_t. Experts
     of level 1 are trunks, later ones layers relu(W f + b) of the trunk's width. Task experts below the last level
-    reach all tasks through f_s, so they are shared parameters; those of the last level belong to their tasks.
+    affect all tasks through f_s, so they are shared parameters; those of the last level are task-specific.
     Source: Tang et al., Progressive Layered Extraction (PLE): A Novel Multi-Task Learning Model for Personalized
     Recommendations, RecSys 2020, equations 6 and 7 and the text around them. Deviations as in ``cgc``; gates
     read the mean over positions.
@@ -54,17 +54,17 @@ class Ple(Cgc):
 
         form = form_of(outline)
         width = self.body.width(form)
-        own = self._experts(outline, seeded, self.levels, task.name)
+        task_experts = self._experts(outline, seeded, self.levels, task.name)
         with seeded("gate", self.levels, task.name):
             gate = feature_gate(width, self.task_experts + self.experts)
         with seeded("head", task.name):
-            return GatedHead(gate, head(width, task, form.rank), own)
+            return GatedHead(gate, head(width, task, form.rank), task_experts)
 
     def represent(self, shared: Any, inputs: Inputs) -> Mixed:
         """{task: its features of the last level but one}, and the features of the last level's shared experts."""
-        found = in_one_pass(shared, inputs)
-        states = {name: of_task(found, name)[number] for number, name in enumerate(shared.names)}
-        return Mixed(states, {name: of_task(found, name)[-1] for name in shared.names})
+        features = in_one_pass(shared, inputs)
+        states = {name: of_task(features, name)[number] for number, name in enumerate(shared.names)}
+        return Mixed(states, {name: of_task(features, name)[-1] for name in shared.names})
 
     def _experts(self, outline: Outline, seeded: Seeded, level: int, owner: str) -> Experts:
         """One owner's experts of one level; "" owns the shared ones."""
@@ -86,8 +86,8 @@ class Ple(Cgc):
         experts = [self._experts(outline, seeded, number, owner) for owner in everyone]
         gates = []
         for owner in everyone:
-            own = self.task_experts if owner else self.task_experts * len(outline.tasks)
+            of_tasks = self.task_experts if owner else self.task_experts * len(outline.tasks)
             with seeded("gate", number, owner):
-                count = own + self.experts
+                count = of_tasks + self.experts
                 gates.append(softmax_gate(form, count) if number == 1 else feature_gate(width, count))
         return Level(experts, gates)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class Point(Architecture):
     """The point x itself, for problems whose tasks are formulas of x: output_t = f_t(x) minus its lower bound.
 
-    x starts where the problem says. Its coordinates and its gap to Pareto optimality are recorded after each epoch. In
-    float64, since along a valley the gradients' Gramian is so near to singular that in float32 a weighting by its
-    eigenvalues stands still; float32 is what the papers' code computes in.
+    The problem sets the starting point. The coordinates of x and its gap to Pareto optimality are recorded after each
+    epoch. The default is float64, since along a valley the gradients' Gramian is so close to singular that a weighting
+    that uses its eigenvalues makes no progress in float32, which the papers' code uses.
     """
 
     analytic: ClassVar[bool] = True
@@ -29,7 +29,7 @@ class Point(Architecture):
     dtype: Literal["float32", "float64"] = Field("float64", description="precision of x and of the formulas")
 
     def check(self, outline: Outline) -> list[str]:
-        """There must be formulas, one for each task."""
+        """The problem must be analytic, with a formula for each task."""
         if not outline.objectives:
             return [
                 "expected a problem whose tasks are formulas of a point, got one with data: choose another architecture"
@@ -47,26 +47,27 @@ class Point(Architecture):
         from torch import nn
 
         assert outline.objectives is not None
-        module: Any = nn.Module()
+        module = nn.Module()
         module.x = nn.Parameter(torch.tensor(outline.objectives.start, dtype=getattr(torch, self.dtype)))
-        module.objectives = outline.objectives
-        return cast("nn.Module", module)
+        module.objectives = outline.objectives  # type: ignore[assignment]
+        return module
 
     def task(self, outline: Outline, task: TaskSpec, seeded: Seeded) -> nn.Module:
-        """Nothing to learn: the module only knows which formula is the task's."""
+        """A module without parameters that stores which formula is the task's."""
         from torch import nn
 
         assert outline.objectives is not None
-        module: Any = nn.Module()
-        module.objectives, module.t = outline.objectives, outline.objectives.names.index(task.name)
-        return cast("nn.Module", module)
+        module = nn.Module()
+        module.objectives = outline.objectives  # type: ignore[assignment]
+        module.t = outline.objectives.names.index(task.name)  # type: ignore[assignment]
+        return module
 
     def represent(self, shared: Any, inputs: Inputs) -> Any:
         """x once for each row."""
         return shared.x.expand(len(inputs), -1)
 
     def predict(self, representation: Any, tasks: Mapping[str, Any]) -> dict[str, Tensor]:
-        """Each formula at x, above its lower bound."""
+        """Each formula at x, minus its lower bound."""
         import torch
 
         return {

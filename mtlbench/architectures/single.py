@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class Single(Trunked):
-    """A network of its own for every task: no parameter is shared.
+    """A separate network for every task: no parameter is shared.
 
-    output_t = W_t trunk_t(x) + b_t. Every trunk_t starts from the weights that the shared trunk starts from, and every
-    head from those of the shared architecture's head, so that methods and baseline are paired.
+    output_t = W_t trunk_t(x) + b_t. Every trunk_t has the initial weights of the shared trunk, and every head those of
+    the shared architecture's head, so that methods and baseline are paired.
     """
 
     common: ClassVar[bool] = False

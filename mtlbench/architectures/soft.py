@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class Soft(Single, OneForm):
-    """Soft parameter sharing: a network of its own for every task, their trunks' weights drawn to each other.
+    """Soft parameter sharing: a separate network for every task, with a penalty on the distance of their trunks.
 
-    The objective has strength * R more, over the layers' weights W_t of the trunks: R = sum over layers of sum_t |W_t -
-    mean_s W_s|^2 for ``l2``; of the trace norm of the matrix whose row t is W_t for ``trace``, with sqrt(s^2 + 1e-8)
-    for its singular values s. Sources: Duong et al., Low Resource Dependency Parsing: Cross-lingual Parameter Sharing
-    in a Neural Network Parser, ACL 2015 (l2, there between a pair of networks); Yang and Hospedales, Trace Norm
-    Regularised Deep Multi-Task Learning, ICLR Workshops 2017 (its "last axis flattening").
+    strength * R is added to the objective, where W_t are a layer's weights in the trunk of task t. For ``l2``, R is the
+    sum over layers of sum_t |W_t - mean_s W_s|^2; for ``trace``, that of the trace norm of the matrix whose row t is
+    W_t, with sqrt(s^2 + 1e-8) for its singular values s. Sources: Duong et al., Low Resource Dependency Parsing:
+    Cross-lingual Parameter Sharing in a Neural Network Parser, ACL 2015 (l2, there between a pair of networks); Yang
+    and Hospedales, Trace Norm Regularised Deep Multi-Task Learning, ICLR Workshops 2017 (its "last axis flattening").
     """
 
     common: ClassVar[bool] = True
@@ -31,11 +31,11 @@ class Soft(Single, OneForm):
 
     @property
     def recordable(self) -> bool:
-        """A trace norm takes a decomposition."""
+        """Whether a CUDA graph can capture it: not with a trace norm, which needs a decomposition."""
         return self.tie != "trace" or not self.strength
 
     def penalty(self, tasks: Mapping[str, nn.Module]) -> Tensor | None:
-        """strength * R, of the trunks."""
+        """strength * R over the trunks."""
         if len(tasks) < 2 or not self.strength:
             return None
         import torch
@@ -51,7 +51,8 @@ def _spread(rows: Tensor) -> Tensor:
 
 
 def _trace_norm(rows: Tensor) -> Tensor:
-    """Through the T x T Gramian, whose square root is smooth where networks are equal, as they are at the start."""
+    """Computed from the T x T Gramian, so that it is smooth where networks are equal, as they are initially."""
     import torch
 
-    return (torch.linalg.eigvalsh(rows @ rows.T).clamp(min=0) + 1e-8).sqrt().sum()
+    norm: Tensor = (torch.linalg.eigvalsh(rows @ rows.T).clamp(min=0) + 1e-8).sqrt().sum()
+    return norm

@@ -1,4 +1,4 @@
-"""Architectures whose trunk is chosen by name."""
+"""Architectures with a trunk that is chosen by name."""
 
 from __future__ import annotations
 
@@ -32,57 +32,57 @@ _ENCODERS = "give each task an encoder (encoders)"
 
 
 class Trunked(TrunkChoice, Architecture):
-    """An architecture made of trunks of one kind, behind an encoder for each task where tasks differ in kind of input.
+    """An architecture of trunks of one kind, preceded by one encoder per task if tasks differ in their kind of input.
 
-    An encoder is a trunk and a linear layer to ``encoder_width``: x_t to V_t trunk_t(x_t). The architecture then sees
-    vectors of that width. Encoders count as shared parameters, since they stand in front of what is shared; where some
-    of the tasks are trained, as in the single-task baseline, there are theirs alone.
+    An encoder is a trunk and a linear layer to ``encoder_width``: x_t to V_t trunk_t(x_t). The architecture then
+    receives vectors of that width. Encoders count as shared parameters, since they precede the shared modules; if only
+    some of the tasks are trained, as in the single-task baseline, only their encoders exist.
     """
 
-    encoders: dict[str, Encoder] = Field({}, description="task: its own trunk, in front of the architecture")
-    encoder_width: int = Field(64, ge=1, description="features that every encoder gives")
+    encoders: dict[str, Encoder] = Field({}, description="task: its encoder, a trunk in front of the architecture")
+    encoder_width: int = Field(64, ge=1, description="number of features that every encoder outputs")
 
     @property
     def transferable(self) -> bool:
-        """Encoders are of their tasks."""
+        """Not with encoders, which are task-specific."""
         return not self.encoders
 
     def check(self, outline: Outline) -> list[str]:
-        """What makes encoders or trunk impossible for the inputs."""
+        """The reasons why encoders or trunk cannot take the inputs, as sentences."""
         if missing := [name for name in outline.names if name not in self.encoders] if self.encoders else []:
             return [f"encoders: expected one for task '{name}', got {self._nearest(name)}" for name in missing]
         if at := [task for task in outline.tasks if task.positions] if self.encoders else []:
             got = f"got labels of task '{at[0].name}' at positions {list(at[0].positions)}"
             return [f"encoders: expected labels of whole rows, {got}: leave out the task, or the encoders"]
         alone = {name: outline.only((name,)) for name in outline.names if self.encoders}
-        own = {name: {f"the inputs of task '{name}'": form_of(alone[name])} for name in alone}
-        found = [sentence for name in own for sentence in self.encoders[name].misfits(own[name])]
-        return found or self.check_behind(self.behind(outline))
+        single_forms = {name: {f"the inputs of task '{name}'": form_of(alone[name])} for name in alone}
+        faults = [sentence for name in single_forms for sentence in self.encoders[name].misfits(single_forms[name])]
+        return faults or self.check_behind(self.behind(outline))
 
     def strangers(self, tasks: Iterable[str]) -> list[str]:
-        """Encoders for no task."""
-        known = set(tasks)
-        unknown = [name for name in self.encoders if name not in known]
-        return [f"encoders: no problem here has a task '{name}': {did_you_mean(name, known)}" for name in unknown]
+        """Encoders for tasks that do not exist."""
+        existing = set(tasks)
+        unknown = [name for name in self.encoders if name not in existing]
+        return [f"encoders: no problem here has a task '{name}': {did_you_mean(name, existing)}" for name in unknown]
 
     def _nearest(self, task: str) -> str:
-        """The encoder that may be meant for a task, or all that are given."""
+        """The encoder that was probably meant for a task, or all that exist."""
         near = get_close_matches(task, self.encoders, n=1)
         return f"one for '{near[0]}': did you mean '{task}'?" if near else ", ".join(self.encoders)
 
     def check_behind(self, outline: Outline) -> list[str]:
-        """What makes the architecture impossible for inputs as the encoders give them."""
-        found = forms(outline)
-        return self.misfits(found, self.instead if len(found) > 1 else OTHER_ARCHITECTURE)
+        """The reasons why the architecture cannot take the inputs, or what the encoders output, as sentences."""
+        input_forms = forms(outline)
+        return self.misfits(input_forms, self.instead if len(input_forms) > 1 else OTHER_ARCHITECTURE)
 
     @property
     def instead(self) -> str:
-        """What to do where no trunk takes the inputs of all tasks."""
+        """Advice for inputs that no single trunk can take."""
         vectors = Form((self.encoder_width,))
         return OTHER_ARCHITECTURE if all(self.check_trunk(usual(name), vectors) for name in TRUNKS) else _ENCODERS
 
     def behind(self, outline: Outline) -> Outline:
-        """Vectors of the encoders' width, where there are encoders."""
+        """The outline, with vectors of the encoders' width as inputs if there are encoders."""
         if not self.encoders:
             return outline
         return replace(outline, input_shape=dict.fromkeys(outline.names, (self.encoder_width,)), vocabulary=0)
@@ -102,13 +102,13 @@ class Trunked(TrunkChoice, Architecture):
 
 
 class OneForm(Trunked):
-    """An architecture in which a trunk sees the rows of every task."""
+    """An architecture with a trunk that processes the rows of all tasks."""
 
     def check_behind(self, outline: Outline) -> list[str]:
         """The inputs of all tasks must have one shape."""
-        found = {where: form.shape for where, form in forms(outline).items()}
-        if len(set(found.values())) > 1:
-            listed = "; ".join(f"{where} have shape {list(shape)}" for where, shape in found.items())
+        shapes = {where: form.shape for where, form in forms(outline).items()}
+        if len(set(shapes.values())) > 1:
+            listed = "; ".join(f"{where} have shape {list(shape)}" for where, shape in shapes.items())
             return [f"a trunk of all tasks expects inputs of one shape, but {listed}: {self.instead}"]
         if isinstance(outline.vocabulary, Mapping) and len(outline.names) > 1:
             return [f"a trunk of all tasks expects one vocabulary, but each task's words are its own: {self.instead}"]
@@ -116,15 +116,15 @@ class OneForm(Trunked):
 
 
 def positions_differ(outline: Outline) -> list[str]:
-    """A sentence where tasks label positions of different shapes."""
-    found = {task.positions for task in outline.tasks if task.positions}
-    if len(found) <= 1:
+    """A sentence if tasks have labels at positions of different shapes."""
+    shapes = {task.positions for task in outline.tasks if task.positions}
+    if len(shapes) <= 1:
         return []
-    return [f"expected labels at positions of one shape, got {', '.join(str(list(shape)) for shape in sorted(found))}"]
+    return [f"expected labels at positions of one shape, got {', '.join(str(list(shape)) for shape in sorted(shapes))}"]
 
 
 def forms(outline: Outline) -> dict[str, Form]:
-    """The forms of the inputs by the words that name them in messages."""
+    """The forms of the inputs, by the phrases that refer to them in messages."""
     if not isinstance(outline.input_shape, Mapping):
         return {"the inputs": form_of(outline)}
     return {f"the inputs of task '{name}'": form_of(outline, name) for name in outline.names}
@@ -139,22 +139,22 @@ def form_of(outline: Outline, name: str | None = None) -> Form:
 
 
 def of_task(value: Any, name: str) -> Any:
-    """One task's part of inputs, shapes or features that are shared by all tasks or given as {task: value}."""
+    """One task's value from inputs, shapes or features, which all tasks share or which are a mapping {task: value}."""
     return value[name] if isinstance(value, Mapping) else value
 
 
 def in_one_pass(function: Callable[[Tensor], Any], inputs: Inputs) -> Any:
-    """A function of rows, to a tensor or a list of tensors, over the rows of all tasks together.
+    """Apply a function of rows, which returns a tensor or a list of tensors, to the rows of all tasks in one call.
 
-    Its result, or {task: its result on the task's rows} as the inputs are.
+    Returns its result, or {task: the result on the task's rows} if the inputs are such a mapping.
     """
     if not isinstance(inputs, Mapping):
         return function(inputs)
     import torch
 
-    found = function(torch.cat(list(inputs.values())))
+    result = function(torch.cat(list(inputs.values())))
     sizes = [len(rows) for rows in inputs.values()]
-    if isinstance(found, torch.Tensor):
-        return dict(zip(inputs, found.split(sizes), strict=True))
-    parts = zip(*(tensor.split(sizes) for tensor in found), strict=True)
+    if isinstance(result, torch.Tensor):
+        return dict(zip(inputs, result.split(sizes), strict=True))  # type: ignore[no-untyped-call]
+    parts = zip(*(tensor.split(sizes) for tensor in result), strict=True)
     return {name: list(part) for name, part in zip(inputs, parts, strict=True)}

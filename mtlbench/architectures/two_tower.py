@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 
 
 class TwoTower(Shared):
-    """A convolution tower for each task's own inputs; features side by side, shared dense layers, one head per task.
+    """One convolution tower per task, whose concatenated features pass shared dense layers; one head per task.
 
     z = dense([tower_1(x_1), ..., tower_T(x_T)]), output_t = W_t z + b_t; the dense layers are those of the trunk,
-    widths ``hidden``. Where tasks have rows of their own, row i of one batch meets row i of every other task's, a
-    smaller set starting again from its first row; with one set of inputs, every tower sees it. Every tower reaches
-    every task, so heads alone belong to tasks. No paper has it first: the classical network for two paired inputs.
+    widths ``hidden``. If tasks have separate rows, row i of one task's batch is paired with row i of all other tasks',
+    and a smaller set starts again from its first row; with one set of inputs, every tower processes it. Every tower
+    affects every task, so only heads are task-specific. The classical network for two paired inputs, without a first
+    source.
     """
 
     trunk: AnyTrunk = Field(
@@ -41,8 +42,8 @@ class TwoTower(Shared):
 
     def check_trunk(self, trunk: Trunk, form: Form) -> str:
         """Towers must be convolutions, with dense layers behind them."""
-        if found := trunk.check(form):
-            return found
+        if fault := trunk.check(form):
+            return fault
         if "hidden" in type(trunk).model_fields and trunk.maps(form) and not form.rank:
             return ""
         return "does not do: towers expect convolutions and dense layers, and labels of whole rows"
@@ -74,9 +75,9 @@ class TwoTower(Shared):
         return shared(inputs)
 
     def _joined(self, outline: Outline) -> Form:
-        """The features of all towers side by side."""
+        """The form of the concatenated features of all towers."""
         return Form((sum(prod(self.body.maps(form_of(outline, name))[-1]) for name in outline.names),))
 
     def _dense(self) -> Mlp:
-        """The dense layers with those parameters of theirs that the trunk has."""
+        """The dense layers, with the parameters that they have in common with the trunk."""
         return Mlp(**{name: getattr(self.body, name) for name in Mlp.model_fields if hasattr(self.body, name)})

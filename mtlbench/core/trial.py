@@ -94,7 +94,8 @@ class Trial(ABC):
     def _fields(self) -> dict[str, Any]:
         """The coordinates in plain JSON types, empty ones too."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "labels"}
-        return json.loads(json.dumps({"kind": self.kind, **values}))
+        coordinates: dict[str, Any] = json.loads(json.dumps({"kind": self.kind, **values}))
+        return coordinates
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types, coordinates and labels side by side; ``trial_from_json`` gives the same trial back."""

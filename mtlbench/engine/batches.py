@@ -1,4 +1,4 @@
-"""Training batches: in-memory splits live on the training device and are batched by index; streams move as read."""
+"""Training batches: in-memory splits are on the training device and batched by index; streams are copied as read."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Batch(NamedTuple):
 
 
 class Batches(ABC):
-    """The batches of every epoch, pure in (seed, epoch): all methods of a seed see the same rows in the same order."""
+    """The batches of every epoch, pure in (seed, epoch): all methods of a seed see the same rows in order."""
 
     @abstractmethod
     def epoch(self, number: int) -> Iterator[Batch]:
@@ -64,8 +64,8 @@ class SharedBatches(Batches):
     def __init__(self, split: Split, tasks: tuple[str, ...], batch_size: int, seed: int, device: torch.device) -> None:
         self.batch_size, self.seed, self.device = batch_size, seed, device
         self.size = split.size
-        kept = split.labelled(tasks)
-        self.kept = None if kept is None else torch.from_numpy(kept)
+        labelled = split.labelled(tasks)  # rows that carry any of their labels; None for all
+        self.labelled = None if labelled is None else torch.from_numpy(labelled)
         part = split.only(tasks)
         assert not isinstance(part.inputs, Mapping)
         self.inputs = to_tensor(part.inputs, device)
@@ -75,9 +75,9 @@ class SharedBatches(Batches):
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of epoch ``number``."""
         order = _permutation(self.size, derive(self.seed, "order", number))
-        if self.kept is not None:
-            order = (self.kept.cumsum(0) - 1)[order[self.kept[order]]]
-        for rows in order.to(self.device).split(self.batch_size) if len(order) else ():
+        if self.labelled is not None:
+            order = (self.labelled.cumsum(0) - 1)[order[self.labelled[order]]]
+        for rows in order.to(self.device).split(self.batch_size) if len(order) else ():  # type: ignore[no-untyped-call]
             inputs = self.inputs.index_select(0, rows)
             targets = [target.index_select(0, rows) for target in self.targets]
             if self.masks is None:
@@ -119,7 +119,7 @@ class TaskBatches(Batches):
 
 
 class StreamBatches(Batches):
-    """A split that comes in batches of its own, moved to the device one by one."""
+    """A split that is read in batches, which are copied to the device one by one."""
 
     def __init__(
         self, stream: Stream, tasks: tuple[str, ...], batch_size: int, seed: int, device: torch.device

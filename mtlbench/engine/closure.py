@@ -16,13 +16,13 @@ def evaluates_again(optimizer: torch.optim.Optimizer) -> bool:
 
 
 class Objective:
-    """f(theta) = sum_t lambda_t L_t(theta) + rho R(theta) on one batch, with the lambda of the step's start.
+    """f(theta) = sum_t lambda_t L_t(theta) + rho R(theta) on one batch, with lambda from the start of the step.
 
-    losses   the task losses [T] of the batch at the parameters as they are
-    weights  lambda [T]; they stay as they are while the optimizer searches, or it would chase a moving target
-    penalty  rho R, or None where there is none
+    losses   the task losses [T] of the batch at the current parameters
+    weights  lambda [T], fixed while the optimizer searches, so that the objective does not change under it
+    penalty  rho R, or None if there is none
 
-    Every evaluation draws the same random numbers, so that dropout cannot pass for a change of the objective.
+    Every evaluation draws the same random numbers, so that dropout does not look like a change of the objective.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Objective:
         self.losses, self.weights, self.penalty, self.optimizer = losses, weights, penalty, optimizer
 
     def value(self) -> Tensor:
-        """f with its graph, where gradients are enabled."""
+        """f, with its graph if gradients are enabled."""
         device = self.weights.device
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             losses, penalty = self.losses(), self.penalty()
@@ -47,5 +47,5 @@ class Objective:
         with torch.enable_grad():
             self.optimizer.zero_grad()
             value = self.value()
-            value.backward()
+            value.backward()  # type: ignore[no-untyped-call]
         return value.detach()

@@ -23,8 +23,8 @@ class Cut(NamedTuple):
     cotangents: list[Row]  # [t][k] = dL_t / dz_k
 
 
-class Found(NamedTuple):
-    """What the tasks want of the part that they share."""
+class SharedGradients(NamedTuple):
+    """The tasks' gradients with respect to what they share."""
 
     losses: Tensor  # L [T], detached
     rows: list[Row]  # [t][i], task t's gradient of the i-th shared tensor
@@ -33,11 +33,11 @@ class Found(NamedTuple):
 
 
 class TaskGradients:
-    """grad L_t of the shared parameters, or of the shared representation, for every task.
+    """grad L_t with respect to the shared parameters, or the shared representation, for every task.
 
-    One pass differentiates the heads of all tasks, because each task is given the representation as a copy (that takes
-    no memory); the trunk then takes a pass per task for its parameters' gradients, or one pass in all where the weights
-    come from the gradients of the representation. The tasks' own parameters have grad L_t in ``.grad`` afterwards.
+    One pass differentiates the heads of all tasks, because each task gets a copy of the representation (which takes no
+    memory); the trunk then needs one pass per task for its parameters' gradients, or one in all if the weights come
+    from gradients with respect to the representation. Afterwards, ``.grad`` of task-specific parameters holds grad L_t.
     """
 
     def __init__(
@@ -51,20 +51,20 @@ class TaskGradients:
         self.represent, self.losses_from, self.parameters = represent, losses_from, parameters
         self.at_representation, self.crossed = at_representation, crossed
 
-    def __call__(self, batch: Batch) -> Found:
+    def __call__(self, batch: Batch) -> SharedGradients:
         """The gradients on a batch."""
         if self.crossed:
             return self._of_halves(batch)
-        found = self._cut(batch)
+        cut = self._cut(batch)
         if self.at_representation:
-            return Found(found.losses, found.cotangents, found.representation)
-        return Found(found.losses, self._through_the_trunk(found), self.parameters)
+            return SharedGradients(cut.losses, cut.cotangents, cut.representation)
+        return SharedGradients(cut.losses, self._through_the_trunk(cut), self.parameters)
 
-    def descend(self, found: Found, direction: Tensor) -> None:
+    def descend(self, gradients: SharedGradients, direction: Tensor) -> None:
         """Add a direction [n] of the shared part to the ``.grad`` of the shared parameters."""
-        pieces = as_tensors(direction, found.shared)
+        pieces = as_tensors(direction, gradients.shared)
         if self.at_representation:
-            torch.autograd.backward(list(found.shared), pieces)
+            torch.autograd.backward(list(gradients.shared), pieces)
             return
         for parameter, piece in zip(self.parameters, pieces, strict=True):
             parameter.grad = piece if parameter.grad is None else parameter.grad + piece
@@ -77,36 +77,36 @@ class TaskGradients:
             for k in reached:
                 copy[k] = tensors[k].detach().requires_grad_()
         losses = self.losses_from([tree.tree_unflatten(copy, form) for copy in copies], batch.targets, batch.masks)
-        losses.backward(torch.ones_like(losses) if share is None else share.to(losses.dtype))
+        losses.backward(torch.ones_like(losses) if share is None else share.to(losses.dtype))  # type: ignore[no-untyped-call]
         cotangents = [[copy[k].grad for k in reached] for copy in copies]
         return Cut(losses.detach(), [tensors[k] for k in reached], cotangents)
 
-    def _through_the_trunk(self, found: Cut) -> list[Row]:
+    def _through_the_trunk(self, cut: Cut) -> list[Row]:
         rows: list[Row] = []
-        for t, cotangent in enumerate(found.cotangents):
-            pairs = [(z, c) for z, c in zip(found.representation, cotangent, strict=True) if c is not None]
+        for t, cotangent in enumerate(cut.cotangents):
+            pairs = [(z, c) for z, c in zip(cut.representation, cotangent, strict=True) if c is not None]
             if not pairs or not self.parameters:
                 rows.append([None] * len(self.parameters))
                 continue
             outputs, grads = zip(*pairs, strict=True)
-            keep = t + 1 < len(found.cotangents)
+            keep = t + 1 < len(cut.cotangents)
             rows.append([*torch.autograd.grad(outputs, self.parameters, grads, retain_graph=keep, allow_unused=True)])
         return rows
 
-    def _of_halves(self, batch: Batch) -> Found:
-        """The batch's own gradients, as those of its halves weighted by each half's share of a task's labels; so for
-        the heads. J_1 and J_2 are of the halves alone: a task without a label in a half has gradient 0 there.
+    def _of_halves(self, batch: Batch) -> SharedGradients:
+        """The whole batch's gradients, as the sum over its halves weighted by each half's share of a task's labels, for
+        heads as well. J_1 and J_2 are those of the halves: a task without a label in a half has gradient 0 there.
         """
         halves = [_every_other(batch, first) for first in (0, 1)]
         counts_2T = torch.stack([_labels(half) for half in halves])
         shares_2T = counts_2T / counts_2T.sum(0).clamp(min=1)
         cuts = [self._cut(half, share) for half, share in zip(halves, shares_2T, strict=True)]
         device = batch.counts.device
-        first, second = (as_matrix(self._through_the_trunk(found), self.parameters, device) for found in cuts)
+        first, second = (as_matrix(self._through_the_trunk(cut), self.parameters, device) for cut in cuts)
         mean = [as_tensors(row, self.parameters) for row in first + second]
-        losses = sum(share * found.losses for share, found in zip(shares_2T, cuts, strict=True))
+        losses = sum(share * cut.losses for share, cut in zip(shares_2T, cuts, strict=True))
         alone = [part / share.clamp(min=1e-12)[:, None] for part, share in zip((first, second), shares_2T, strict=True)]
-        return Found(losses, [[*row] for row in mean], self.parameters, alone[0] @ alone[1].T)
+        return SharedGradients(losses, [[*row] for row in mean], self.parameters, alone[0] @ alone[1].T)
 
 
 def as_matrix(rows: Sequence[Row], like: Sequence[Tensor], device: torch.device) -> Tensor:
@@ -119,7 +119,7 @@ def as_matrix(rows: Sequence[Row], like: Sequence[Tensor], device: torch.device)
 
 def as_tensors(vector: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
     """A vector [n] in the shapes that ``as_matrix`` laid one after another."""
-    pieces = vector.split([p.numel() for p in like])
+    pieces = torch.split(vector, [p.numel() for p in like])
     return [piece.view(p.shape) for piece, p in zip(pieces, like, strict=True)]
 
 

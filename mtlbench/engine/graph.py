@@ -1,4 +1,4 @@
-"""The whole training step as one recorded CUDA graph: a replay costs one launch instead of one per operation."""
+"""The whole training step as one CUDA graph: a replay costs one launch instead of one per operation."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from .step import Step
 
 # (work) -> (what work returned, replay). Recording runs nothing; a replay does the work on the same memory again.
 Recorder = Callable[[Callable[[], tuple[Tensor, Tensor]]], tuple[tuple[Tensor, Tensor], Callable[[], None]]]
-_WARM_UP = 3  # steps that run as they are before a form of batch is recorded: lazy state must exist by then
-_MOST_FORMS = 8  # forms of batch that are recorded; others run as they are
+_WARM_UP = 3  # unrecorded steps before a form of batch is recorded, so that lazily created state exists
+_MOST_FORMS = 8  # forms of batch that are recorded; further ones run unrecorded
 
 
 def graphed(step: Step) -> Step | GraphedStep:
-    """The step itself, or the step recorded, as its engine has it."""
+    """The step itself, or a recorded version if its engine uses CUDA graphs."""
     return GraphedStep(step, record_cuda_graph) if step.engine.recipe.wrapper == "graph" else step
 
 
 def record_cuda_graph(work: Callable[[], tuple[Tensor, Tensor]]) -> tuple[tuple[Tensor, Tensor], Callable[[], None]]:
-    """Record the work's kernels in a CUDA graph of its own memory pool."""
+    """Record the work's kernels in a CUDA graph with a private memory pool."""
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         results = work()
@@ -36,10 +36,10 @@ class GraphedStep:
     """Records ``step`` once for every form of batch (shapes, dtypes, which masks) and replays it from then on.
 
     What a replay reads and writes has fixed addresses: the batch is copied into place, the model, the optimizer's
-    states and the weighting's tensors are changed in place, and the learning rate lies on the device. The losses and
+    states and the weighting's tensors are changed in place, and the learning rate is on the device. The losses and
     weights returned are overwritten by the next call.
 
-    Weighting, architecture and penalty must be ``recordable``: a plan refuses others for this engine.
+    Weighting, architecture and penalty must be ``recordable``: plans reject others for this engine.
     """
 
     def __init__(self, step: Step, record: Recorder) -> None:
@@ -62,22 +62,22 @@ class GraphedStep:
 
     def end_epoch(self) -> None:
         """Tell the weighting that an epoch is over; what it changes, it changes in place."""
-        kept = _memory(self.step)
+        memory = _memory(self.step)
         self.step.end_epoch()
-        _move(self.step, kept)
+        _move(self.step, memory)
 
     def _aside(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """One step as it is, with its state left where recorded steps look for it."""
-        kept = _memory(self.step)
+        """One unrecorded step, with its state left at the addresses that recorded steps use."""
+        memory = _memory(self.step)
         if not batch.counts.is_cuda:
             results = self.step(batch)
-        else:  # off the default stream, as CUDA asks of what is recorded later
-            side = torch.cuda.Stream()
+        else:  # off the default stream, as CUDA requires of work that is recorded later
+            side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
             side.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(side):
                 results = self.step(batch)
             torch.cuda.current_stream().wait_stream(side)
-        _move(self.step, kept)
+        _move(self.step, memory)
         return results
 
 
@@ -88,9 +88,9 @@ class _Tape:
         self.batch = _map(torch.clone, batch)
 
         def work() -> tuple[Tensor, Tensor]:
-            kept = _memory(step)
+            memory = _memory(step)
             results = step(self.batch)
-            _move(step, kept)
+            _move(step, memory)
             return results
 
         self.results, self.replay = record(work)
@@ -104,16 +104,16 @@ class _Tape:
 
 
 def _memory(step: Step) -> tuple[Any, Tensor]:
-    """What a step keeps for the next one, beside the model and the optimizer."""
+    """What a step passes to the next one, besides the model and the optimizer."""
     return step.state, step.seen
 
 
-def _move(step: Step, kept: tuple[Any, Tensor]) -> None:
-    """Put the values of the step's present memory where ``kept`` lies, and let the step look there."""
-    for old, new in zip(tree_leaves(kept), tree_leaves(_memory(step)), strict=True):
+def _move(step: Step, memory: tuple[Any, Tensor]) -> None:
+    """Copy the values of the step's present memory into ``memory``, and make the step use that."""
+    for old, new in zip(tree_leaves(memory), tree_leaves(_memory(step)), strict=True):
         if old is not new:
             old.copy_(new)
-    step.state, step.seen = kept
+    step.state, step.seen = memory
 
 
 def _form_of(batch: Batch) -> tuple[Any, ...]:
@@ -127,4 +127,5 @@ def _tensors(batch: Batch) -> list[Tensor]:
 
 
 def _map(function: Callable[[Tensor], Tensor], batch: Batch) -> Batch:
-    return torch.utils._pytree.tree_map_only(Tensor, function, batch)
+    mapped: Batch = torch.utils._pytree.tree_map_only(Tensor, function, batch)
+    return mapped

@@ -21,7 +21,7 @@ _STATES = ("exp_avg", "exp_avg_sq", "step")
 
 
 class LinearHeads:
-    """Updates the heads, and gives every parameter in front of them its gradient.
+    """Updates the heads, and computes the gradient of every parameter before them.
 
     The weights lambda must be known before the losses are, so the weighting must need nothing (``Need(0)``). Each
     task's own module must be one linear layer on features [B, H]; FusedAdam must update all of them alike.
@@ -35,7 +35,7 @@ class LinearHeads:
     def of(
         cls, engine: Engine, model: Model, outline: Outline, weighting: Weighting, optimizer: Any
     ) -> LinearHeads | None:
-        """Where it is possible and pays, else None."""
+        """An instance if it is possible and faster, else None."""
         recipe = engine.recipe
         kernels = recipe.losses == "kernel" and recipe.update == "kernel" and recipe.wrapper == "none"
         if not kernels or weighting.needs or not model.architecture.heads_alone or not isinstance(optimizer, FusedAdam):
@@ -43,19 +43,21 @@ class LinearHeads:
         layers = [_linear(module) for module in model.own]
         if any(task.positions for task in outline.tasks) or None in layers:
             return None
-        found = [layer for layer in layers if layer is not None]
-        own = {id(p) for layer in found for p in layer.parameters()}
-        alike = own <= {id(p) for p in optimizer.param_groups[0]["params"] if p.requires_grad}
-        pairs = [(layer.weight, layer.bias) for layer in found]
-        one_width = len({layer.in_features for layer in found}) == 1
-        if not alike or not one_width or not heads_win(found[0].weight.new_empty(0, found[0].in_features), pairs):
+        linear = [layer for layer in layers if layer is not None]
+        head_parameters = {id(p) for layer in linear for p in layer.parameters()}
+        alike = head_parameters <= {id(p) for p in optimizer.param_groups[0]["params"] if p.requires_grad}
+        pairs = [(layer.weight, layer.bias) for layer in linear]
+        one_width = len({layer.in_features for layer in linear}) == 1
+        if not alike or not one_width or not heads_win(linear[0].weight.new_empty(0, linear[0].in_features), pairs):
             return None
-        return cls(model, outline, found, optimizer)
+        return cls(model, outline, linear, optimizer)
 
     def __call__(self, batch: Batch, weights: Tensor) -> Tensor:
-        """The losses L [T]; then the heads are new, and ``.grad`` holds sum_t lambda_t grad L_t of what is in front."""
-        found = self.model.represent(batch.inputs)
-        features = [found[name] for name in self.names] if isinstance(found, Mapping) else [found]
+        """The losses L [T]; updates the heads, and adds sum_t lambda_t grad L_t to the earlier ``.grad``."""
+        representation = self.model.represent(batch.inputs)
+        features = (
+            [representation[name] for name in self.names] if isinstance(representation, Mapping) else [representation]
+        )
         group = self.optimizer.param_groups[0]
         exp_avgs, exp_avg_sqs, steps = (self._states(name) for name in _STATES)
         losses, derivatives = step_heads_(

@@ -1,4 +1,4 @@
-"""The task losses of a model, computed by whom the engine chose."""
+"""The task losses of a model, computed as the engine specifies."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def losses_of_inputs(engine: Engine, model: Model, outline: Outline) -> Callable
 
 
 def losses_of_representations(engine: Engine, model: Model, outline: Outline) -> Callable[..., Tensor]:
-    """One representation per task, targets and masks to L [T]; representation t reaches L_t alone."""
+    """One representation per task, targets and masks to L [T]; representation t affects L_t only."""
     function, kinds = LOSSES[engine.recipe.losses], Kinds.of(outline.tasks)
 
     def losses(representations: list[Any], targets: list[Tensor], masks: Masks) -> Tensor:

@@ -54,7 +54,7 @@ class Model(nn.Module):
         return self.architecture.predict(representation, {name: self.by_task[name]})[name]
 
     def observe(self) -> Mapping[str, float]:
-        """Numbers of the shared modules that are worth following."""
+        """Values that describe the state of the shared modules."""
         return self.architecture.observe(self.shared)
 
     def shared_parameters(self) -> list[nn.Parameter]:
@@ -67,8 +67,8 @@ class Model(nn.Module):
 
     def trunk(self) -> dict[str, Tensor]:
         """A copy of all shared parameters and buffers, by name, on the CPU."""
-        kept = {name: value for name, value in self.state_dict().items() if name.startswith(_TRUNK)}
-        return {name: value.detach().cpu().clone() for name, value in kept.items()}
+        trunk = {name: value for name, value in self.state_dict().items() if name.startswith(_TRUNK)}
+        return {name: value.detach().cpu().clone() for name, value in trunk.items()}
 
     def start_from(self, trunk: Mapping[str, Tensor], freeze: bool) -> None:
         """Take over a trained trunk, and leave it as it is where ``freeze`` says so.
@@ -94,7 +94,7 @@ class Model(nn.Module):
             part.requires_grad_(False)
 
     def train(self, mode: bool = True) -> Model:
-        """A frozen trunk is a fixed function: without dropout, and with the statistics that it has."""
+        """A frozen trunk stays a fixed function: no dropout, and batch statistics do not change."""
         super().train(mode)
         for part in self._shared_parts() if self.frozen else ():
             part.eval()
@@ -104,7 +104,7 @@ class Model(nn.Module):
         return [part for part in (self.front, self.shared) if part is not None]
 
     def trunk_and_heads(self) -> tuple[nn.Module, Sequence[nn.Module]]:
-        """What a suite's penalty takes for the trunk, encoders included, and for the heads."""
+        """What a suite's penalty regards as the trunk, encoders included, and as the heads."""
         trunk, heads = self.architecture.trunk_and_heads(self.shared, list(self.own))
         return (trunk if self.front is None else nn.ModuleList([self.front, trunk])), heads
 

@@ -15,13 +15,13 @@ from ..penalties.base import Free, Penalty
 from ..weightings.base import GRADIENTS, Need, Shown, Weighting
 from .batches import Batch
 from .closure import Objective, evaluates_again
-from .gradients import Found, TaskGradients, as_matrix
+from .gradients import SharedGradients, TaskGradients, as_matrix
 from .heads import LinearHeads
 from .losses import losses_of_inputs, losses_of_representations
 from .model import Model
 from .table import Engine
 
-Update = Mapping[str, Any]  # what the optimizer's step is told beside the parameters' .grad
+Update = Mapping[str, Any]  # arguments of the optimizer's step, besides the parameters' .grad
 
 
 class Step:
@@ -66,7 +66,7 @@ class Step:
         if Need.LOSSES_AFTER in self.weighting.needs:
             with torch.no_grad():
                 after = self.losses(batch.inputs, batch.targets, batch.masks)
-            self.state = self.weighting.after_step(self._last_known(after, batch), self.state)
+            self.state = self.weighting.after_step(self._latest_losses(after, batch), self.state)
         return losses, weights
 
     def end_epoch(self) -> None:
@@ -74,14 +74,14 @@ class Step:
         self.state = self.weighting.after_epoch(self.state)
 
     def penalty(self) -> Tensor | None:
-        """What the objective has beside the task losses: terms of the suite's penalty and of the architecture."""
-        found = [value for term in self.terms if (value := term()) is not None]
-        return torch.stack(found).sum() if found else None
+        """The part of the objective besides the task losses: the suite's penalty and the architecture's."""
+        values = [value for term in self.terms if (value := term()) is not None]
+        return torch.stack(values).sum() if values else None
 
     def _weigh_losses(self, batch: Batch) -> tuple[Tensor, Tensor, Update]:
-        """lambda from L, then one pass through everything."""
+        """lambda from L, then one backward pass."""
         losses = self.losses(batch.inputs, batch.targets, batch.masks)
-        weights, self.state = self.weighting.weigh(Shown(self._last_known(losses.detach(), batch)), self.state)
+        weights, self.state = self.weighting.weigh(Shown(self._latest_losses(losses.detach(), batch)), self.state)
         if self.searches:
             again = partial(self.losses, batch.inputs, batch.targets, batch.masks)
             return losses.detach(), weights, {"closure": Objective(again, weights, self.penalty, self.optimizer)}
@@ -90,57 +90,61 @@ class Step:
         return losses.detach(), weights, {}
 
     def _step_heads(self, heads: LinearHeads, batch: Batch) -> tuple[Tensor, Tensor, Update]:
-        """lambda before L; the heads in one launch, then one pass through what is in front of them."""
+        """lambda before L; the heads in one launch, then one backward pass through the modules before them."""
         weights, self.state = self.weighting.weigh(Shown(self.seen), self.state)
         return heads(batch, weights), weights, {}
 
     def _weigh_gradients(self, batch: Batch) -> tuple[Tensor, Tensor, Update]:
-        """grad L_t of what the tasks share, lambda from them, then what the weighting makes of both."""
-        found = self.gradients(batch)
-        matrix = None if self._combines_inside_update() else as_matrix(found.rows, found.shared, found.losses.device)
-        weights, self.state = self.weighting.weigh(self._shown(found, matrix, batch), self.state)
+        """grad L_t with respect to what the tasks share, lambda from them, then the weighting's combination of both."""
+        gradients = self.gradients(batch)
+        matrix = (
+            None
+            if self._combines_inside_update()
+            else as_matrix(gradients.rows, gradients.shared, gradients.losses.device)
+        )
+        weights, self.state = self.weighting.weigh(self._shown(gradients, matrix, batch), self.state)
         self._descend_penalty()
         if matrix is None:
-            return found.losses, weights, self._weighted_rows(found, weights)
-        self.gradients.descend(found, self.weighting.combine(matrix, weights, self.state))
-        return found.losses, weights, {}
+            return gradients.losses, weights, self._weighted_rows(gradients, weights)
+        self.gradients.descend(gradients, self.weighting.combine(matrix, weights, self.state))
+        return gradients.losses, weights, {}
 
     def _descend_penalty(self) -> None:
         """Add rho grad R to every ``.grad``."""
         penalty = self.penalty()
         if penalty is not None:
-            penalty.backward()
+            penalty.backward()  # type: ignore[no-untyped-call]
 
-    def _shown(self, found: Found, matrix: Tensor | None, batch: Batch) -> Shown:
-        """What the weighting asked for, and no more."""
+    def _shown(self, gradients: SharedGradients, matrix: Tensor | None, batch: Batch) -> Shown:
+        """What the weighting needs, and no more."""
         needs, products = self.weighting.needs, None
         if Need.GRAMIAN in needs:
             if matrix is None or self.engine.recipe.combination == "kernel":
-                products = gramian(found.rows).to(found.losses.device)
+                products = gramian(gradients.rows).to(gradients.losses.device)
             else:
                 products = matrix @ matrix.T
         jacobian = matrix if Need.JACOBIAN in needs else None
-        return Shown(self._last_known(found.losses, batch), products, jacobian, found.crossed)
+        return Shown(self._latest_losses(gradients.losses, batch), products, jacobian, gradients.crossed)
 
     def _combines_inside_update(self) -> bool:
         """Whether the update's kernel forms sum_t lambda_t g_t, so that it never reaches memory."""
         plain = self.weighting.needs & GRADIENTS == Need.GRAMIAN and not self.weighting.at_representation
         return plain and self.engine.recipe.combination == "kernel" and bool(self.shared)
 
-    def _weighted_rows(self, found: Found, weights: Tensor) -> Update:
+    def _weighted_rows(self, of_tasks: SharedGradients, weights: Tensor) -> Update:
         """The tasks' gradients of every parameter; what is in ``.grad`` (the heads' own, a penalty's) is one more task
         of weight 1.
         """
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        rows = [dict(zip(map(id, self.shared), row, strict=True)) for row in found.rows]
+        rows = [dict(zip(map(id, self.shared), row, strict=True)) for row in of_tasks.rows]
         gradients = [[row.get(id(p)) for p in parameters] for row in rows]
         return {
             "task_gradients": [*gradients, [p.grad for p in parameters]],
             "task_weights": torch.cat([weights, weights.new_ones(1)]),
         }
 
-    def _last_known(self, losses: Tensor, batch: Batch) -> Tensor:
-        """The losses, and for a task without a label in the batch the last one it had (1 before any)."""
+    def _latest_losses(self, losses: Tensor, batch: Batch) -> Tensor:
+        """The losses; for a task without a label in the batch, its last one (1 before it has had any)."""
         self.seen = losses if batch.masks is None else torch.where(batch.counts > 0, losses, self.seen)
         return self.seen
 
@@ -148,7 +152,7 @@ class Step:
 def _wrap(engine: Engine, model: Model, function: Callable[..., Any]) -> Callable[..., Any]:
     if engine.recipe.wrapper != "compile":
         return function
-    # torch leaves recurrent layers to eager (it would unroll their steps, and compile for minutes). Nothing else may
-    # break the graph. Random numbers as eager draws them, so that dropout is the same under every engine.
+    # torch runs recurrent layers eagerly (it would unroll their steps and compile for minutes). Nothing else may break
+    # the graph. Random numbers are drawn as in eager mode, so that dropout is the same under every engine.
     whole = not any(isinstance(module, nn.RNNBase) for module in model.modules())
     return torch.compile(function, fullgraph=whole, options={"fallback_random": True})

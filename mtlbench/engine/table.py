@@ -26,7 +26,7 @@ class Engine(Config):
     recipe: ClassVar[Recipe]
 
     def check(self, device: str) -> list[str]:
-        """What makes this engine impossible on a device ("cpu" or "cuda"), each in one sentence."""
+        """The reasons why this engine cannot run on a device ("cpu" or "cuda"), one sentence each."""
         if self.recipe.wrapper == "graph" and device != "cuda":
             return ["expected CUDA, which alone has graphs, got the CPU: set resources.gpus: 1, or choose engine fused"]
         if self.recipe.wrapper != "compile":

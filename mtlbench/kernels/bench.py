@@ -119,7 +119,7 @@ class Bench:
             lane.check()
 
     def _capture(self, graphs: dict[str, _Lane], name: str, maker: Callable[[], Contender]) -> None:
-        stream = torch.cuda.Stream(self.device)
+        stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream(self.device))
         with torch.cuda.stream(stream):  # a capture must follow its warm-up on a stream of their own
             lane = _warmed(maker())

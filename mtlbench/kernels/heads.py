@@ -94,7 +94,7 @@ class _Heads:
             optimizer.zero_grad()
             h.grad = None
             losses = losses_of(h, heads, self.targets)
-            losses.sum().backward()
+            losses.sum().backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             assert h.grad is not None
             return losses.detach(), h.grad

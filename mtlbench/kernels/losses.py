@@ -105,7 +105,7 @@ def _target(kind: str, shape: Shape, chance: torch.Generator) -> Tensor:
 def _gradients(outputs: list[Tensor], total: Callable[[list[Tensor]], Tensor]) -> list[Tensor]:
     """What every contender's gradients must be, from float64."""
     exact = [output.double().requires_grad_() for output in outputs]
-    total(exact).backward()
+    total(exact).backward()  # type: ignore[no-untyped-call]
     return [output.grad for output in exact if output.grad is not None]
 
 
@@ -129,7 +129,7 @@ def _through_autograd(
     def call() -> None:
         for output in outputs:
             output.grad = None
-        form(outputs).backward()
+        form(outputs).backward()  # type: ignore[no-untyped-call]
 
     def check(calls: int) -> None:
         for t, (output, exact, atol) in enumerate(zip(outputs, expected, slack, strict=True)):

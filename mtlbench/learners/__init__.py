@@ -1,4 +1,4 @@
-"""The table of learners: one row and one file each."""
+"""The table of learners; each has its row here and its file."""
 
 from ..core.registry import Registry
 

@@ -1,4 +1,4 @@
-"""What a learner is: a problem to a trained predictor, and the records of how well it does."""
+"""The interface of learners: from a problem to a trained predictor, and records of how well it does."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class TimedOut(MtlbenchError):
 
 @dataclass(frozen=True)
 class Start:
-    """A trained trunk, as ``Model.trunk`` gives it, and whether it is left as it is."""
+    """The weights of a trained trunk, as ``Model.trunk`` returns them, and whether they are frozen."""
 
     trunk: Mapping[str, Tensor]
     freeze: bool = False
@@ -42,9 +42,9 @@ class Start:
 
 @dataclass(frozen=True)
 class Job:
-    """One trial, its names made into objects. ``deadline`` is on the clock of time.monotonic, in seconds.
+    """One trial, with its names resolved to objects. ``deadline`` is a time.monotonic time, in seconds.
 
-    What the learner does not use (``Learner.uses``) is None, or its default.
+    A part that the learner does not use (``Learner.uses``) is None or has its default.
     """
 
     data: Data
@@ -59,9 +59,9 @@ class Job:
     device: torch.device
     deadline: float = float("inf")
     penalty: Penalty = Free()  # noqa: RUF009 (frozen)
-    init_from: Start | None = None  # None: initial weights
-    others: Mapping[str, Any] = field(default_factory=dict)  # parts without a field here, by key
-    keep: Callable[[Mapping[str, Tensor]], None] | None = None  # is given the trained trunk, where one is asked for
+    init_from: Start | None = None  # None: random initial weights
+    others: Mapping[str, Any] = field(default_factory=dict)  # parts that have no field here, by key
+    keep: Callable[[Mapping[str, Tensor]], None] | None = None  # called with the trained trunk, if one is to be saved
 
     def check_deadline(self, where: str) -> None:
         """Raises TimedOut past the deadline; learners call it at every step."""
@@ -70,28 +70,28 @@ class Job:
 
 
 class Learner(Config):
-    """Trains on a job's training split and reports; the test split is read once, at the end.
+    """Trains on a job's training split and reports results; the test split is read once, at the end.
 
-    What it does not use of a method is neither required with it nor part of its trials, and writing it is an error.
+    Parts of a method that a learner does not use are not required, do not enter its trials, and may not be written.
     """
 
-    random: ClassVar[bool] = True  # whether the trial's seed has a say beyond the split of the data
+    random: ClassVar[bool] = True  # whether the seed affects anything beyond how the data are split
 
     @classmethod
     def uses(cls, part: str) -> bool:
-        """Whether it uses a part of a method (a key of ``core.parts.PARTS`` that is ``optional``)."""
+        """Whether the learner uses a part of a method (a key of ``core.parts.PARTS`` that is ``optional``)."""
         return True
 
     def check(self, outline: Outline) -> Iterable[str]:
-        """Why the learner does not suit a problem, in sentences; empty where it does."""
+        """The reasons why the learner cannot be used on a problem, as sentences; empty if it can."""
         return ()
 
     def stages(self, tasks: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-        """Which of a problem's tasks it trains together, stage by stage; those of the last stage are a trial's tasks,
-        which it reports on.
+        """The tasks of a problem that are trained together, stage by stage; the tasks of the last stage are those of
+        the trial, which results are reported for.
         """
         return (tasks,)
 
     @abstractmethod
     def run(self, job: Job) -> list[Record]:
-        """The records of ``core.record``, but those of the whole trial (total seconds, peak memory)."""
+        """The records of ``core.record``, except those of the whole trial (total seconds, peak memory)."""

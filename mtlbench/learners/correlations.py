@@ -1,4 +1,4 @@
-"""The learned covariance of tasks as records, whichever way it was learned."""
+"""A learned covariance of tasks as records, however it was learned."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def correlations(tasks: Sequence[TaskSpec], covariance_CC: Array) -> Iterator[Record]:
-    """The correlation of every pair of tasks, each pair once, from the covariance of all outputs in task order [C, C].
+    """The correlation of every unordered pair of tasks, from the covariance of all outputs in task order [C, C].
 
-    Tasks with several outputs are compared output by output: tr S_st / sqrt(tr S_ss tr S_tt), with S_st the block of
-    rows s and columns t. Tasks with different numbers of outputs have no correlation.
+    Tasks with several outputs are compared output by output: tr S_st / sqrt(tr S_ss tr S_tt), where S_st is the block
+    of rows s and columns t. Tasks with different numbers of outputs have no correlation.
     """
     ends = np.cumsum([task.outputs for task in tasks])
     columns = [slice(end - task.outputs, end) for task, end in zip(tasks, ends, strict=True)]

@@ -1,4 +1,4 @@
-"""Gradient training, as a suite names it; what it does is in ``training.py``."""
+"""Gradient training as an entry of the table; the loop itself is in ``loops/training.py``."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ class Gradient(Learner):
     """Gradient training of a network: the weighting combines the task losses, the engine runs the steps."""
 
     def run(self, job: Job) -> list[Record]:
-        """Train, evaluate, report. Bitwise the same records on a CPU, timings aside. Raises Diverged, TimedOut."""
+        """Train, evaluate, report; bitwise reproducible on a CPU, timings aside. Raises Diverged, TimedOut."""
         import torch
 
-        from .loops.training import Training  # a plan reads this class without waiting for torch
+        from .loops.training import Training  # so that planning does not import torch
 
         devices = [job.device] if job.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):

@@ -1,4 +1,4 @@
-"""One support vector machine for all tasks, with a kernel that knows from which task a row is."""
+"""One support vector machine for all tasks, with a kernel that depends on the task of each row."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ Score = Callable[["Array"], "Array"]  # kernel [M, N] to scores [M, outputs]
 class KernelSvm(Learner):
     """One SVM for all tasks: K((x, s), (y, t)) = (μ + δ_st) k(x, y), k(x, y) = exp(-γ ‖x - y‖² / features).
 
-    A large μ forgets which task a row is from, a small one trains the tasks apart, but for their common offset. Tasks
-    with the same labels share a machine: all binary ones, all with as many classes, all regressions with as many values
-    (one machine each).
-    Classification by C-SVC, several classes one against one; regression by ε-SVR on standardised targets; both
-    scikit-learn's on the kernel matrix. Inputs are standardised on training rows; μ, C and γ by cross-validation on
-    them. Outputs of classifications are margins, so their losses are no likelihoods.
+    A large μ ignores which task a row is from; a small one trains the tasks separately, except for their common
+    offset. Tasks with labels of the same kind share a machine: all binary tasks, all tasks with the same number of
+    classes, all regressions with the same number of values (one SVR per value).
+    Classification is by C-SVC, one-vs-one for several classes; regression by ε-SVR on standardised targets; both are
+    scikit-learn's, with a precomputed kernel. Inputs are standardised on training rows; μ, C and γ are chosen by
+    cross-validation on them. Classification outputs are margins, so their losses are not likelihoods.
 
-    The rows of one machine are limited by ``most_rows``. Source: Evgeniou and Pontil, Regularized multi-task
-    learning, KDD 2004, whose 1/μ is μ here.
+    ``most_rows`` limits the rows of one machine. Source: Evgeniou and Pontil, Regularized multi-task learning,
+    KDD 2004, whose 1/μ is μ here.
     """
 
     @classmethod
     def uses(cls, part: str) -> bool:
-        """Nothing of what gradient training is made of."""
+        """None of the parts that gradient training consists of."""
         return False
 
     mu: Candidates = Field((0.1, 1.0, 10.0), description="values to try for μ")
@@ -54,7 +54,7 @@ class KernelSvm(Learner):
     most_rows: Annotated[int, Field(ge=1, le=20_000)] = Field(5000, description="training rows of one machine, at most")
 
     def check(self, outline: Outline) -> Iterator[str]:
-        """Rows of as many numbers in every task, with one label each, and not too many where that is known."""
+        """Every task needs rows with the same number of features and one label each, and not too many of them."""
         shape = outline.input_shape
         widths = {prod(one) for one in (shape.values() if isinstance(shape, Mapping) else (shape,))}
         if outline.vocabulary or any(task.positions for task in outline.tasks):
@@ -65,7 +65,7 @@ class KernelSvm(Learner):
             yield from self._check_rows(sum(outline.labelled.get(task.name, 0) for task in group))
 
     def _check_rows(self, rows: int) -> list[str]:
-        """A sentence where one machine would have more rows than are allowed."""
+        """A sentence if one machine would have more rows than ``most_rows``."""
         if rows <= self.most_rows:
             return []
         return [
@@ -83,16 +83,16 @@ class KernelSvm(Learner):
         for group in groups:
             for sentence in self._check_rows(len(group.x)):
                 raise MtlbenchError(sentence)
-        found = [self._learn(job, group) for group in groups]
+        machines = [self._learn(job, group) for group in groups]
         seconds = now(job.device) - start
-        by_task = {task.name: machine for machine in found for task in machine.group.tasks}
+        by_task = {task.name: machine for machine in machines for task in machine.group.tasks}
         predicted = evaluated(job, lambda task, x: by_task[task].predict(task, x))
-        findings = [record for machine in found for record in machine.findings(len(found) > 1)]
+        findings = [record for machine in machines for record in machine.findings(len(machines) > 1)]
         return [
             *findings,
             *predicted,
             Record("train_seconds", seconds, unit="s", higher_is_better=False),
-            Record("parameters", sum(machine.vectors for machine in found), higher_is_better=False),
+            Record("parameters", sum(machine.vectors for machine in machines), higher_is_better=False),
         ]
 
     def _learn(self, job: Job, group: _Group) -> _Machine:
@@ -115,11 +115,11 @@ class KernelSvm(Learner):
         chosen = {"gamma": gamma, "mu": mu, "cost": cost}
         return _Machine(group, chosen, errors[best] / group.y.size, score, vectors)
 
-    def _fit(self, group: _Group, kernel: Array, kept: Array, cost: float) -> tuple[Score, int]:
-        """Scores from the kernel with the training rows, and the number of support vectors."""
+    def _fit(self, group: _Group, kernel: Array, chosen: Array, cost: float) -> tuple[Score, int]:
+        """A function from a kernel with the training rows to scores, and the number of support vectors."""
         from sklearn.svm import SVC, SVR
 
-        y = group.y[kept]
+        y = group.y[chosen]
         if group.values:
             machines = [SVR(kernel="precomputed", C=cost, epsilon=self.epsilon).fit(kernel, column) for column in y.T]
             vectors = sum(len(machine.support_) for machine in machines)
@@ -133,7 +133,7 @@ class KernelSvm(Learner):
 
 @dataclass(frozen=True)
 class _Group:
-    """Tasks with the same labels, and their rows one after the other: x [N, D], y, the task and the fold of each."""
+    """Tasks with labels of the same kind, and their concatenated rows: x [N, D], y, and each row's task and fold."""
 
     tasks: tuple[TaskSpec, ...]
     scale: Scale
@@ -161,23 +161,24 @@ class _Group:
         return self.y.ndim > 1
 
     def kernel(self, x: Array, task: Array, gamma: float, mu: float) -> Array:
-        """(μ + δ) k of some rows [M] with the training rows [N]."""
+        """The kernel (μ + δ) k of some rows [M] with the training rows [N]."""
         from sklearn.metrics.pairwise import rbf_kernel
 
         alike = task[:, None] == self.task
-        return rbf_kernel(x, self.x, gamma / max(x.shape[1], 1)) * (mu + alike)
+        kernel: Array = rbf_kernel(x, self.x, gamma / max(x.shape[1], 1)) * (mu + alike)
+        return kernel
 
     def spread(self, scores: Array, classes: Array) -> Array:
-        """Scores of the classes that were seen in their places among all [M, outputs]."""
+        """The scores of the classes seen in training, moved to their columns among all classes [M, outputs]."""
         outputs = self.tasks[0].outputs
         if outputs == 1:  # the logit of a binary task: class 1 against class 0
             return scores[:, -1:] if classes[-1] == 1 else -scores[:, :1]
-        found = np.full((len(scores), outputs), _ABSENT)
-        found[:, classes] = scores
-        return found
+        spread = np.full((len(scores), outputs), _ABSENT)
+        spread[:, classes] = scores
+        return spread
 
     def wrong(self, scores: Array, held: Array) -> float:
-        """Squared error, or number of wrong classes."""
+        """The sum of squared errors, or the number of misclassified rows."""
         y = self.y[held]
         if self.values:
             return float(((scores - y) ** 2).sum())
@@ -198,13 +199,13 @@ class _Machine:
     def predict(self, task: str, x: Array) -> Array:
         """Outputs of one task."""
         group = self.group
-        place = [one.name for one in group.tasks].index(task)
+        place = [member.name for member in group.tasks].index(task)
         rows = group.scale(x)[:, :-1]
         kernel = group.kernel(rows, np.full(len(rows), place), self.chosen["gamma"], self.chosen["mu"])
         return self.score(kernel)
 
     def findings(self, several: bool) -> Iterator[Record]:
-        """What cross-validation chose, and its error."""
+        """The parameters that cross-validation chose, and their error."""
         owner = self.group.tasks[0].name if several else ""
         for name, value in self.chosen.items():
             yield Record(f"chosen_{name}", value, "train", owner)

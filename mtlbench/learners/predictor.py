@@ -1,4 +1,4 @@
-"""What a learner without gradients hands over: a predictor, and the records it owes."""
+"""How a learner without gradients is evaluated: its predictions wrapped as a network, and the resulting records."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Predict = Callable[[str, "Array"], "Array"]
 
 
 class Predictor(nn.Module):
-    """A function (task, inputs float64 [N, D]) -> outputs [N, K] in the clothes of a network, for the evaluator."""
+    """A function (task, inputs float64 [N, D]) -> outputs [N, K], wrapped as a network for the evaluator."""
 
     def __init__(self, job: Job, predict: Predict) -> None:
         super().__init__()
@@ -29,18 +29,18 @@ class Predictor(nn.Module):
 
     def forward(self, inputs: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Outputs of every task, float32, in the shapes of ``core.task``."""
-        found = {}
+        outputs = {}
         for task in self.tasks:
-            given = inputs if isinstance(inputs, Tensor) else inputs[task.name]
-            rows = given.flatten(1).double().cpu().numpy()
+            features = inputs if isinstance(inputs, Tensor) else inputs[task.name]
+            rows = features.flatten(1).double().cpu().numpy()
             output = self.predict(task.name, rows) if len(rows) else np.zeros((0, task.outputs))
             column = output[:, 0] if task.kind == "binary" else output
-            found[task.name] = torch.from_numpy(column).to(given.device, torch.float32)
-        return found
+            outputs[task.name] = torch.from_numpy(column).to(features.device, torch.float32)
+        return outputs
 
 
 def evaluated(job: Job, predict: Predict) -> list[Record]:
-    """Records of the validation split, where there is one, and of the test split, which is read last."""
+    """Records of the validation split, if there is one, and of the test split, which is read last."""
     model, outline = Predictor(job, predict), job.data.outline.only(job.tasks)
     return [
         record

@@ -1,4 +1,4 @@
-"""Ridge regression, per task or pooled: the two honest baselines of relation learning."""
+"""Ridge regression, per task or pooled: the two baselines that relation learning has to beat."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .relation.statistics import Statistics
 
 
 class Ridge(LinearLearner):
-    """Ridge regression, one per task or one for all: min ‖y - X w - c‖² + λ ‖w‖², the offset c without penalty.
+    """Ridge regression, one per task or one for all: min ‖y - X w - c‖² + λ ‖w‖², the offset c unpenalised.
 
-    ``scope: task`` fits every task apart, each with a penalty chosen on its own rows; ``scope: pooled`` forgets which
-    task a row is from. λ by cross-validation on training rows. Source: Hoerl and Kennard, Ridge regression,
-    Technometrics 1970.
+    ``scope: task`` fits every task separately, each with a penalty chosen on the task's rows; ``scope: pooled`` ignores
+    which task a row is from. λ is chosen by cross-validation on training rows. Source: Hoerl and Kennard, Ridge
+    regression, Technometrics 1970.
     """
 
     searched: ClassVar[tuple[str, ...]] = ("penalty",)
@@ -33,14 +33,14 @@ class Ridge(LinearLearner):
         return (tasks,) if self.scope == "pooled" else [(task,) for task in tasks]
 
     def check(self, outline: Outline) -> Iterator[str]:
-        """Pooling needs tasks of one kind."""
+        """Pooling needs tasks with the same loss and number of outputs."""
         yield from super().check(outline)
         kinds = sorted({f"{task.loss} with {task.outputs} outputs" for task in outline.tasks})
         if self.scope == "pooled" and len(kinds) > 1:
             yield f"scope: expected tasks of one kind to pool, got {', '.join(kinds)}; use scope: task"
 
     def fit(self, statistics: Statistics, tasks: tuple[TaskSpec, ...], parameters: Parameters) -> Fit:
-        """One model of every group."""
+        """The weights of the model that the group shares, or of one model per task."""
         width = statistics.moment.shape[1]
         penalty = np.append(np.full(width - 1, parameters["penalty"]), 1e-9)  # keeps a fold without rows solvable
         gram, moment = statistics.gram, statistics.moment

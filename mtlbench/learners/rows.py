@@ -1,4 +1,4 @@
-"""A split as float64 rows of every task, dealt into folds: what learners without gradients start from."""
+"""A split as float64 rows of every task, divided into folds: the input of learners without gradients."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ class Rows:
     y: Array
     fold: Array
 
-    def take(self, kept: Array) -> Rows:
-        """Some of the rows."""
-        return Rows(self.x[kept], self.y[kept], self.fold[kept])
+    def take(self, chosen: Array) -> Rows:
+        """The chosen rows (bool [N] or indices)."""
+        return Rows(self.x[chosen], self.y[chosen], self.fold[chosen])
 
 
 def read_rows(split: Split | Stream, outline: Outline, folds: int, seed: int) -> dict[str, Rows]:
     """The labelled rows of every task, all in memory.
 
-    Folds are dealt at random, equal in size up to one row: row by row where tasks share their inputs, so that no task's
-    label of a held-out row is seen in another task; within each task where it has inputs of its own.
+    Folds are drawn at random, equal in size up to one row. Where tasks share their inputs, a row is in the same fold
+    for every task, so that no task's label of a held-out row is seen; otherwise each task is divided by itself.
     """
     whole = _whole(split.only(outline.names))
-    found = {}
+    rows = {}
     for task in outline.names:
-        own = isinstance(whole.inputs, Mapping)
+        by_task = isinstance(whole.inputs, Mapping)
         inputs = whole.inputs[task] if isinstance(whole.inputs, Mapping) else whole.inputs
-        fold = _deal(len(inputs), folds, derive(seed, "folds", *([task] if own else [])))
-        known = whole.masks.get(task, np.ones(len(inputs), dtype=bool))
-        x = inputs.reshape(len(inputs), prod(inputs.shape[1:]))[known].astype("float64")
-        found[task] = Rows(x, whole.targets[task][known], fold[known])
-    empty = [task for task, rows in found.items() if not len(rows.x)]
+        fold = _deal(len(inputs), folds, derive(seed, "folds", *([task] if by_task else [])))
+        labelled = whole.masks.get(task, np.ones(len(inputs), dtype=bool))
+        x = inputs.reshape(len(inputs), prod(inputs.shape[1:]))[labelled].astype("float64")
+        rows[task] = Rows(x, whole.targets[task][labelled], fold[labelled])
+    empty = [task for task, labels in rows.items() if not len(labels.x)]
     if empty:
         raise MtlbenchError(f"tasks {', '.join(empty)}: expected labelled training rows, got none")
-    return found
+    return rows
 
 
 def as_numbers(task: TaskSpec, y: Array) -> Array:
@@ -76,11 +76,11 @@ def _whole(split: Split | Stream) -> Split:
     targets = {task: np.concatenate([part.targets[task] for part in parts]) for task in tasks}
     if isinstance(parts[0].inputs, Mapping):
         return Split({task: np.concatenate([part.inputs[task] for part in parts]) for task in tasks}, targets)
-    masks = {task: np.concatenate([_known(part, task) for part in parts]) for task in tasks}
+    masks = {task: np.concatenate([_labelled(part, task) for part in parts]) for task in tasks}
     return Split(np.concatenate([part.inputs for part in parts]), targets, masks)
 
 
-def _known(part: Split, task: str) -> Array:
+def _labelled(part: Split, task: str) -> Array:
     return part.masks.get(task, np.ones(part.size, dtype=bool))
 
 
@@ -92,4 +92,5 @@ def as_outputs(task: TaskSpec, values: Array) -> Array:
     if task.kind not in ("classification", "binary"):
         return values
     chance = np.clip(values, 0.01, 0.99)
-    return np.log(chance) if task.kind == "classification" else np.log(chance / (1 - chance))
+    outputs: Array = np.log(chance) if task.kind == "classification" else np.log(chance / (1 - chance))
+    return outputs

@@ -1,4 +1,4 @@
-"""Transfer from some tasks of a problem to others; what it does is in ``finetuning.py``."""
+"""Transfer from some tasks of a problem to others; the training itself is in ``loops/finetuning.py``."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .base import Job, Learner
 class Transfer(Learner):
     """Pre-trains on some tasks of the problem, keeps the trunk, and fine-tunes it with fresh heads on the target tasks.
 
-    theta, psi_s <- argmin sum_s lambda_s L_s over the tasks s of ``pretrain``; then from that theta, and heads psi_t
-    with the weights that training from scratch starts from, theta, psi_t <- argmin sum_t lambda_t L_t over ``target``.
-    Both stages use the trial's optimizer, schedule, weighting and early stopping, each from its start, and the same
-    rows in the same order as training from scratch does. ``train_seconds`` is of both stages.
+    theta, psi_s <- argmin sum_s lambda_s L_s over the tasks s of ``pretrain``; then, from that theta and from heads
+    psi_t initialised as when training from scratch, theta, psi_t <- argmin sum_t lambda_t L_t over ``target``. Both
+    stages use the trial's optimizer, schedule, weighting and early stopping, each restarted, and the same rows in the
+    same order as training from scratch. ``train_seconds`` covers both stages.
 
     Source: Yosinski et al., How transferable are features in deep neural networks?, NeurIPS 2014. Deviation: all
-    shared parameters are carried over, none of them layer by layer.
+    shared parameters are transferred at once, where the paper also transfers the first n layers only.
     """
 
     target: tuple[str, ...] = Field((), description="tasks to fine-tune on and report; the last unless given")
@@ -29,11 +29,11 @@ class Transfer(Learner):
 
     @classmethod
     def uses(cls, part: str) -> bool:
-        """All but ``init_from``: it pre-trains from initial weights."""
+        """All but ``init_from``: pre-training starts from random weights."""
         return part != "init_from"
 
     def check(self, outline: Outline) -> list[str]:
-        """Tasks that do not exist or are on both sides, and nothing to pre-train on."""
+        """Reports tasks that do not exist, are repeated or are on both sides, and a lack of tasks to pre-train on."""
         tasks = outline.names
         if len(tasks) < 2:
             return ["expected a problem of two or more tasks, to pre-train on some and fine-tune on others, got "
@@ -58,8 +58,8 @@ class Transfer(Learner):
         return tuple(name for name in tasks if name in chosen), tuple(name for name in tasks if name in target)
 
     def run(self, job: Job) -> list[Record]:
-        """The records of fine-tuning, and what pre-training cost. Raises as ``gradient`` does."""
-        from .loops.finetuning import transfer  # a plan reads this class without waiting for torch
+        """The records of fine-tuning, and the cost of pre-training. Raises what ``gradient`` raises."""
+        from .loops.finetuning import transfer  # so that planning does not import torch
 
         before = self.stages(job.data.outline.names)[0]
         return transfer(job, before, self.epochs or job.train.epochs, self.freeze)

@@ -1,1 +1,1 @@
-"""Instruments: clock, memory, other work on the machine, and the environment a number was measured in."""
+"""Measurement: time, memory, other load on the machine, and the environment of a measurement."""

@@ -1,4 +1,4 @@
-"""Time: read when the device has finished, compared by interleaving."""
+"""Timing: clocks are read once the device has finished, and contenders are compared by interleaving."""
 
 from __future__ import annotations
 
@@ -33,16 +33,17 @@ def call_seconds(call: Callable[[], object], device: torch.device) -> float:
 
 
 def device_seconds(call: Callable[[], object], device: torch.device) -> float:
-    """Seconds that a CUDA device is at work on what a call queues, by its own clock."""
+    """Seconds that a CUDA device spends on the work that a call queues, by the device's clock."""
     import torch
 
-    first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
     stream = torch.cuda.current_stream(device)
     first.record(stream)
     call()
     last.record(stream)
     torch.cuda.synchronize(device)
-    return first.elapsed_time(last) / 1000
+    seconds: float = first.elapsed_time(last) / 1000
+    return seconds
 
 
 def interleave(

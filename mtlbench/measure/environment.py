@@ -1,4 +1,4 @@
-"""What a number was measured on: versions, revision, CPU, GPUs. Imports nothing heavy, so that planning stays quick."""
+"""The environment of a measurement: versions, revision, CPU, GPUs. Imports nothing slow, so that planning is quick."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _CPUINFO, _DRIVER = Path("/proc/cpuinfo"), Path("/proc/driver/nvidia")
 
 
 def environment() -> dict[str, Any]:
-    """Facts in plain JSON types, the same for every trial of one process."""
+    """The environment in plain JSON types, the same for every trial of one process."""
     gpus = _visible_gpus()
-    found = {"gpus": [name for name, _ in gpus], "driver": gpus[0][1] if gpus else ""}
-    return {**_machine(), **found}
+    gpu_facts = {"gpus": [name for name, _ in gpus], "driver": gpus[0][1] if gpus else ""}
+    return {**_machine(), **gpu_facts}
 
 
 @cache
@@ -59,7 +59,7 @@ def _revision() -> str:
 
 
 def _cpu() -> tuple[str, list[str]]:
-    """Model name, and those instruction sets that decide how fast arithmetic is."""
+    """Model name, and the instruction sets that determine the speed of arithmetic."""
     try:
         lines = [line.partition(":") for line in _CPUINFO.read_text().splitlines()]
     except OSError:
@@ -97,11 +97,11 @@ def _visible_gpus() -> list[tuple[str, str]]:
 
 @cache
 def _gpus() -> tuple[tuple[str, str, str], ...]:
-    """UUID, name and driver version of every GPU of the machine: from nvidia-smi, or the driver's own files."""
+    """UUID, name and driver version of every GPU of the machine, from nvidia-smi or the driver's files."""
     text = _output("nvidia-smi", "--query-gpu=uuid,name,driver_version", "--format=csv,noheader")
     rows = [tuple(part.strip() for part in line.split(",")) for line in text.splitlines()]
-    found = [(row[0], row[1], row[2]) for row in rows if len(row) == 3]
-    return tuple(found or _gpus_of_driver())
+    listed = [(row[0], row[1], row[2]) for row in rows if len(row) == 3]
+    return tuple(listed or _gpus_of_driver())
 
 
 def _gpus_of_driver() -> Iterator[tuple[str, str, str]]:
@@ -121,7 +121,7 @@ def _cuda() -> str:
 
 
 def _output(*command: str) -> str:
-    """What a command prints; empty where it fails or does not exist."""
+    """The output of a command; empty if it fails or does not exist."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -1,4 +1,4 @@
-"""How fast memory is here: copies of a given size, and caches emptied between calls."""
+"""Memory bandwidth: copies of a chosen size, and emptying of caches between calls."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def _cpu_cache() -> int:
     try:
         texts = [path.read_text().strip() for path in _CACHES.glob("index*/size")]
         return max(int(text.rstrip("KMG")) * _UNITS.get(text[-1], 1) for text in texts)
-    except (OSError, ValueError):  # other than Linux, or without a cache that it tells of
+    except (OSError, ValueError):  # not Linux, or no cache reported
         return _UNKNOWN_CACHE
 
 
 class Eviction:
-    """Called between timed calls, it leaves nothing of them in the caches: it changes twice the last cache's size."""
+    """Evicts the data of timed calls from the caches, by modifying twice the size of the last cache."""
 
     def __init__(self, device: torch.device) -> None:
         import torch
@@ -45,7 +45,7 @@ class Eviction:
 
     @property
     def bytes(self) -> int:
-        """What it touches. Work on more than this finds its data out of the caches by itself."""
+        """The bytes that it touches. Work on more than this evicts its data from the caches anyway."""
         return self.buffer.nbytes
 
     def __call__(self) -> None:
@@ -54,7 +54,7 @@ class Eviction:
 
 
 def copy_of(traffic: int, device: torch.device) -> tuple[Callable[[], object], float]:
-    """A copy that reads and writes ``traffic`` bytes in all, and by what its time is to be multiplied.
+    """A copy that reads and writes ``traffic`` bytes in total, and the factor to multiply its time by.
 
     The factor is 1 but for sizes that are not worth allocating: those far beyond every cache.
     """

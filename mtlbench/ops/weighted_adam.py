@@ -66,7 +66,8 @@ def weighted_adam_(
             params, gradients, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, steps, scalars, numbers
         )
         if done is not False:
-            return done
+            loss: Tensor | None = done
+            return loss
     where, state = (params[0], exp_avgs[0]) if len(params) else (steps[0], steps[0])
     kernels = backend.library(where.device) if has_kernel(where, state) else None
     update = reference if kernels is None else kernels.weighted_adam_
@@ -174,7 +175,8 @@ def update_one_(
 @backend.register_fake("weighted_adam_")
 def _fake(params: Any, gradients: Any, tasks: Any, *rest: Any) -> Tensor:
     steps, losses = rest[3], rest[4]
-    return steps[0].new_empty(() if losses is not None else (0,))
+    empty: Tensor = steps[0].new_empty(() if losses is not None else (0,))
+    return empty
 
 
 def weighted_adam_from_state_(

@@ -1,4 +1,4 @@
-"""The tables of optimizers and of learning-rate schedules: one row each; methods of one family share a file."""
+"""The tables of optimizers and of learning-rate schedules; methods of one family share a file."""
 
 from ..core.registry import Registry
 from .base import Optimizer, Update

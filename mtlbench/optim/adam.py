@@ -1,4 +1,4 @@
-"""Adam and AdamW, with and without bias correction: torch's, ours in a few lines, or the kernel."""
+"""Adam and AdamW, with and without bias correction: torch's, a short implementation of ours, or the kernel."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Adam(Decayed):
     bias_correction: bool = Field(True, description="divide the moments by 1 - beta^step")
 
     def check(self, update: Update) -> list[str]:
-        """torch's fused update always corrects."""
+        """torch's fused update always corrects the bias."""
         if self.bias_correction or update != "fused":
             return super().check(update)
         return [f"with bias_correction: false has no update by {BY[update]}, which always correct"]
@@ -50,7 +50,8 @@ class Adam(Decayed):
         if not self.bias_correction:
             return UncorrectedAdam(groups, *settings, decoupled=self.decoupled, foreach=update == "foreach")
         kind: Any = torch.optim.AdamW if self.decoupled else torch.optim.Adam
-        return kind(groups, *settings, **FLAGS[update])
+        optimizer: TorchOptimizer = kind(groups, *settings, **FLAGS[update])
+        return optimizer
 
 
 class AdamW(Adam):

@@ -1,4 +1,4 @@
-"""Learning rates of every parameter's own, from the squares of its gradients."""
+"""Learning rates adapted to each parameter by its squared gradients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Adagrad(Decayed):
     """Adagrad: s <- s + g^2, theta <- theta - lr g / (sqrt(s) + eps).
 
-    torch's fused update of it exists on some devices alone, so engines with a fused update are refused.
+    torch has its fused update on some devices only, so engines with a fused update are rejected.
     Source: Duchi, Hazan and Singer, Adaptive Subgradient Methods, JMLR 2011.
     """
 

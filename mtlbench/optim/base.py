@@ -1,4 +1,4 @@
-"""What an optimizer is: parameters, their gradients and an engine's way of updating to new parameters."""
+"""The interface of optimizers: from parameters, their gradients and an engine's form of update to new parameters."""
 
 from __future__ import annotations
 
@@ -34,31 +34,33 @@ FIXED_WEIGHTS = (
 
 
 class Optimizer(Config):
-    """How parameters move along the combined gradient."""
+    """How the combined gradient updates the parameters."""
 
     updates: ClassVar[tuple[Update, ...]] = ("loop", "foreach", "fused")
     momentum_key: ClassVar[str] = ""  # what torch's parameter groups call the decay of the first moment
-    whole_split: ClassVar[bool] = False  # every step sees the whole training split, and an epoch is one step
-    trains_weightings: ClassVar[bool] = True  # whether a weighting's parameters can move beside the model's
+    whole_split: ClassVar[bool] = (
+        False  # whether every step uses the whole training split, so that an epoch is one step
+    )
+    trains_weightings: ClassVar[bool] = True  # whether it can also train a weighting's parameters
 
     lr: float = Field(1e-3, gt=0, description="learning rate")
 
     def check(self, update: Update) -> list[str]:
-        """What makes an engine's update impossible, each to be read after "optimizer x "; empty if nothing."""
+        """Why an engine's update is impossible, as phrases that follow "optimizer x "; empty if it is possible."""
         return [] if update in self.updates else [f"has no update by {BY[update]}"]
 
     def check_weighting(self, moves: bool) -> list[str]:
-        """What makes a weighting impossible for this optimizer, given whether it has parameters of its own or looks at
-        gradients.
+        """Why a weighting is impossible with this optimizer; ``moves`` tells whether the weighting has parameters or
+        uses gradients.
         """
         return [FIXED_WEIGHTS] if moves and not self.trains_weightings else []
 
     def check_size(self, parameters: Callable[[], int]) -> list[str]:
-        """What makes a number of parameters impossible; only an optimizer with a limit asks for the number."""
+        """Why a number of parameters is impossible; only an optimizer with a limit calls ``parameters``."""
         return []
 
     def batch_size(self, chosen: int, rows: int) -> int:
-        """Rows of one step: ``train.batch_size``, or the whole training split where the method is defined on it."""
+        """Rows of one step: ``train.batch_size``, or the whole training split if the method is defined on it."""
         return max(rows, 1) if self.whole_split else chosen
 
     @abstractmethod
@@ -66,7 +68,8 @@ class Optimizer(Config):
         """The optimizer of the model's and the weighting's parameters: torch's, computed parameter by parameter (loop),
         with one call per operation (foreach) or with one call per update (fused), or mtlbench's kernel.
 
-        One whose ``step`` requires a closure evaluates the objective as often as it likes; see ``engine.closure``.
+        An optimizer whose ``step`` requires a closure may evaluate the objective any number of times; see
+        ``engine.closure``.
         """
 
 
@@ -76,6 +79,6 @@ class Decayed(Optimizer):
     weight_decay: float = Field(0.0, ge=0, description="of the model's parameters, never of a weighting's")
 
     def _groups(self, model: Iterable[Parameter], weighting: Iterable[Parameter]) -> list[dict[str, Any]]:
-        """Decay would pull a weighting's parameters towards weights that nobody chose, so they have none."""
+        """Parameter groups; a weighting's have no decay, which would pull them towards arbitrary weights."""
         extra = list(weighting)
         return [{"params": list(model)}, *([{"params": extra, "weight_decay": 0.0}] if extra else [])]

@@ -1,4 +1,4 @@
-"""Newton's method on an objective that can be evaluated again: exact by Cholesky, or by conjugate gradients."""
+"""Newton's method on an objective that can be re-evaluated: exact by Cholesky, or by conjugate gradients."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _FIRST_SHIFT = 1e-3
 
 
 class Objective(Protocol):
-    """What ``engine.closure`` hands to a step."""
+    """What ``engine.closure`` passes to a step."""
 
     def value(self) -> Tensor:
-        """The objective at the parameters as they are, with its graph."""
+        """The objective at the current parameters, with its graph."""
 
 
 class DampedNewton(Optimizer):
-    """theta <- theta + t d with (H + mu I) d = -g and t = lr 2^-k, the first that decreases the objective enough.
+    """theta <- theta + t d with (H + mu I) d = -g and t = lr 2^-k, the first with a sufficient decrease.
 
-    lr       first t tried
+    lr       first t that is tried
     damping  mu
-    exact    form H (P backward passes for P parameters), else ``iterations`` of conjugate gradients at most
+    exact    form H (P backward passes for P parameters), else at most ``iterations`` of conjugate gradients
     """
 
     def __init__(self, params: Iterable[Tensor], lr: float, damping: float, exact: bool, iterations: int) -> None:
@@ -35,11 +35,11 @@ class DampedNewton(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Any) -> Tensor:  # type: ignore[override]
-        """One step; the objective before it. Where no t decreases the objective, the parameters stay."""
+        """One step; returns the objective before it. If no t decreases the objective, parameters do not change."""
         (group,) = self.param_groups
         params: list[Tensor] = group["params"]
         with torch.enable_grad():
-            before = closure.value()
+            before: Tensor = closure.value()
             flat = _flat(torch.autograd.grad(before, params, create_graph=True, materialize_grads=True))
         gradient = flat.detach()
 
@@ -71,12 +71,14 @@ def _solved(times_hessian: Callable[[Tensor], Tensor], gradient: Tensor, damping
         if not failed:
             return -torch.cholesky_solve(gradient[:, None], factor)[:, 0]
         if not isfinite(shift) or not torch.isfinite(hessian).all():
-            return torch.full_like(gradient, torch.nan)  # the search finds no step, and the loss tells
+            return torch.full_like(
+                gradient, torch.nan
+            )  # the search then finds no step, and the loss shows the divergence
         shift = max(10 * shift, _FIRST_SHIFT)
 
 
 def _conjugate(times_hessian: Callable[[Tensor], Tensor], gradient: Tensor, damping: float, iterations: int) -> Tensor:
-    """An approximate -(H + mu I)^-1 g that is a direction of descent."""
+    """An approximate -(H + mu I)^-1 g that is a descent direction."""
     solution, residual = torch.zeros_like(gradient), gradient
     direction, square = -residual, float(residual @ residual)
     enough = min(0.5, square**0.25) * sqrt(square)
@@ -100,7 +102,7 @@ def _search(
 ) -> None:
     """Backtracking: the first of lr, lr/2, lr/4 … with f(theta + t d) <= f(theta) + c t g'd."""
     start = [param.clone() for param in params]
-    pieces = direction.split([param.numel() for param in params])
+    pieces = torch.split(direction, [param.numel() for param in params])
     for _ in range(_HALVINGS):
         for param, old, piece in zip(params, start, pieces, strict=True):
             param.copy_(old).add_(piece.view_as(param), alpha=length)

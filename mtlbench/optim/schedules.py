@@ -1,4 +1,4 @@
-"""Learning rates and momentum from epoch to epoch: pure functions of the epoch and of the validation scores so far."""
+"""Learning rates and momentum by epoch: pure functions of the epoch and of the validation scores so far."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class Schedule(Config):
-    """The learning rate of each epoch, as a factor of the optimizer's ``lr``; warm-up and decay of beta go with any.
+    """The learning rate of each epoch, as a factor of the optimizer's ``lr``; all have warm-up and decay of beta.
 
     In epoch e = 0, 1, … of E with w epochs of warm-up, lr is multiplied by (e + 1) / (w + 1) while e < w, and by
     factor(e - w, E - w) from then on (gradual warm-up: Goyal et al., 2017, section 2.2, here by epochs). The decay of
-    the first moment (Adam's beta_1, momentum) is beta_decay^e times what the optimizer says: Kingma and Ba, ICLR
-    2015, section 4, who decay it by steps.
+    the first moment (Adam's beta_1, momentum) is beta_decay^e times the optimizer's: Kingma and Ba, ICLR 2015,
+    section 4, who decay it by steps.
     """
 
     by_score: ClassVar[bool] = False  # whether it needs the score of the validation split
@@ -31,7 +31,7 @@ class Schedule(Config):
     beta_decay: float = Field(1.0, gt=0, le=1, description="factor of beta_1 or momentum per epoch")
 
     def check(self, optimizer: Optimizer) -> list[str]:
-        """What makes this schedule impossible for an optimizer, each in one sentence; empty if nothing."""
+        """The reasons why this schedule cannot be used with an optimizer, one sentence each; empty if it can."""
         if self.beta_decay == 1 or optimizer.momentum_key:
             return []
         return ["beta_decay: expected an optimizer with momentum or a beta_1, got one without: remove beta_decay"]
@@ -47,7 +47,7 @@ class Schedule(Config):
         return self.factor(epoch - self.warmup, max(epochs - self.warmup, 1), scores[self.warmup :])
 
     def build(self, optimizer: TorchOptimizer, epochs: int, momentum_key: str = "") -> Rates:
-        """The driver of an optimizer's parameter groups; its ``step`` is due at the end of every epoch."""
+        """The object that sets the rates of an optimizer; its ``step`` is to be called at the end of every epoch."""
         return Rates(self, optimizer, epochs, momentum_key)
 
 
@@ -61,7 +61,7 @@ class Rates:
         self._apply(0)
 
     def step(self, score: float = inf) -> None:
-        """The rates of the next epoch, given the validation score of the one that ended."""
+        """Set the rates of the next epoch, from the validation score of the one that ended."""
         self.scores.append(score)
         self._apply(len(self.scores))
 
@@ -69,7 +69,7 @@ class Rates:
         factor = self.schedule.full_factor(epoch, self.epochs, self.scores)
         decay, key = self.schedule.beta_decay**epoch, self.momentum_key
         for group, first in zip(self.optimizer.param_groups, self.first, strict=True):
-            if hasattr(group["lr"], "fill_"):  # a tensor: recorded steps read it where it lies
+            if hasattr(group["lr"], "fill_"):  # a tensor, which CUDA graphs read at its address
                 group["lr"].fill_(first["lr"] * factor)
             else:
                 group["lr"] = first["lr"] * factor
@@ -129,17 +129,17 @@ class Plateau(Schedule):
     """Plateaus: lr * gamma each time the validation score has not improved for more than ``patience`` epochs.
 
     The score is that of early stopping: the mean over tasks of L_t(epoch) / L_t(0) on the validation split. After a
-    drop the count starts again. As torch's ReduceLROnPlateau without cool-down and with an absolute threshold.
+    drop the count restarts. Equals torch's ReduceLROnPlateau without cool-down and with an absolute threshold.
     """
 
     by_score: ClassVar[bool] = True
 
-    patience: int = Field(3, ge=0, description="epochs without improvement that are borne")
+    patience: int = Field(3, ge=0, description="epochs without improvement that are tolerated")
     gamma: float = Field(0.1, gt=0, lt=1, description="factor per drop")
     min_delta: float = Field(0.0, ge=0, description="smallest decrease of the score that counts as improvement")
 
     def factor(self, epoch: int, epochs: int, scores: Sequence[float]) -> float:
-        """gamma^drops, the drops counted along the scores."""
+        """gamma^drops, with the number of drops that the scores imply."""
         best, waited, drops = inf, 0, 0
         for score in scores:
             waited = 0 if score < best - self.min_delta else waited + 1

@@ -1,4 +1,4 @@
-"""Methods that use curvature: they evaluate the objective several times a step, on the whole training split."""
+"""Methods that use curvature and evaluate the objective several times per step, on the whole training split."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXACT_LIMIT = 2_000  # parameters; the Hessian costs that many backward passes a
 
 
 class Curved(Optimizer):
-    """One step an epoch on the whole training split; the task weights are those of the step's start."""
+    """One step per epoch, on the whole training split; task weights are fixed at the start of the step."""
 
     updates: ClassVar[tuple[Update, ...]] = ("loop",)
     whole_split: ClassVar[bool] = True
@@ -38,13 +38,13 @@ class LBFGS(Curved):
     """L-BFGS: a quasi-Newton step from the last gradients, with a line search.
 
     An epoch is one step of ``iterations`` iterations on the whole training split; ``train.batch_size`` is not used.
-    With the strong Wolfe line search an iteration passes over the data as often as it takes, so that curves over epochs
-    do not compare passes; seconds do. Dropout draws the same mask throughout a step. Source: Liu and Nocedal, On the
-    Limited Memory BFGS Method for Large Scale Optimization, Mathematical Programming 1989.
+    With the strong Wolfe line search, an iteration makes a variable number of passes over the data, so methods should
+    be compared by seconds rather than epochs. Dropout uses the same mask throughout a step. Source: Liu and Nocedal, On
+    the Limited Memory BFGS Method for Large Scale Optimization, Mathematical Programming 1989.
     """
 
     iterations: int = Field(1, ge=1, description="iterations per step")
-    history: int = Field(10, ge=1, description="gradient differences that are kept")
+    history: int = Field(10, ge=1, description="number of gradient differences stored")
     line_search: Literal["strong_wolfe"] | None = Field("strong_wolfe", description="null: steps of length lr")
 
     def build(self, model: Iterable[Parameter], weighting: Iterable[Parameter], update: Update) -> TorchOptimizer:
@@ -55,7 +55,7 @@ class LBFGS(Curved):
             self._parameters(model, weighting),
             self.lr,
             max_iter=self.iterations,
-            max_eval=EVALUATIONS * self.iterations,  # torch's own limit leaves a single iteration no line search
+            max_eval=EVALUATIONS * self.iterations,  # torch's default limit leaves no line search to a single iteration
             history_size=self.history,
             line_search_fn=self.line_search,
         )
@@ -65,8 +65,8 @@ class Newton(Curved):
     """Damped Newton: theta <- theta - t (H + mu I)^-1 g, t from backtracking.
 
     ``free`` solves by conjugate gradients on Hessian-vector products and stops at negative curvature (Algorithm 7.1);
-    ``exact`` forms H, raises mu until H + mu I is positive definite (Algorithm 3.3), and is refused above 2,000
-    parameters. An epoch is one step on the whole training split; ``train.batch_size`` is not used. Dropout draws the
+    ``exact`` forms H, raises mu until H + mu I is positive definite (Algorithm 3.3), and is limited to 2,000
+    parameters. An epoch is one step on the whole training split; ``train.batch_size`` is not used. Dropout uses the
     same mask throughout a step. Every step reads a few values back from the device. Source: Nocedal and Wright,
     Numerical Optimization, 2006, chapter 3.
     """
@@ -76,7 +76,7 @@ class Newton(Curved):
     iterations: int = Field(50, ge=1, description="conjugate gradient iterations per step, at most")
 
     def check_size(self, parameters: Callable[[], int]) -> list[str]:
-        """The exact Hessian has a limit."""
+        """The exact Hessian has a limit on the number of parameters."""
         if self.hessian == "free" or (count := parameters()) <= EXACT_LIMIT:
             return []
         return [

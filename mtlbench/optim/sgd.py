@@ -26,7 +26,9 @@ class SGD(Decayed):
         """torch.optim.SGD."""
         return self._sgd(model, weighting, update)
 
-    def _sgd(self, model: Iterable[Parameter], weighting: Iterable[Parameter], update: Update, **more: Any) -> Any:
+    def _sgd(
+        self, model: Iterable[Parameter], weighting: Iterable[Parameter], update: Update, **more: Any
+    ) -> TorchOptimizer:
         import torch
 
         settings: Any = {"weight_decay": self.weight_decay, **more, **FLAGS[update]}
@@ -36,7 +38,7 @@ class SGD(Decayed):
 class GD(SGD):
     """Gradient descent: theta <- theta - lr g, g from the whole training split.
 
-    An epoch is one step on all rows at once; ``train.batch_size`` is not used, and memory has to hold the pass.
+    An epoch is one step on all rows at once; ``train.batch_size`` is not used, and the pass must fit into memory.
     Source: Cauchy, Comptes Rendus 1847.
     """
 
@@ -48,8 +50,8 @@ class GD(SGD):
 class Momentum(SGD):
     """Heavy ball: v <- momentum v + g, theta <- theta - lr v.
 
-    Source: Polyak, Some Methods of Speeding up the Convergence of Iteration Methods, 1964. As in torch, lr is outside
-    v.
+    Source: Polyak, Some Methods of Speeding up the Convergence of Iteration Methods, 1964. As in torch, lr is not
+    part of v.
     """
 
     momentum_key: ClassVar[str] = "momentum"

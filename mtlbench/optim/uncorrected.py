@@ -13,9 +13,9 @@ from torch.optim import Optimizer
 class UncorrectedAdam(Optimizer):
     """theta <- theta - lr m / (sqrt(v) + eps), m <- b1 m + (1 - b1) g, v <- b2 v + (1 - b2) g^2.
 
-    As many texts write it; m and v start at 0, so that the first steps are about (1 - b1) / sqrt(1 - b2) times
-    Adam's (3.2 with the usual betas). ``decoupled`` decays the parameter itself, (1 - lr decay) theta, else decay is
-    added to g. ``foreach`` makes one call per operation for all parameters, else for each.
+    The form found in many texts; m and v start at 0, so that the first steps are about (1 - b1) / sqrt(1 - b2) times
+    Adam's (3.2 with the usual betas). ``decoupled`` decays the parameter itself, (1 - lr decay) theta; otherwise decay
+    is added to g. With ``foreach`` there is one call per operation for all parameters, otherwise one for each.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class UncorrectedAdam(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        """Move every parameter that has a gradient."""
+        """Update every parameter that has a gradient."""
         for group in self.param_groups:
             params = [param for param in group["params"] if param.grad is not None]
             for param in params:

@@ -1,4 +1,4 @@
-"""What a penalty is: weight matrices of the trunk and of the heads to one number, added to the weighted losses."""
+"""The interface of penalties: from weight matrices of trunk and heads to a scalar, added to the weighted losses."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 
 class Penalty(Config):
-    """The objective is sum_t lambda_t L_t(theta) + rho R(theta); a penalty says which rho R."""
+    """The objective is sum_t lambda_t L_t(theta) + rho R(theta); a penalty defines rho R."""
 
-    recordable: ClassVar[bool] = True  # all work on the device: fits into a CUDA graph, as no decomposition does
+    recordable: ClassVar[bool] = True  # whether a CUDA graph can capture it; matrix decompositions cannot be
 
     def check(self, outline: Outline, common: bool) -> list[str]:
-        """Why it does not suit tasks that are trained together, in sentences; ``common`` says whether their heads read
-        features that they share.
+        """The reasons why it cannot be used for tasks that are trained together, as sentences; ``common`` tells whether
+        their heads read shared features.
         """
         return []
 
     @abstractmethod
     def term(self, trunk: nn.Module, heads: Sequence[nn.Module]) -> Tensor | None:
-        """rho R, a differentiable scalar; None where there is nothing to add. ``heads`` are the tasks' own modules."""
+        """rho R, a differentiable scalar; None if there is nothing to add. ``heads`` are the task-specific modules."""
 
     def covariance(self, heads: Sequence[nn.Module]) -> Tensor | None:
-        """The covariance [outputs, outputs] of all tasks' outputs that it has learned; None where it learns none."""
+        """The learned covariance [outputs, outputs] of all tasks' outputs; None if it learns none."""
         return None
 
 
@@ -45,21 +45,21 @@ class Free(Penalty):
 
 
 class Norm(Penalty):
-    """rho times a sum over weight matrices W; biases and other vectors are free, as usual.
+    """rho times a sum over weight matrices W; biases and other vectors are not penalised, as usual.
 
-    A layer's weight is a matrix [outputs, inputs] (a convolution's [channels out, channels in x window]). The tasks'
-    own layers of one name and equal inputs are stacked over their outputs, so that R acts across tasks: in l21 and
+    A layer's weight is a matrix [outputs, inputs] (a convolution's [channels out, channels in x window]). Task-specific
+    layers of the same name and number of inputs are stacked over their outputs, so that R acts across tasks: in l21 and
     the trace norm, all linear heads together are one W [all outputs, width].
     """
 
     strength: float = Field(1e-4, gt=0, description="rho")
     on: Literal["trunk", "heads", "all"] = Field(
-        "all", description="whose weights: the shared, the tasks' own, or both"
+        "all", description="which weights: the shared, the task-specific, or both"
     )
 
     @classmethod
     def example(cls) -> dict[str, Any]:
-        """Strong enough to be seen after few steps."""
+        """Strong enough to have a visible effect after a few steps."""
         return {"strength": 0.01}
 
     @abstractmethod

@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 class TaskCovariance(Penalty):
-    """Deep relation: rho tr(W Omega^-1 W') over the tasks' heads, their covariance Omega learned with them.
+    """Deep relation: rho tr(W Omega^-1 W') over the tasks' heads, whose covariance Omega is learned with them.
 
     min over theta and Omega of sum_t lambda_t L_t(theta) + rho (tr(W Omega^-1 W') + eps^2 tr Omega^-1), Omega positive
     definite, tr Omega = 1. W [width, C] has a column for each output of every task, its weights on the features in the
-    task's last layer (offsets are free): tasks may differ in their outputs, and names of classes do not matter.
+    task's last layer (offsets are not penalised): tasks may differ in their outputs, and class names have no effect.
 
-    Solved by turns: at every step Omega = S / tr S with S = (W'W + eps^2 I)^1/2, the minimum at this W, then a gradient
-    step at this Omega, 2 rho W Omega^-1. That is the gradient of the minimum too, which is the value: rho (tr S)^2, for
-    small eps rho times the squared trace norm. C equal columns w pay rho |w|^2 each, C orthogonal ones as long pay C
-    times that, and a single output has Omega = 1, a ridge penalty rho |w|^2. W = 0 has Omega = I / C and gradient 0.
-    One singular value decomposition a step.
+    Solved by alternating minimisation: at every step Omega = S / tr S with S = (W'W + eps^2 I)^1/2, the minimum at this
+    W, then a gradient step at this Omega, 2 rho W Omega^-1. That is the gradient of the minimum too, which is the
+    value: rho (tr S)^2, for small eps rho times the squared trace norm. C equal columns w pay rho |w|^2 each, C
+    orthogonal ones as long pay C times that, and a single output has Omega = 1, a ridge penalty rho |w|^2. W = 0 has
+    Omega = I / C and gradient 0. One singular value decomposition a step.
 
     The report shows the correlations in Omega at the final weights.
 
@@ -45,11 +45,11 @@ class TaskCovariance(Penalty):
 
     @classmethod
     def example(cls) -> dict[str, Any]:
-        """Strong enough to be seen after few steps."""
+        """Strong enough to have a visible effect after a few steps."""
         return {"strength": 0.01}
 
     def check(self, outline: Outline, common: bool) -> list[str]:
-        """There must be heads, on features that mean the same to all tasks."""
+        """There must be heads, on features with the same meaning for all tasks."""
         if outline.objectives:
             return ["the tasks are formulas of a point and have no heads to relate: remove the penalty"]
         if len(outline.tasks) > 1 and not common:
@@ -85,7 +85,7 @@ class TaskCovariance(Penalty):
         """
         import torch
 
-        # What is not finite becomes 0 here alone: training that diverges should end as such, not as a failed SVD.
+        # Non-finite values become 0 here only: diverging training should end as such, not with a failed SVD.
         fixed = columns_CD.detach().nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
         basis, values, _ = torch.linalg.svd(fixed, full_matrices=False)
         least = max(fixed.shape) * torch.finfo(values.dtype).eps * values.amax()

@@ -1,4 +1,4 @@
-"""Norms as penalties. Where one has no gradient, autograd's choice is the subgradient of least norm: 0 at zero."""
+"""Norms as penalties. Where a norm has no gradient, autograd uses the subgradient of least norm: 0 at zero."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class L1(Norm):
     """Lasso: R = sum_ij |W_ij|; its gradient is sign(W_ij), 0 at 0.
 
-    Gradient steps make weights small, not exactly zero: there is no proximal step. Source: Tibshirani, Regression
+    Gradient steps make weights small but not exactly zero: there is no proximal step. Source: Tibshirani, Regression
     Shrinkage and Selection via the Lasso, JRSS B 1996.
     """
 
@@ -52,7 +52,7 @@ class ElasticNet(Norm):
 class L21(Norm):
     """Joint feature selection: R = sum_j |W_:j|_2, one norm per input j over all outputs.
 
-    On stacked heads an input is a feature of the shared representation, kept or dropped for all tasks together. The
+    On stacked heads an input is a feature of the shared representation, selected or dropped for all tasks at once. The
     gradient of column j is W_:j / |W_:j|_2, 0 for a column of zeros. Source: Argyriou, Evgeniou and Pontil, Convex
     Multi-Task Feature Learning, Machine Learning 2008.
     """
@@ -61,11 +61,12 @@ class L21(Norm):
         """sum of the columns' Euclidean norms."""
         import torch
 
-        return torch.linalg.vector_norm(matrix, dim=0).sum()
+        total: Tensor = torch.linalg.vector_norm(matrix, dim=0).sum()
+        return total
 
 
 class Trace(Norm):
-    """Trace norm: R = sum of the singular values of W, which favours few directions.
+    """Trace norm: R = sum of the singular values of W, which favours low rank.
 
     Gradient U V' over the singular vectors of values above max(W.shape) eps sigma_1; values below count as 0, and with
     them the zero matrix has gradient 0. One singular value decomposition per matrix and step. Source: Argyriou,

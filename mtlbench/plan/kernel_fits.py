@@ -47,7 +47,8 @@ def kernel_faults(kernels: Kernels, gpus: bool) -> Iterator[tuple[Place, str]]:
 def _item(node: Node, key: str, index: int) -> Place:
     if key not in node:
         return node.place
-    return node[key].value[index].place
+    place: Place = node[key].value[index].place
+    return place
 
 
 def extension_digest() -> str:

@@ -1,4 +1,4 @@
-"""The table of problems: one row and one file each."""
+"""The table of problems; each has its row here and its file."""
 
 from ..core.registry import Registry
 

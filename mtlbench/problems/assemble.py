@@ -1,4 +1,4 @@
-"""From arrays and a draw of rows to ``Data``: standardised on the training rows, typed, masked."""
+"""From arrays and a division of rows to ``Data``: standardised on the training rows, converted and masked."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def moments(values: Array) -> tuple[Array, Array]:
-    """Mean and standard deviation over rows, float64; a deviation that is only rounding counts as none, and is 1.
+    """Mean and standard deviation over rows, float64; a deviation that is mere rounding error is replaced by 1.
 
-    Values are divided by the largest of them first, so that their squares neither overflow nor vanish.
+    Values are first divided by the largest of them, so that their squares neither overflow nor underflow.
     """
     import numpy as np
 
@@ -39,18 +39,18 @@ def assemble(
     masks: Mapping[str, Array] | None = None,
     joint: bool = False,
 ) -> Data:
-    """``Data`` of the rows of ``inputs`` [N, ...] that ``part`` [N] sends to each split.
+    """``Data`` from the rows of ``inputs`` [N, ...], which ``part`` [N] assigns to the splits.
 
-    targets  {task: class indices [N], or values [N] in the task's unit}; what hidden labels hold is ignored.
+    targets  {task: class indices [N], or values [N] in the task's unit}; values of masked labels are ignored.
     masks    {task: bool [N]}, True where the label is known.
     joint    whether all (regression) tasks share one mean and deviation, fitted on all their training labels.
 
-    Regression targets are standardised on the training rows, and the outline carries their scale and offset back.
+    Regression targets are standardised on the training rows; the outline records the scale and offset that undo it.
     """
     import numpy as np
 
-    known = {name: (masks or {}).get(name, np.ones(len(part), dtype=bool)) for name in outline.names}
-    fitted = {name: targets[name][known[name] & (part == TRAIN)] for name in outline.names}
+    labelled = {name: (masks or {}).get(name, np.ones(len(part), dtype=bool)) for name in outline.names}
+    fitted = {name: targets[name][labelled[name] & (part == TRAIN)] for name in outline.names}
     if joint:
         pooled = np.concatenate(list(fitted.values()))
         fitted = dict.fromkeys(outline.names, pooled)
@@ -58,11 +58,11 @@ def assemble(
     for task in outline.tasks:
         spec, columns[task.name] = _column(task, targets[task.name], fitted[task.name])
         tasks.append(spec)
-        columns[task.name][~known[task.name]] = 0
+        columns[task.name][~labelled[task.name]] = 0
     splits = {}
     for number, name in enumerate(PARTS):
         rows = part == number
-        hidden = {task: mask[rows] for task, mask in known.items() if not mask[rows].all()}
+        hidden = {task: mask[rows] for task, mask in labelled.items() if not mask[rows].all()}
         splits[name] = Split(inputs[rows], {task: column[rows] for task, column in columns.items()}, hidden)
     return Data(replace(outline, tasks=tuple(tasks)), **splits)
 
@@ -74,7 +74,7 @@ def assemble_sets(
     parts: Mapping[str, Array],
     joint: bool = False,
 ) -> Data:
-    """As ``assemble``, for tasks with rows of their own: inputs [N_t, ...], targets [N_t] and parts [N_t] by task."""
+    """Like ``assemble``, but each task has its rows: inputs [N_t, ...], targets [N_t] and parts [N_t], by task."""
     import numpy as np
 
     fitted = {name: targets[name][parts[name] == TRAIN] for name in outline.names}
@@ -88,14 +88,14 @@ def assemble_sets(
     for number, part in enumerate(PARTS):
         rows = {name: parts[name] == number for name in outline.names}
         splits[part] = Split(
-            {name: inputs[name][kept] for name, kept in rows.items()},
-            {name: columns[name][kept] for name, kept in rows.items()},
+            {name: inputs[name][chosen] for name, chosen in rows.items()},
+            {name: columns[name][chosen] for name, chosen in rows.items()},
         )
     return Data(replace(outline, tasks=tuple(tasks)), **splits)
 
 
 def _column(task: TaskSpec, values: Array, fitted: Array) -> tuple[TaskSpec, Array]:
-    """The task with its fitted scale and offset, and its targets as the loss wants them."""
+    """The task with its fitted scale and offset, and its targets in the form that the loss expects."""
     if task.kind in ("classification", "binary"):
         return task, values.astype("int64" if task.kind == "classification" else "float32")
     offset, scale = (float(value) for value in moments(fitted))

@@ -1,4 +1,4 @@
-"""What a problem is: tasks and their splits, pure in the seed."""
+"""The interface of problems: tasks and their splits, a pure function of the seed."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from ..core.task import Data, Outline
 class Problem(Config):
     """Tasks with training, validation and test splits.
 
-    The fields are the keys of the suite file. ``root`` is the folder of the suite file; relative paths start there.
-    ``load`` is pure: the same seed gives the same bytes, on every machine.
+    The fields are the keys of the suite file. ``root`` is the folder of the suite file; paths are relative to it.
+    ``load`` is pure: the same seed gives the same bytes on every machine.
     """
 
     @classmethod
     def write_example(cls, folder: Path) -> dict[str, Any]:
-        """Write the files of a small example to a folder, the same at every call; the parameters that read them there.
+        """Write the files of a small example to a folder and return the parameters that read them; deterministic.
 
-        A problem without files has an ``example`` alone.
+        A problem without files has only an ``example``.
         """
         return cls.example()
 
     def files(self, root: Path) -> tuple[Path, ...]:
-        """The files whose content decides the data; a change in one makes the trials run again.
+        """The files that the data depend on; if one changes, the trials run again.
 
         Raises DataError for a file that is missing or cannot be read.
         """
@@ -36,7 +36,7 @@ class Problem(Config):
 
     @abstractmethod
     def outline(self, root: Path) -> Outline:
-        """Tasks, input shape and rows, cheaply. Raises DataError for anything wrong that can be seen now."""
+        """Tasks, input shape and number of rows, cheaply. Raises DataError for every fault that shows already here."""
 
     @abstractmethod
     def load(self, seed: int, root: Path) -> Data:

@@ -1,4 +1,4 @@
-"""The user's files: found, opened and unzipped. Every fault is a DataError that names the file."""
+"""Locating, opening and decompressing the user's files. Every fault is a DataError that names the file."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ def _nearest(path: Path) -> str:
 
 
 def stamp(path: Path) -> tuple[int, int]:
-    """Size and time of change: what a cache of the file's content is keyed by."""
+    """Size and modification time: the key under which the file's content is cached."""
     status = path.stat()
     return status.st_size, status.st_mtime_ns
 
 
 def is_zipped(path: Path) -> bool:
-    """Whether the file starts as gzip does, whatever its name says."""
+    """Whether the file is gzipped, judged by its first bytes rather than its name."""
     with guarded(path), path.open("rb") as stream:
         return stream.read(2) == GZIP
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """The file's bytes, unzipped where it is gzip. Raises DataError, also for damage found while reading."""
+    """The file's bytes, decompressed if it is gzipped. Raises DataError, also for damage detected while reading."""
     unzip: Callable[..., IO[bytes]] = gzip.open if is_zipped(path) else open  # type: ignore[assignment]
     with guarded(path), unzip(path, "rb") as stream:
         yield stream
@@ -61,7 +61,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def guarded(path: Path) -> Iterator[None]:
-    """Turn what goes wrong while reading ``path`` into DataError."""
+    """Convert errors while reading ``path`` into DataError."""
     try:
         yield
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:

@@ -1,5 +1,6 @@
-"""Cross-validation inside a problem: one part of the training split is held out. What the problem fitted to the whole
-training split (standardisation, imputation, vocabulary) stays as it is; validation and test splits are never seen.
+"""Cross-validation within a problem: one part of the training split is held out. What the problem has fitted to the
+whole training split (standardisation, imputation, vocabulary) is not refitted; the problem's validation and test splits
+are never used.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 
 def fold(data: Data, held: int, parts: int, seed: int) -> Data:
-    """``data`` with part ``held`` (0, 1, …) of its training split as validation and test split, the rest as training
-    split; the problem's own validation and test splits are gone. Rows are divided at random, whatever their groups.
+    """``data`` with part ``held`` (0, 1, …) of its training split as validation and test split and the rest as training
+    split, in place of the problem's splits. Rows are divided at random, regardless of any groups.
 
     Raises UnavailableError for streams, and for fewer rows than parts.
     """
@@ -29,9 +30,9 @@ def fold(data: Data, held: int, parts: int, seed: int) -> Data:
     if few < parts:
         raise UnavailableError(f"cross-validation expects at least {parts} training rows, got {few}: lower folds")
     out = {name: _held_out(size, held, parts, seed, name) for name, size in sizes.items()}
-    kept = {name: ~chosen for name, chosen in out.items()}
+    rest = {name: ~chosen for name, chosen in out.items()}
     validation = _rows(train, out)
-    return Data(data.outline, _rows(train, kept), validation, validation)
+    return Data(data.outline, _rows(train, rest), validation, validation)
 
 
 def _held_out(size: int, held: int, parts: int, seed: int, name: str) -> Array:

@@ -1,4 +1,4 @@
-"""Splits of data that come in parts: a part that is given stays what it is, the others are drawn from the first."""
+"""Splits of data supplied in parts: a supplied validation or test part is used as is, others are drawn from train."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def part_sizes(
 ) -> tuple[int, int, int]:
     """Rows of train, validation and test.
 
-    rows   rows of the part that is given for each; None where that split is drawn from train, in proportion to
-           ``shares``. Raises DataError, in the name of ``path``, where a split would have no row.
-    limit  at most so many in each split
+    rows   rows of the part supplied for each split; None for a split that is drawn from train, in proportion to
+           ``shares``. Raises DataError, naming ``path``, where a split would have no row.
+    limit  maximal number of rows in each split
     """
     pool = rows[TRAIN] or 0
     wanted = (shares.train, shares.validation, shares.test)
     drawn = apportion(pool, [share if i == TRAIN or rows[i] is None else 0 for i, share in enumerate(wanted)])
-    given = (drawn[TRAIN], *(drawn[i] if (n := rows[i]) is None else n for i in (1, 2)))
-    if min(given) < 1:
-        raise DataError(f"{path}: expected rows for each split, got {dict(zip(PARTS, given, strict=True))}")
-    first, second, third = (min(size, limit or size) for size in given)
+    totals = (drawn[TRAIN], *(drawn[i] if (n := rows[i]) is None else n for i in (1, 2)))
+    if min(totals) < 1:
+        raise DataError(f"{path}: expected rows for each split, got {dict(zip(PARTS, totals, strict=True))}")
+    first, second, third = (min(size, limit or size) for size in totals)
     return first, second, third
 
 
@@ -43,13 +43,13 @@ def draw_parts(
     limit: int | None = None,
     fixed: Array | None = None,
 ) -> list[tuple[int, Array]]:
-    """Of train, validation and test, the number of the part that the rows are from, and their places in it.
+    """For train, validation and test: the number of the part that the rows come from, and their indices in it.
 
-    strata  classes int64 [N] of the rows of each given part, or None. Draws are stratified, and train gets a row of
+    strata  classes int64 [N] of the rows of each supplied part, or None. Draws are stratified, and train gets a row of
             every class that is drawn from.
     sizes   ``part_sizes`` without a limit
-    fixed   int [N], the split that a row of the first part must go to, or -1. A row that must go to a split with a
-            part of its own is left out; the others fill up what ``sizes`` leaves.
+    fixed   int [N], the split that a row of the first part must go to, or -1 for any. A row that must go to a split
+            for which a part was supplied is left out; rows with -1 fill up what ``sizes`` leaves.
     """
     import numpy as np
 
@@ -76,6 +76,7 @@ def _limited(rows: Array, codes: Array | None, limit: int | None, rng: np.random
     """At most ``limit`` of the rows, stratified, and one of every class."""
     if limit is None or len(rows) <= limit or codes is None:
         return rows
-    kept = assign(codes[rows], (limit, len(rows) - limit), rng)
-    keep_classes(kept, codes[rows])
-    return rows[kept == TRAIN]
+    sides = assign(codes[rows], (limit, len(rows) - limit), rng)
+    keep_classes(sides, codes[rows])
+    chosen: Array = rows[sides == TRAIN]
+    return chosen

@@ -1,4 +1,4 @@
-"""The key by which a suite chooses the metrics of a problem whose tasks are fixed or found in its files."""
+"""The key that chooses the metrics of a problem whose tasks are fixed or determined by its files."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class WithMetrics(Problem):
     )
 
     def ranked(self, outline: Outline) -> Outline:
-        """The outline with the metrics that are chosen.
+        """The outline with the chosen metrics.
 
-        Raises DataError for a task that is none, and MetricError for a metric that does not fit its task.
+        Raises DataError for a task that does not exist, and MetricError for a metric that does not fit its task.
         """
         for name in self.metrics:
             if name not in outline.names:

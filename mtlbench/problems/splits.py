@@ -1,4 +1,4 @@
-"""Which rows train, validate and test: fractions, and a draw that keeps every stratum's share."""
+"""Which rows train, validate and test: fractions, and stratified draws."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Fractions(Config):
 
     @property
     def fewest_rows(self) -> int:
-        """The fewest rows of one stratum of which ``assign`` gives each split one, whatever the seed.
+        """The size from which on a stratum has a row in each split of ``assign``, whatever the seed.
 
-        A split's places stand 1 / share apart, and more where shares do not divide the number of rows.
+        A split's places are 1 / share apart, or more where shares do not divide the number of rows.
         """
         return math.ceil(1.5 / min(self.train, self.validation, self.test) - 1e-9)
 
@@ -58,7 +58,7 @@ def apportion(rows: int, shares: Sequence[float]) -> tuple[int, int, int]:
 
 
 def generator(seed: int, *names: str | int) -> np.random.Generator:
-    """The stream of chance that decides which rows go where."""
+    """The random generator that decides which rows go to which split."""
     import numpy as np
 
     return np.random.default_rng(derive(seed, "split", *names))
@@ -67,9 +67,9 @@ def generator(seed: int, *names: str | int) -> np.random.Generator:
 def assign(strata: Array, sizes: Sequence[int], rng: np.random.Generator) -> Array:
     """Part of each row, int8 [N] in 0 .. len(sizes) - 1, for strata int [N] and sizes that sum to N.
 
-    Systematic stratified sampling: rows stand in line, stratum after stratum (strata and the rows within them in
-    random order), and each part takes its places evenly spaced along the line, from a random start. Sizes are exact,
-    every stratum is divided in proportion up to about one row, and strata of a single row do no harm.
+    Systematic stratified sampling: rows are lined up stratum by stratum (strata, and the rows within them, in random
+    order), and each part takes evenly spaced places along the line, from a random start. Sizes are exact, every stratum
+    is divided in proportion up to about one row, and strata of a single row are allowed.
     """
     import numpy as np
 
@@ -86,8 +86,8 @@ def assign(strata: Array, sizes: Sequence[int], rng: np.random.Generator) -> Arr
 
 
 def keep_classes(part: Array, codes: Array) -> None:
-    """Give train a row of each class (codes int64 [N], -1 where unknown) that chance kept from it, in exchange for one
-    of its most frequent class, so that a rare class does not fail some seeds. Nothing where train has none to give.
+    """Give train a row of each class (codes int64 [N], -1 where unknown) that it lacks by chance, in exchange for one
+    of its most frequent class, so that no seed fails for lack of a rare class. Does nothing if train has no label.
     """
     import numpy as np
 
@@ -96,6 +96,6 @@ def keep_classes(part: Array, codes: Array) -> None:
 
     for missing in np.setdiff1d(codes[codes >= 0], codes[part == TRAIN]):
         trained = codes[(part == TRAIN) & (codes >= 0)]
-        given = np.flatnonzero((part == TRAIN) & (codes == np.bincount(trained).argmax()))[0]
-        taken = np.flatnonzero(codes == missing)[0]
-        part[[given, taken]] = part[[taken, given]]
+        surplus = np.flatnonzero((part == TRAIN) & (codes == np.bincount(trained).argmax()))[0]
+        rare = np.flatnonzero(codes == missing)[0]
+        part[[surplus, rare]] = part[[rare, surplus]]

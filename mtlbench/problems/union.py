@@ -22,29 +22,29 @@ if TYPE_CHECKING:
 
 
 def _complete(problems: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The same problems with every parameter written out, as they stand in a trial's identity."""
+    """The same problems with every parameter written out, as a trial's identity contains them."""
     from . import TABLE
 
-    found = {}
+    complete = {}
     for name, spec in problems.items():
         part: Config = TABLE.inner(spec, f"problems: '{name}'")
         if not isinstance(part, Problem):
             raise ValueError(f"problems: '{name}': expected a problem, got {type(part).__name__}")
-        found[name] = {"name": spec["name"], **part.model_dump(mode="json", by_alias=True)}
-    return found
+        complete[name] = {"name": spec["name"], **part.model_dump(mode="json", by_alias=True)}
+    return complete
 
 
 class Union(Problem):
-    """Several problems side by side, of any kinds of input: the tasks of all of them, each with inputs of its own.
+    """Several problems combined, with any kinds of input: the tasks of all of them, each with separate inputs.
 
-    ``problems: {images: {name: digits, tasks: [digit]}, wine: {name: tables, ...}}``: a task is named after its
-    part and itself, images_digit, wine_red and wine_white. Every part is divided, and standardised on its training
-    rows, as it is alone with the same seed. A task has the rows of its part that carry its label; tasks of one part
-    no longer meet on the same rows of a batch. Token ids of two parts are of two vocabularies. Rows that occur in
-    two parts are not looked for. ``rows`` are those of the largest part.
+    ``problems: {images: {name: digits, tasks: [digit]}, wine: {name: tables, ...}}``: a task's name is that of its part
+    followed by its own, as in images_digit, wine_red and wine_white. Every part is divided, and standardised on its
+    training rows, as it would be alone with the same seed. A task has the rows of its part that carry its label; tasks
+    of one part no longer share the rows of a batch. Token ids of two parts refer to separate vocabularies. Rows that
+    occur in two parts are not detected. ``rows`` counts those of the largest part.
 
-    Inputs of different kinds go with an encoder for each task (``encoders`` of the architecture). Problems of formulas,
-    and streams, cannot be parts.
+    Inputs of different kinds need an encoder for each task (``encoders`` of the architecture). Analytic problems and
+    streams cannot be parts.
     """
 
     problems: Annotated[dict[str, Inner], AfterValidator(_complete)] = Field(
@@ -53,7 +53,7 @@ class Union(Problem):
 
     @classmethod
     def example(cls) -> dict[str, Any]:
-        """Images and vectors, the vectors more rows."""
+        """Images and vectors, with more rows of vectors."""
         images = {"name": "digits", "tasks": ["ink"], "flat": False}
         return {"problems": {"images": images, "vectors": {"name": "synthetic", "rows": 2000}}}
 
@@ -65,10 +65,10 @@ class Union(Problem):
         return {name: TABLE.inner(spec, name) for name, spec in self.problems.items()}
 
     def files(self, root: Path) -> tuple[Path, ...]:
-        """The files of all parts, and the source of those that are the user's own. Raises DataError."""
-        found = [path for part in self.parts.values() for path in part.files(root)]
-        own = [type(part) for name, part in self.parts.items() if ":" in self.problems[name]["name"]]
-        return tuple(dict.fromkeys([*found, *(Path(inspect.getfile(kind)) for kind in own)]))
+        """The files of all parts, and the source files of problems that the user wrote. Raises DataError."""
+        paths = [path for part in self.parts.values() for path in part.files(root)]
+        custom = [type(part) for name, part in self.parts.items() if ":" in self.problems[name]["name"]]
+        return tuple(dict.fromkeys([*paths, *(Path(inspect.getfile(kind)) for kind in custom)]))
 
     def outline(self, root: Path) -> Outline:
         """The tasks of all parts. Raises DataError."""
@@ -76,18 +76,18 @@ class Union(Problem):
 
     def load(self, seed: int, root: Path) -> Data:
         """The splits of one seed. Raises DataError."""
-        found = {name: part.load(seed, root) for name, part in self.parts.items()}
-        outline = _joined({name: data.outline for name, data in found.items()})
+        loaded = {name: part.load(seed, root) for name, part in self.parts.items()}
+        outline = _joined({name: data.outline for name, data in loaded.items()})
         splits = {}
         for number in PARTS:
             inputs: dict[str, Array] = {}
             targets: dict[str, Array] = {}
             masks: dict[str, Array] = {}
-            for name, data in found.items():
+            for name, data in loaded.items():
                 for task in data.outline.names:
-                    own, split = _name(name, task), _in_memory(name, getattr(data, number)).only((task,))
-                    inputs[own] = split.inputs[task] if isinstance(split.inputs, Mapping) else split.inputs
-                    targets[own] = split.targets[task]
+                    joined_name, split = _name(name, task), _in_memory(name, getattr(data, number)).only((task,))
+                    inputs[joined_name] = split.inputs[task] if isinstance(split.inputs, Mapping) else split.inputs
+                    targets[joined_name] = split.targets[task]
                     masks |= {_name(name, masked): mask for masked, mask in split.masks.items()}
             splits[number] = Split(inputs, targets, masks)
         return Data(outline, **splits)
@@ -104,7 +104,7 @@ def _in_memory(part: str, split: Any) -> Split:
 
 
 def _joined(outlines: Mapping[str, Outline]) -> Outline:
-    """The outlines side by side. Raises DataError for formulas, and for two tasks of one name."""
+    """The outlines joined into one. Raises DataError for analytic problems, and for two tasks of one name."""
     for name, outline in outlines.items():
         if outline.objectives:
             raise DataError(f"problems: '{name}': expected tasks of data, got formulas of a point: leave it out")
@@ -114,11 +114,11 @@ def _joined(outlines: Mapping[str, Outline]) -> Outline:
         raise DataError(f"problems: expected tasks of different names, got '{twice[0]}' twice: rename a part")
     shapes: dict[str, Shape] = {}
     vocabulary: dict[str, int] = {}
-    for own, (_, outline, task) in zip(names, places, strict=True):
+    for joined_name, (_, outline, task) in zip(names, places, strict=True):
         alone = outline.only((task.name,))
-        shapes[own], vocabulary[own] = _own(alone.input_shape), _own(alone.vocabulary)
+        shapes[joined_name], vocabulary[joined_name] = _own(alone.input_shape), _own(alone.vocabulary)
     return Outline(
-        tuple(replace(task, name=own) for own, (_, _, task) in zip(names, places, strict=True)),
+        tuple(replace(task, name=joined_name) for joined_name, (_, _, task) in zip(names, places, strict=True)),
         shapes,
         max(outline.rows for outline in outlines.values()),
         tuple(f"{name}: {note}" for name, outline in outlines.items() for note in outline.notes),
@@ -128,5 +128,5 @@ def _joined(outlines: Mapping[str, Outline]) -> Outline:
 
 
 def _own(value: Any) -> Any:
-    """The only task's part of a value."""
+    """The value of a problem's only task, where there is one per task."""
     return next(iter(value.values())) if isinstance(value, Mapping) else value

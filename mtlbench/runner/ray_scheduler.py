@@ -42,7 +42,8 @@ class Node:
 
     def fits(self, trial: Trial) -> bool:
         """Whether the trial could run on this node at all."""
-        return trial.labels.resources["cpus"] <= self.cpus and trial.labels.resources["gpus"] <= self.gpus
+        resources = trial.labels.resources
+        return bool(resources["cpus"] <= self.cpus and resources["gpus"] <= self.gpus)
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ class Flight:
     @property
     def overdue(self) -> bool:
         """Whether it should have stopped by itself."""
-        return time.monotonic() - self.since > self.trial.labels.resources["timeout"] + GRACE
+        timeout: float = self.trial.labels.resources["timeout"]
+        return time.monotonic() - self.since > timeout + GRACE
 
 
 @contextlib.contextmanager
@@ -94,7 +96,7 @@ def cluster(address: str | None) -> Iterator[list[Node]]:
             signal.signal(signal.SIGTERM, on_sigterm)
         yield [
             Node(node["NodeID"], int(node["Resources"].get("CPU", 0)), int(node["Resources"].get("GPU", 0)))
-            for node in ray.nodes()
+            for node in ray.nodes()  # type: ignore[no-untyped-call]
             if node["Alive"]
         ]
     finally:
@@ -190,7 +192,8 @@ class _Pool:
             return self._free_node(trial) is not None
         # No more than can start at once: a trial's time must not run out while it waits in Ray's queue.
         flying = [flight.trial.labels.resources for flight in self.flying.values()]
-        cpus, gpus = (sum(needs[kind] for needs in (*flying, trial.labels.resources)) for kind in ("cpus", "gpus"))
+        needs = (*flying, trial.labels.resources)
+        cpus, gpus = (sum(float(need[kind]) for need in needs) for kind in ("cpus", "gpus"))
         return cpus <= sum(node.cpus for node in self.nodes) and gpus <= sum(node.gpus for node in self.nodes)
 
     def _submit(self, trial: Trial, attempt: int, alone: bool) -> None:

@@ -130,7 +130,8 @@ def _expected(item: Any) -> str:
     template = _EXPECTED.get(item["type"])
     if template:
         return template.format(**item.get("ctx", {}))
-    return item["msg"].removeprefix("Input should be ")
+    message: str = item["msg"].removeprefix("Input should be ")
+    return message
 
 
 def _named(model: type[BaseModel]) -> dict[str, Any]:

@@ -42,7 +42,8 @@ class Node:
         return self.is_mapping and key in self.value
 
     def __getitem__(self, key: str) -> Node:
-        return self.value[key]
+        child: Node = self.value[key]
+        return child
 
     def items(self) -> Iterator[tuple[str, Node]]:
         """Keys and their values."""

@@ -38,7 +38,7 @@ class _Composer(yaml.SafeLoader):
         self.count += 1
         if self.depth > MAX_DEPTH or self.count > MAX_NODES:
             limit = f"{MAX_DEPTH} levels" if self.depth > MAX_DEPTH else f"{MAX_NODES:,} values"
-            raise _TooLarge(problem=f"expected at most {limit}", problem_mark=self.peek_event().start_mark)
+            raise _TooLarge(problem=f"expected at most {limit}", problem_mark=self.peek_event().start_mark)  # type: ignore[no-untyped-call]
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
@@ -237,7 +237,8 @@ class _Converter:
         except UnicodeEncodeError:
             self._add(node, "expected text, got half of a surrogate pair (\\uD800 to \\uDFFF)")
             return ""
-        return node.value
+        text: str = node.value
+        return text
 
 
 def _shown_tag(tag: str) -> str:

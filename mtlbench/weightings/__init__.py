@@ -1,4 +1,4 @@
-"""The table of weightings: one row each; methods of one family share a file."""
+"""The table of weightings; each has its row here, and methods of one family share a file."""
 
 from ..core.registry import Registry
 

@@ -1,4 +1,4 @@
-"""Weights that learn along with the model: GradNorm, DB-MTL, MoCo, Auto-Lambda, and weights smoothed over steps."""
+"""Weights that adapt during training: GradNorm, DB-MTL, MoCo, Auto-Lambda, and weights smoothed over steps."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ if TYPE_CHECKING:
 
 
 class GradNormState(NamedTuple):
-    """Weights for the next step, and each task's first loss, NaN before it had one."""
+    """Weights for the next step, and each task's first loss, NaN until it has had one."""
 
     weights: Tensor
     first: Tensor
 
 
 class GradNorm(Leveled):
-    """Gradient normalisation: tasks that learn slower than the others get longer weighted gradients.
+    """Gradient normalisation: tasks that learn more slowly than the others get longer weighted gradients.
 
     lambda descends sum_t |lambda_t ||g_t|| - m r_t^alpha|, where m is the mean of lambda_t ||g_t|| and r_t the task's
-    L_t / L_t(0) over the mean of those; then it is scaled to sum to T. Source: Chen et al., GradNorm, ICML 2018,
-    equations 1 and 2, Algorithm 1. Deviations: plain steps on lambda in the place of Adam's, with the slope divided by
-    mean ||g_t||, so that lr has no unit, and lambda kept at 0.01 or above; L_t(0) is the loss of the first batch
-    in which the task has a gradient; gradients are of all shared parameters, in the paper of the last shared layer.
+    L_t / L_t(0) over the mean of those; then it is rescaled to sum to T. Source: Chen et al., GradNorm, ICML 2018,
+    equations 1 and 2, Algorithm 1. Deviations: plain steps on lambda instead of Adam's, with the slope divided by
+    mean ||g_t||, so that lr has no unit, and lambda clamped to at least 0.01; L_t(0) is the loss on the first batch in
+    which the task has a gradient; gradients are with respect to all shared parameters, in the paper the last shared
+    layer's.
     """
 
     needs: ClassVar[Need] = Need.LOSSES | Need.GRAMIAN
@@ -67,14 +68,14 @@ class DBMTLState(NamedTuple):
 
 
 class DBMTL(Weighting):
-    """Dual balancing: gradients of the log losses, averaged over steps, all brought to the length of the longest.
+    """Dual balancing: gradients of the log losses, averaged over steps and all rescaled to the length of the longest.
 
     d = max_u ||y_u|| sum_t y_t / ||y_t||, y_t a moving average of grad log L_t; lambda_t = max_u ||y_u|| / ||y_t|| is
     the factor of y_t. Source: Lin et al., Dual-Balancing for Multi-Task Learning, arXiv 2023, equations 1 and 2,
     Algorithm 1; beta / steps^decay is among the forgetting rates that the paper tries (decay 0: a constant one).
-    Deviations: y starts at the first gradient instead of 0; heads move by grad L_t, where the paper's move by grad
-    log L_t. Expects positive losses. Holds T gradients as state. No ``level``: averages over steps need the same
-    coordinates at every step, and those of the representation are of each batch's rows.
+    Deviations: y starts at the first gradient instead of 0; heads descend grad L_t, where the paper's descend grad
+    log L_t. Expects positive losses. Stores T gradients as state. No ``level``: averages over steps need the same
+    coordinates at every step, but those of the representation depend on each batch's rows.
     """
 
     needs: ClassVar[Need] = Need.LOSSES | Need.JACOBIAN
@@ -87,7 +88,7 @@ class DBMTL(Weighting):
         return DBMTLState(None, 0)
 
     def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
-        """Length of the longest average over that of each."""
+        """The length of the longest average over that of each."""
         assert shown.jacobian is not None
         gradients = shown.jacobian / shown.losses.clamp_min(1e-8).unsqueeze(1)
         share = self.beta / (state.steps + 1) ** self.decay if state.steps else 0.0
@@ -97,7 +98,7 @@ class DBMTL(Weighting):
         return weights, DBMTLState(tracked, state.steps + 1)
 
     def combine(self, jacobian: Tensor, weights: Tensor, state: Any) -> Tensor:
-        """Of the averages."""
+        """The weighted sum of the averages."""
         direction: Tensor = weights @ state.tracked
         return direction
 
@@ -110,19 +111,19 @@ class MoCoState(NamedTuple):
 
 
 class MoCo(Weighting):
-    """Stochastic multi-gradient correction: tracked gradients, and lambda moved along them on the simplex.
+    """Stochastic multi-gradient correction: tracked gradients, and lambda updated with them on the simplex.
 
     Y <- Y - beta (Y - J);  lambda <- projection onto the simplex of lambda - gamma (Y Y^T + rho I) lambda;  the step
     descends Y^T lambda. lambda starts at 1/T and sums to 1. Source: Fernando et al., Mitigating Gradient Bias in
     Multi-objective Learning, ICLR 2023 (MoCo), with constant step sizes and Y starting at the first J instead of
-    0. LibMTL, after the authors' code, differs: gradients scaled to the length of their loss, a softmax in the place of
-    the projection, falling step sizes. Holds T gradients as state. No ``level``: what is tracked needs the same
-    coordinates at every step, and those of the representation are of each batch's rows.
+    0. LibMTL, following the authors' code, differs: gradients scaled to the size of their loss, a softmax instead of
+    the projection, decreasing step sizes. Stores T gradients as state. No ``level``: tracking needs the same
+    coordinates at every step, but those of the representation depend on each batch's rows.
     """
 
     needs: ClassVar[Need] = Need.JACOBIAN
 
-    beta: float = Field(0.5, gt=0, le=1, description="how fast gradients are tracked; 1 forgets at once")
+    beta: float = Field(0.5, gt=0, le=1, description="how fast gradients are tracked; with 1, nothing is averaged")
     gamma: float = Field(0.1, gt=0, description="learning rate of lambda")
     rho: float = Field(0.0, ge=0, description="pull towards equal weights")
 
@@ -142,21 +143,21 @@ class MoCo(Weighting):
         return weights, MoCoState(weights, tracked)
 
     def combine(self, jacobian: Tensor, weights: Tensor, state: Any) -> Tensor:
-        """Of the tracked gradients."""
+        """The weighted sum of the tracked gradients."""
         direction: Tensor = weights @ state.tracked
         return direction
 
 
 class AutoLambda(Weighting):
-    """Auto-lambda: weights that make a step on one part of the data lower all losses on another part.
+    """Auto-lambda: weights such that a step on one part of the data lowers all losses on another part.
 
     lambda descends sum_u L_u^validation(theta - lr sum_t lambda_t grad L_t), whose slope in lambda_t is -lr g_t .
-    grad sum_u L_u^validation; Adam moves lambda from ``initial``. Source: Liu et al., Auto-Lambda, TMLR 2022, all tasks
-    being primary; ``initial`` and ``lr`` as in the authors' code for pixel tasks. Deviations: the two parts are the
-    halves of the training batch, and the step then descends on both, where the paper draws a validation batch; the
-    slope is taken at theta instead of after a look-ahead step, so that no second pass is needed; lambda stays at 0 or
-    above. No ``level``: the halves' gradients need the same coordinates, and the representation of each half is of
-    other rows.
+    grad sum_u L_u^validation; Adam updates lambda from ``initial``. Source: Liu et al., Auto-Lambda, TMLR 2022, all
+    tasks being primary; ``initial`` and ``lr`` as in the authors' code for pixel tasks. Deviations: the two parts are
+    the halves of the training batch, and the step then uses both, where the paper draws a validation batch; the slope
+    is taken at theta instead of after a lookahead step, so that no second pass is needed; lambda is clamped to at least
+    0. No ``level``: the halves' gradients need the same coordinates, but the representations of the halves are of
+    different rows.
     """
 
     needs: ClassVar[Need] = Need.CROSSED
@@ -182,9 +183,9 @@ class AutoLambda(Weighting):
 
 
 class Smoothed(Leveled):
-    """Smoothed weights: a moving average over steps of what another weighting on the Gramian says (CR-MOGM).
+    """Smoothed weights: a moving average over steps of another weighting on the Gramian (CR-MOGM).
 
-    lambda_k = alpha lambda_(k-1) + (1 - alpha) lambda'_k, where lambda' is of the weighting ``of``, and lambda_0 =
+    lambda_k = alpha lambda_(k-1) + (1 - alpha) lambda'_k, where lambda' is that of the weighting ``of``, and lambda_0 =
     lambda'_1. Source: Zhou et al., On the Convergence of Stochastic Multi-Objective Gradient Manipulation and Beyond,
     NeurIPS 2022, Algorithm 1, with a constant alpha.
     """
@@ -209,7 +210,7 @@ class Smoothed(Leveled):
         """No weights yet."""
 
     def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
-        """The average so far; it is all the state."""
+        """The average so far, which is also the state."""
         newest, _ = self._inner().weigh(shown, None)
         weights = newest if state is None else self.alpha * state + (1 - self.alpha) * newest
         return weights, weights

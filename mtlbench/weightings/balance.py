@@ -1,4 +1,4 @@
-"""Directions that are fair to all tasks, whatever the scales of their gradients."""
+"""Directions that are fair to all tasks, regardless of the scales of their gradients."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _RIDGE = 1e-8  # on the diagonal, so that weights stay finite where the tasks ca
 class NashMTL(OnGramian):
     """The Nash bargaining solution: G lambda = 1 / lambda (entrywise), lambda > 0.
 
-    The direction that maximises sum_t log(g_t . d) in a ball; free of the scales of the gradients. lambda^T G lambda =
-    T, so the direction has length sqrt(T) whatever the gradients: with plain SGD use a schedule. For two tasks
+    The direction that maximises sum_t log(g_t . d) in a ball; invariant to the scales of the gradients. lambda^T G
+    lambda = T, so the direction always has length sqrt(T): with plain SGD use a schedule. For two tasks
     lambda_t = 1 / (||g_t|| sqrt(1 + cos)). Source: Navon et al., Multi-Task Learning as a Bargaining Game, ICML 2022,
     claim 3.1. Deviations: solved to rounding at every step by damped Newton, where the paper's code linearises and
     warm-starts; its clipping of the direction's length is left out.
     """
 
     def weights(self, gramian: Tensor) -> Tensor:
-        """The solution for unit gradients, which only know their angles, over the lengths."""
+        """The solution for unit gradients, which depends on their angles only, divided by the lengths."""
         import torch
 
         g = scaled(gramian)
@@ -40,14 +40,14 @@ class FairGrad(OnGramian):
     """alpha-fair directions: G lambda = lambda^(-1/alpha) (entrywise), lambda > 0.
 
     alpha = 1 is the Nash bargaining solution; larger alpha favours the task that improves least. Source: Ban and Ji,
-    Fair Resource Allocation in Multi-Task Learning, ICML 2024, equation 4. Deviation: damped Newton in the place of
-    SciPy's least squares.
+    Fair Resource Allocation in Multi-Task Learning, ICML 2024, equation 4. Deviation: damped Newton instead of SciPy's
+    least squares.
     """
 
     alpha: float = Field(2.0, gt=0, description="kind of fairness: 1 proportional, 2 and above towards max-min")
 
     def weights(self, gramian: Tensor) -> Tensor:
-        """The solution for G / trace G, brought back to the scale of G."""
+        """The solution for G / trace G, rescaled to G."""
         import torch
 
         g = scaled(gramian) + _RIDGE * torch.eye(len(gramian), dtype=torch.float64, device=gramian.device)
@@ -74,7 +74,7 @@ class IMTLG(OnGramian):
 class AlignedMTL(OnGramian):
     """Independent component alignment: the task gradients made orthogonal and equally long, then averaged.
 
-    lambda = sqrt(s) V diag(1 / sqrt(e)) V^T 1/T with G = V diag(e) V^T over the eigenvalues e that are not rounding;
+    lambda = sqrt(s) V diag(1 / sqrt(e)) V^T 1/T with G = V diag(e) V^T over the eigenvalues e above rounding error;
     s is the smallest, median or mean of them. Source: Senushkin et al., Independent Component Alignment, CVPR 2023,
     Algorithm 1.
     """
@@ -82,19 +82,19 @@ class AlignedMTL(OnGramian):
     scale: Literal["min", "median", "rmse"] = Field("min", description="which eigenvalue sets the common length")
 
     def weights(self, gramian: Tensor) -> Tensor:
-        """By the eigenvalues of G / trace G; equal weights where all gradients are 0."""
+        """From the eigenvalues of G / trace G; equal weights if all gradients are 0."""
         import torch
 
         values, vectors = torch.linalg.eigh(scaled(gramian))
-        kept = values > values[-1] * rounding(gramian)
-        inverse = torch.where(kept, values.clamp_min(TINY).rsqrt(), 0.0)
-        lowest = torch.where(kept, values, torch.inf).amin()
-        middle = torch.where(kept, values, torch.nan).nanmedian()
-        average = values.where(kept, 0.0).sum() / kept.sum().clamp_min(1)
+        significant = values > values[-1] * rounding(gramian)
+        inverse = torch.where(significant, values.clamp_min(TINY).rsqrt(), 0.0)
+        lowest = torch.where(significant, values, torch.inf).amin()
+        middle = torch.where(significant, values, torch.nan).nanmedian()
+        average = values.where(significant, 0.0).sum() / significant.sum().clamp_min(1)
         chosen = {"min": lowest, "median": middle, "rmse": average}[self.scale]
         mean = values.new_full((len(values),), 1 / len(values))
         aligned = chosen.sqrt() * (vectors * inverse) @ (vectors.T @ mean)
-        return torch.where(kept.any(), aligned, mean)
+        return torch.where(significant.any(), aligned, mean)
 
 
 class ConFIG(OnGramian):
@@ -115,5 +115,5 @@ class ConFIG(OnGramian):
         a = pseudo_inverse(cosines, gramian) @ torch.ones_like(lengths)
         norm = (a @ cosines @ a).clamp_min(TINY).sqrt()
         length = lengths @ (cosines @ a) / norm
-        known = g.diagonal() > 0
-        return torch.where(known, length * a / (lengths * norm), 0.0)
+        nonzero = g.diagonal() > 0
+        return torch.where(nonzero, length * a / (lengths * norm), 0.0)

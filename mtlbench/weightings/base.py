@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Need(Flag):
-    """What a weighting must be shown at each step; ``Need(0)``, nothing, lets an engine ask for lambda before L."""
+    """What a weighting needs at each step; with ``Need(0)``, nothing, an engine may ask for lambda before L."""
 
     LOSSES = auto()  # the T task losses, detached
     LOSSES_AFTER = auto()  # the losses of the same batch after the update as well
@@ -46,25 +46,27 @@ class Weighting(Config):
     update. State lives on the device of the losses and is whatever ``start`` returns.
 
     Weightings on losses weigh whole tasks: a task's own parameters move by lambda_t grad L_t as well. Weightings on
-    gradients speak of the shared parameters alone, since only there tasks can conflict; each task's own parameters move
+    gradients apply to the shared parameters only, since only there can tasks conflict; each task's own parameters move
     by grad L_t, unweighted, as in torchjd and LibMTL (a weight of 0 or below would stop or reverse a head). A task
-    without a label in the batch has the gradient 0, and shows the last loss that it had (1 before any).
+    without a label in the batch has gradient 0, and its last loss is used again (1 before it has had any).
     """
 
     needs: ClassVar[Need] = Need.LOSSES
-    recordable: ClassVar[bool] = False  # all work on the device and all state in tensors: fits into a CUDA graph
+    recordable: ClassVar[bool] = (
+        False  # whether a CUDA graph can capture it: all work on the device, all state in tensors
+    )
     learned: ClassVar[bool] = False  # whether it has parameters that are trained with the model
     random: ClassVar[bool] = False  # whether it draws from torch's global generator
-    signed: ClassVar[bool] = False  # of one on losses: whether weights below 0 occur
-    ordered: ClassVar[bool] = False  # whether the order of the tasks has a say beyond the order of the weights
+    signed: ClassVar[bool] = False  # for weightings on losses: whether weights can be negative
+    ordered: ClassVar[bool] = False  # whether the order of the tasks affects more than the order of the weights
 
     @property
     def at_representation(self) -> bool:
-        """Whether gradients are those of the shared representation, and not of the shared parameters."""
+        """Whether gradients are with respect to the shared representation, not the shared parameters."""
         return False
 
     def check(self, tasks: tuple[str, ...]) -> list[str]:
-        """What makes this weighting impossible for these tasks, each in one sentence; empty if nothing."""
+        """The reasons why this weighting cannot be used on these tasks, one sentence each; empty if it can."""
         return []
 
     @property
@@ -83,7 +85,7 @@ class Weighting(Config):
         """The state before the first step."""
 
     def parameters(self, state: Any) -> Iterable[Parameter]:
-        """Parameters of the weighting that the model's optimizer trains along (log-variances, say)."""
+        """Parameters of the weighting that the model's optimizer also trains (log-variances, say)."""
         return ()
 
     @abstractmethod
@@ -94,14 +96,14 @@ class Weighting(Config):
         """
 
     def combine(self, jacobian: Tensor, weights: Tensor, state: Any) -> Tensor:
-        """The direction [n] that the shared parameters descend (only with JACOBIAN): J^T lambda unless said otherwise.
+        """The direction [n] that the shared parameters descend (only with JACOBIAN): J^T lambda by default.
 
         ``state`` is what ``weigh`` returned.
         """
         return weights @ jacobian
 
     def after_step(self, losses: Tensor, state: Any) -> Any:
-        """The next state, given the same batch's losses after the update (only with LOSSES_AFTER)."""
+        """The next state, from the same batch's losses after the update (only with LOSSES_AFTER)."""
         return state
 
     def after_epoch(self, state: Any) -> Any:

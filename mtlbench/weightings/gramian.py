@@ -1,4 +1,4 @@
-"""Directions that hurt no task: gradient surgery, common descent, projections onto the dual cone."""
+"""Directions that avoid harm to any task: gradient surgery, common descent, projections onto the dual cone."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class MGDA(OnGramian):
 
     J^T lambda is a descent direction of all tasks, or 0 where none exists. Source: Désidéri, Comptes Rendus 2012;
     Sener and Koltun, Multi-Task Learning as Multi-Objective Optimization, NeurIPS 2018, equation 3; with ``level:
-    representation`` their MGDA-UB, section 3.3. Deviations: solved by interior points to rounding where the paper takes
-    Frank-Wolfe steps; gradients are not normalised; heads move by their own unweighted gradients. A task without a
-    label in the batch has the gradient 0, so that step leaves the shared parameters alone.
+    representation`` their MGDA-UB, section 3.3. Deviations: solved to rounding error by an interior-point method, where
+    the paper takes Frank-Wolfe steps; gradients are not normalised; heads descend their unweighted gradients. A task
+    without a label in the batch has gradient 0, so that step does not change the shared parameters.
     """
 
     def weights(self, gramian: Tensor) -> Tensor:
@@ -34,9 +34,9 @@ class PCGrad(OnGramian):
     """Gradient surgery: each task's gradient is projected off those it conflicts with, and the results are summed.
 
     g_t <- g_t - min(g_t . g_u, 0) g_u / ||g_u||^2 for the other tasks u in random order. lambda sums to T without
-    conflict, and to more with. Source: Yu et al., Gradient Surgery for Multi-Task Learning, NeurIPS 2020, Algorithm 1
-    (whose code takes the mean in some variants; here it is the sum, as in the paper). The orders come from torch's
-    global generator, seeded for the stream "step".
+    conflict, and to more otherwise. Source: Yu et al., Gradient Surgery for Multi-Task Learning, NeurIPS 2020,
+    Algorithm 1 (whose code takes the mean in some variants; here it is the sum, as in the paper). The orders come from
+    torch's global generator, seeded for the stream "step".
     """
 
     random: ClassVar[bool] = True
@@ -47,7 +47,7 @@ class PCGrad(OnGramian):
 
         g = scaled(gramian)
         tasks = torch.arange(len(g), device=g.device)
-        draws = torch.rand(g.shape, device=g.device).fill_diagonal_(2.0)  # a task is not projected off itself
+        draws = torch.rand(g.shape, device=g.device).fill_diagonal_(2.0)  # so that no task is projected off itself
         orders = draws.argsort(1)[:, :-1]
         coordinates = torch.eye(len(g), dtype=g.dtype, device=g.device)
         for other in orders.T:
@@ -63,7 +63,7 @@ class CAGrad(OnGramian):
     max_d min_t g_t . d within ||d - g_0|| <= c ||g_0||, solved by lambda = 1/T + c ||g_0|| w / ||g_w||, where w on the
     simplex minimises g_w . g_0 + c ||g_0|| ||g_w||, g_w = J^T w. c = 0 is the mean; no task is hurt for c >= 1.
     Source: Liu et al., Conflict-Averse Gradient Descent, NeurIPS 2021, Algorithm 1. The paper's code divides by 1 + c^2
-    or 1 + c; here, as in the paper and torchjd, nothing does. ||g_w|| counts as at least 1e-7 of J's Frobenius norm.
+    or 1 + c; as in the paper and torchjd, this does not. ||g_w|| is taken to be at least 1e-7 of J's Frobenius norm.
     """
 
     c: float = Field(0.5, ge=0, description="radius of the ball around the mean gradient; 0 is the mean gradient")
@@ -89,8 +89,8 @@ class UPGrad(OnGramian):
     """Unconflicting projection: the mean of the task gradients, each projected onto the cone that hurts no task.
 
     lambda = (1/T) sum_t v_t, v_t = argmin v^T G v over v >= e_t (entrywise), so lambda sums to 1 without conflict, to
-    more with. Source: Quinton and Rey, Jacobian Descent for Multi-Objective Optimization, arXiv 2024, equation 5 and
-    proposition 1. As in torchjd, ``regularization`` is added to the diagonal of G / trace G.
+    more otherwise. Source: Quinton and Rey, Jacobian Descent for Multi-Objective Optimization, arXiv 2024, equation 5
+    and proposition 1. As in torchjd, ``regularization`` is added to the diagonal of G / trace G.
     """
 
     regularization: float = Field(1e-4, ge=0, description="added to the diagonal of G / trace G")
@@ -106,9 +106,9 @@ class UPGrad(OnGramian):
 class DualProj(OnGramian):
     """The mean gradient, projected onto the cone of directions that hurt no task.
 
-    lambda = argmin v^T G v over v >= 1/T, so it sums to 1 without conflict, to more with. Source: Lopez-Paz and
-    Ranzato, Gradient Episodic Memory, NeurIPS 2017, equation 11, with the mean gradient in the place of the new task's,
-    as in Quinton and Rey 2024. As in torchjd, ``regularization`` is added to the diagonal of G / trace G.
+    lambda = argmin v^T G v over v >= 1/T, so it sums to 1 without conflict, to more otherwise. Source: Lopez-Paz and
+    Ranzato, Gradient Episodic Memory, NeurIPS 2017, equation 11, with the mean gradient instead of the new task's, as
+    in Quinton and Rey 2024. As in torchjd, ``regularization`` is added to the diagonal of G / trace G.
     """
 
     regularization: float = Field(1e-4, ge=0, description="added to the diagonal of G / trace G")

@@ -1,8 +1,8 @@
 """Weightings from torchjd's scalarizations, through one adapter.
 
-A scalarization f(L_1 .. L_T) is trained by its own gradient, sum_t (df/dL_t) grad L_t; so lambda_t = df/dL_t at the
-current losses. The scales are torchjd's: the docstrings say what the weights sum to, because with plain SGD that sum
-multiplies the learning rate (Adam is nearly blind to it).
+The gradient of a scalarization f(L_1 .. L_T) is sum_t (df/dL_t) grad L_t, so lambda_t = df/dL_t at the current losses.
+The scales are torchjd's: the docstrings say what the weights sum to, because with plain SGD that sum multiplies the
+learning rate (Adam is nearly invariant to it).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Scalarized(Weighting):
             return self.scalarizer(len(tasks)).to(device)
 
     def parameters(self, state: Any) -> Iterable[Parameter]:
-        """Log-variances or scales, where the method learns them."""
+        """Log-variances or scales, if the method learns them."""
         return state.parameters() if self.learned else ()
 
     def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
@@ -63,9 +63,9 @@ class Random(Scalarized):
 
 
 class Uncertainty(Scalarized):
-    """Homoscedastic uncertainty: f = sum_t (exp(-s_t) L_t + s_t) / 2 with learned s_t = log sigma_t^2, from 0.
+    """Homoscedastic uncertainty: f = sum_t (exp(-s_t) L_t + s_t) / 2 with learned s_t = log sigma_t^2, initially 0.
 
-    lambda_t = exp(-s_t) / 2, so they sum to T/2 at the start. Source: Kendall, Gal and Cipolla, Multi-Task Learning
+    lambda_t = exp(-s_t) / 2, so they initially sum to T/2. Source: Kendall, Gal and Cipolla, Multi-Task Learning
     Using Uncertainty to Weigh Losses, CVPR 2018, equation 7. The paper derives 1/sigma^2 without the half for
     classification; here, as in torchjd, all losses are treated alike.
     """
@@ -81,9 +81,9 @@ class Uncertainty(Scalarized):
 
 
 class IMTLL(Scalarized):
-    """Impartial loss balance: f = sum_t (exp(s_t) L_t - s_t) with learned s_t, from 0.
+    """Impartial loss balance: f = sum_t (exp(s_t) L_t - s_t) with learned s_t, initially 0.
 
-    lambda_t = exp(s_t), which tends to 1/L_t; they sum to T at the start. Source: Liu et al., Towards Impartial
+    lambda_t = exp(s_t), which tends to 1/L_t; they initially sum to T. Source: Liu et al., Towards Impartial
     Multi-Task Learning, ICLR 2021, equation 6 (IMTL-L, with base a = e).
     """
 
@@ -133,9 +133,9 @@ class STCH(Scalarized):
 class PBI(Scalarized):
     """Penalty-based boundary intersection: f = d_1 + theta d_2, with u = (1, ..., 1) / sqrt(T).
 
-    d_1 = L . u is how far the losses are along the diagonal, d_2 = ||L - d_1 u|| how far off it; a loss far below the
-    others can have a negative lambda. lambda sums to sqrt(T). Source: Zhang and Li, MOEA/D, IEEE Transactions on
-    Evolutionary Computation 2007, section III, with equal preferences and ideal point 0.
+    d_1 = L . u is the position of the losses along the diagonal, d_2 = ||L - d_1 u|| their distance from it; a loss far
+    below the others can have a negative lambda. lambda sums to sqrt(T). Source: Zhang and Li, MOEA/D, IEEE Transactions
+    on Evolutionary Computation 2007, section III, with equal preferences and ideal point 0.
     """
 
     signed: ClassVar[bool] = True
@@ -153,7 +153,7 @@ class PBI(Scalarized):
 class COSMOS(Scalarized):
     """Linear scalarization with a reward for equal losses: f = mean L - pull cos(L, (1, ..., 1)).
 
-    lambda sums to 1 where all losses are equal. Source: Ruchte and Grabocka, Scalable Pareto Front Approximation for
+    lambda sums to 1 if all losses are equal. Source: Ruchte and Grabocka, Scalable Pareto Front Approximation for
     Deep Multi-Objective Learning, ICDM 2021, equation 5, with equal preferences 1/T and without the network's
     conditioning on them.
     """
@@ -177,7 +177,7 @@ class DWA(Scalarized):
     Liu et al., End-to-End Multi-Task Learning with Attention, CVPR 2019, equation 7.
     """
 
-    temperature: float = Field(2.0, gt=0, description="larger makes the weights more alike")
+    temperature: float = Field(2.0, gt=0, description="a larger one makes the weights more equal")
 
     def scalarizer(self, tasks: int) -> Scalarizer:
         """torchjd's DWA."""
@@ -186,18 +186,18 @@ class DWA(Scalarized):
         return DWA(self.temperature)
 
     def after_epoch(self, state: Any) -> Any:
-        """Close the epoch's averages."""
+        """Complete the epoch's averages."""
         state.step()
         return state
 
 
 class FAMO(Scalarized):
-    """Fast adaptive multi-task optimization: every loss is to fall at the same relative rate.
+    """Fast adaptive multi-task optimization: every loss should decrease at the same relative rate.
 
     lambda_t = c z_t / L_t with z = softmax(w) and c = 1 / sum_t (z_t / L_t), so they sum to 1. After the update, Adam
     moves w along the change of the log losses on the same batch. Source: Liu et al., FAMO: Fast Adaptive Multitask
     Optimization, NeurIPS 2023, equations 10 to 12, Algorithm 2. Expects positive losses (their lower bound is taken as
-    0). ``weight_decay`` is the paper's gamma: 1e-3 in Algorithm 2 and in its runs, but for 1e-2 on Cityscapes.
+    0). ``weight_decay`` is the paper's gamma: 1e-3 in Algorithm 2 and in its experiments, except 1e-2 on Cityscapes.
     """
 
     needs: ClassVar[Need] = Need.LOSSES | Need.LOSSES_AFTER
@@ -212,6 +212,6 @@ class FAMO(Scalarized):
         return FAMO(tasks, lr=self.lr, weight_decay=self.weight_decay)
 
     def after_step(self, losses: Tensor, state: Any) -> Any:
-        """Move the task logits."""
+        """Update the task logits."""
         state.update(losses)
         return state

@@ -1,6 +1,6 @@
-"""torchjd's weightings on gradients, through one adapter: its module is the state, shown what its method asks for.
+"""torchjd's weightings on gradients, through one adapter, whose state is the torchjd module.
 
-Their solvers run where torchjd runs them, some on the CPU: they are here for breadth, and cost what they cost there.
+Their solvers run where torchjd runs them, some on the CPU: they are included for breadth, at torchjd's speed.
 """
 
 from __future__ import annotations
@@ -19,28 +19,30 @@ if TYPE_CHECKING:
 
 
 class Adapted(Weighting):
-    """lambda as the torchjd module that ``module`` makes sees it."""
+    """lambda computed by the torchjd module that ``module`` returns."""
 
     @abstractmethod
     def module(self) -> Module:
-        """A new module, which takes one matrix and gives lambda [T]."""
+        """A new module, which takes one matrix and returns lambda [T]."""
 
     def start(self, tasks: tuple[str, ...], device: device) -> Module:
         """A new module on the device."""
         return self.module().to(device)
 
     def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
-        """Show it the Gramian, the Jacobian or the crossed Gramian, whichever it needs."""
-        matrix = next(found for found in (shown.jacobian, shown.crossed, shown.gramian) if found is not None)
+        """Apply the module to the Gramian, the Jacobian or the crossed Gramian, whichever it needs."""
+        matrices = (shown.jacobian, shown.crossed, shown.gramian)
+        matrix = next(matrix for matrix in matrices if matrix is not None)
         return state(matrix).detach().clone(), state
 
 
 class GradVac(Leveled, Adapted):
-    """Gradient vaccine: gradients are drawn towards a usual cosine of each pair, not only out of conflict.
+    """Gradient vaccine: gradients are adjusted towards a target cosine for each pair, not only if they conflict.
 
-    Where the cosine of g_t and g_u is below its moving average phi_tu, g_t gets the multiple of g_u that makes it
-    phi_tu; phi starts at 0, so the first step is gradient surgery. lambda sums to at least T while phi is 0. Source:
-    Wang et al., Gradient Vaccine, ICLR 2021, equation 2. Orders come from torch's global generator; runs on the CPU.
+    Where the cosine of g_t and g_u is below its moving average phi_tu, the multiple of g_u that makes it phi_tu is
+    added to g_t; phi starts at 0, so the first step is gradient surgery. lambda sums to at least T while phi is 0.
+    Source: Wang et al., Gradient Vaccine, ICLR 2021, equation 2. Orders come from torch's global generator; runs on the
+    CPU.
     """
 
     random: ClassVar[bool] = True
@@ -55,7 +57,7 @@ class GradVac(Leveled, Adapted):
 
 
 class Krum(Leveled, Adapted):
-    """Multi-Krum: the mean of the task gradients that lie nearest to the others; lambda is 0 or 1/selected.
+    """Multi-Krum: the mean of the task gradients that are closest to the others; lambda is 0 or 1/selected.
 
     A task's score is the sum of the distances to its T - outliers - 2 nearest other gradients. Source: Blanchard et
     al., Machine Learning with Adversaries, NeurIPS 2017.
@@ -63,11 +65,13 @@ class Krum(Leveled, Adapted):
 
     ordered: ClassVar[bool] = True  # ties go to the first
 
-    outliers: int = Field(0, ge=0, description="gradients that may be far off; there must be 3 tasks more than that")
+    outliers: int = Field(
+        0, ge=0, description="number of gradients that may be outliers; at least 3 more tasks are needed"
+    )
     selected: int = Field(1, ge=1, description="gradients that are averaged")
 
     def check(self, tasks: tuple[str, ...]) -> list[str]:
-        """Enough tasks to have neighbours."""
+        """There must be enough tasks for each to have neighbours."""
         least = max(self.outliers + 3, self.selected)
         return [] if len(tasks) >= least else [f"outliers, selected: expected at least {least} tasks, got {len(tasks)}"]
 
@@ -79,10 +83,10 @@ class Krum(Leveled, Adapted):
 
 
 class PCD(Leveled, Adapted):
-    """Priority-constrained descent: follow the first task, and leave every other a share tau of its own progress.
+    """Priority-constrained descent: follow the first task, and grant every other a share tau of its full progress.
 
-    min ||d - g_1||^2 / 2 subject to g_t . d >= tau ||g_t||^2 over gradients divided by the root of their mean square;
-    d is then as long as g_1. Source: Priority-Constrained Descent, TMLR 2026, as in torchjd. Runs on the CPU.
+    min ||d - g_1||^2 / 2 subject to g_t . d >= tau ||g_t||^2, for gradients divided by their root mean square; d is
+    then rescaled to the length of g_1. Source: Priority-Constrained Descent, TMLR 2026, as in torchjd. Runs on the CPU.
     """
 
     ordered: ClassVar[bool] = True  # the first task is the one that is followed
@@ -98,7 +102,7 @@ class PCD(Leveled, Adapted):
 
 
 class SDMGrad(Adapted):
-    """Direction-oriented descent: towards the shortest combination, drawn to the mean gradient by ``pull``.
+    """Direction-oriented descent: the shortest combination of gradients, regularised towards their mean by ``pull``.
 
     w descends (w + pull/T) A on the simplex, A = J_1 J_2^T; lambda = (w + pull/T) / (1 + pull), which sums to 1.
     Source: Xiao, Ban and Ji, Direction-oriented Multi-objective Learning, NeurIPS 2023, Algorithm 1. The paper draws
@@ -109,7 +113,9 @@ class SDMGrad(Adapted):
     ordered: ClassVar[bool] = True  # its inner steps magnify rounding
     needs: ClassVar[Need] = Need.CROSSED
 
-    pull: float = Field(0.3, ge=0, description="the paper's lambda: how strongly the mean gradient draws")
+    pull: float = Field(
+        0.3, ge=0, description="the paper's lambda: strength of the regularisation towards the mean gradient"
+    )
     lr: float = Field(10.0, gt=0, description="learning rate of the inner steps on w")
     momentum: float = Field(0.5, ge=0, lt=1, description="of the inner steps")
     steps: int = Field(20, ge=1, description="inner steps at each training step")
@@ -122,7 +128,7 @@ class SDMGrad(Adapted):
 
 
 class MoDo(Adapted):
-    """Double sampling: lambda takes one step a batch towards the shortest combination, on two independent halves.
+    """Double sampling: one step of lambda per batch towards the shortest combination, from two independent halves.
 
     lambda <- projection onto the simplex of lambda - gamma (J_1 J_2^T + rho I) lambda; it sums to 1. Source: Chen et
     al., Three-Way Trade-Off in Multi-Objective Learning, JMLR 2024, equation 2.9. J_1 and J_2 are of the two halves of
@@ -143,7 +149,7 @@ class MoDo(Adapted):
 
 
 class ExcessMTL(Adapted):
-    """Excess risks: exponentiated gradient steps towards the tasks that are farthest from their optimum.
+    """Excess risks: exponentiated gradient steps in favour of the tasks that are farthest from their optimum.
 
     lambda_t <- lambda_t exp(step E_t), normalised to sum 1; E_t = g_t^T H_t^-1 g_t with H_t the root of the summed
     squared gradients, divided by its first value. Source: He et al., Robust Multi-Task Learning with Excess Risks, ICML
@@ -164,26 +170,26 @@ class ExcessMTL(Adapted):
 
 
 class Aggregated(Leveled):
-    """A direction that is no weighted sum of the task gradients; lambda is what its parts add up to."""
+    """A direction that is not a weighted sum of the task gradients; lambda is nominal."""
 
     needs: ClassVar[Need] = Need.JACOBIAN
 
     def start(self, tasks: tuple[str, ...], device: device) -> None:
-        """Nothing to remember."""
+        """No state."""
 
 
 class GradDrop(Aggregated):
     """Gradient sign dropout: in each coordinate only the gradients of one randomly chosen sign are summed.
 
-    The positive sign has the chance (1 + sum_t g_t / sum_t |g_t|) / 2; a share ``leak`` of all gradients passes anyway.
-    lambda counts as 1. Source: Chen et al., Just Pick a Sign, NeurIPS 2020, Algorithm 1, lines 10 to 15, with the
-    identity for f. With ``level: representation`` each row of the batch has signs of its own, where the paper sums over
-    the batch first.
+    The positive sign has probability (1 + sum_t g_t / sum_t |g_t|) / 2; a share ``leak`` of all gradients always
+    passes. lambda is reported as 1. Source: Chen et al., Just Pick a Sign, NeurIPS 2020, Algorithm 1, lines 10 to 15,
+    with the identity for f. With ``level: representation`` each row of the batch has its own signs, where the paper
+    sums over the batch first.
     """
 
     random: ClassVar[bool] = True
 
-    leak: float = Field(0.0, ge=0, le=1, description="share of each gradient that no dropout touches")
+    leak: float = Field(0.0, ge=0, le=1, description="share of each gradient that is exempt from dropout")
 
     def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
         """Ones."""
@@ -200,15 +206,15 @@ class GradDrop(Aggregated):
 
 
 class TrimmedMean(Aggregated):
-    """The mean of each coordinate without its ``trim`` largest and smallest values; lambda counts as 1/T.
+    """The mean of each coordinate without its ``trim`` largest and smallest values; lambda is reported as 1/T.
 
     Source: Yin et al., Byzantine-Robust Distributed Learning, ICML 2018, definition 2.
     """
 
-    trim: int = Field(1, ge=0, description="values left out at either end; there must be more than twice as many tasks")
+    trim: int = Field(1, ge=0, description="values dropped at either end; there must be more than twice as many tasks")
 
     def check(self, tasks: tuple[str, ...]) -> list[str]:
-        """Something must be left."""
+        """At least one value must remain."""
         least = 2 * self.trim + 1
         return [] if len(tasks) >= least else [f"trim: expected at least {least} tasks, got {len(tasks)}"]
 

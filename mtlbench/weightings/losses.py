@@ -1,4 +1,4 @@
-"""Weightings that never change: the state is the vector of weights."""
+"""Constant weightings: the state is the vector of weights."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CROSS_VALIDATED = "cross_validated"
 
 
 class Equal(Weighting):
-    """Every task alike: lambda_t = 1/T, the gradient of the mean loss."""
+    """Equal weights: lambda_t = 1/T, the gradient of the mean loss."""
 
     needs: ClassVar[Need] = Need(0)
     recordable: ClassVar[bool] = True
@@ -60,9 +60,9 @@ class Fixed(Weighting):
     """Weights chosen by hand, or cross-validated: lambda_t = w_t, with sum w_t = 1 (linear scalarization).
 
     ``weights: cross_validated`` tries every lambda on the simplex whose lambda_t are positive multiples of 1/parts.
-    Each is trained K times on the training split without one of its K folds, as trials of their own; the lambda with
-    the lowest mean over folds of mean_t L_t / L_t(0) on the fold left out is then trained on the whole training
-    split. Every seed chooses for itself, so that no row of its test split has a say. Folds divide rows at random.
+    Each is trained K times on the training split without one of its K folds, as separate trials; the lambda with the
+    lowest mean over folds of mean_t L_t / L_t(0) on the held-out fold is then trained on the whole training split.
+    Every seed chooses separately, so that no row of its test split has an influence. Folds divide rows at random.
     """
 
     needs: ClassVar[Need] = Need(0)
@@ -77,7 +77,7 @@ class Fixed(Weighting):
 
     @classmethod
     def example(cls) -> dict[str, Any]:
-        """Of tasks a, b and c."""
+        """Weights of tasks a, b and c."""
         return {"weights": {"a": 0.5, "b": 0.3, "c": 0.2}}
 
     @model_validator(mode="after")
@@ -96,20 +96,20 @@ class Fixed(Weighting):
 
     @property
     def chosen_by_folds(self) -> bool:
-        """With ``weights: cross_validated``."""
+        """Whether ``weights`` is ``cross_validated``."""
         return self.weights == CROSS_VALIDATED
 
     def candidates(self, tasks: tuple[str, ...]) -> tuple[int, tuple[Spec, ...]]:
-        """All lambda of the grid, where they are to be cross-validated; one task has nothing to choose."""
+        """All lambda of the grid, if they are to be cross-validated; a single task has only one."""
         if not self.chosen_by_folds:
             return 0, ()
-        found = _parts(self.parts, len(tasks)) if len(tasks) > 1 else [(self.parts,)]
-        specs = ([round(part / self.parts, 12) for part in parts] for parts in found)
-        own = self.model_dump(mode="json") | {"name": "fixed"}
-        return self.folds, tuple({**own, "weights": weights} for weights in specs)
+        grid = _parts(self.parts, len(tasks)) if len(tasks) > 1 else [(self.parts,)]
+        specs = ([round(part / self.parts, 12) for part in parts] for parts in grid)
+        settings = self.model_dump(mode="json") | {"name": "fixed"}
+        return self.folds, tuple({**settings, "weights": weights} for weights in specs)
 
     def check(self, tasks: tuple[str, ...]) -> list[str]:
-        """Weights and tasks that do not belong together."""
+        """Mismatches between weights and tasks."""
         if self.weights == CROSS_VALIDATED:
             count = comb(self.parts - 1, len(tasks) - 1)
             if 1 <= count <= MAX_CANDIDATES:
@@ -142,7 +142,7 @@ class Fixed(Weighting):
 
 
 def _parts(total: int, tasks: int) -> Iterator[tuple[int, ...]]:
-    """All ways to write ``total`` as a sum of so many positive integers."""
+    """All ways to write ``total`` as an ordered sum of ``tasks`` positive integers."""
     if tasks == 1:
         yield (total,)
         return

@@ -1,4 +1,4 @@
-"""The common form of weightings on the Gramian: a pure function from G to lambda."""
+"""The common base of weightings on the Gramian: a pure function from G to lambda."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Leveled(Weighting):
-    """A weighting on the Gramian of gradients of the shared parameters, or of the shared representation."""
+    """A weighting on the Gramian of gradients with respect to shared parameters or the shared representation."""
 
     needs: ClassVar[Need] = Need.GRAMIAN
 
@@ -24,7 +24,7 @@ class Leveled(Weighting):
 
     @property
     def at_representation(self) -> bool:
-        """As ``level`` says."""
+        """Whether ``level`` is ``representation``."""
         return self.level == "representation"
 
 
@@ -36,7 +36,7 @@ class OnGramian(Leveled):
         """lambda [T] from G [T, T], in any floating-point dtype."""
 
     def start(self, tasks: tuple[str, ...], device: device) -> None:
-        """Nothing to remember."""
+        """No state."""
 
     def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
         """``weights`` in the dtype of G."""

@@ -1,1 +1,1 @@
-"""The torch modules that architectures and trunks are built of; imported when a model is built, never by a plan."""
+"""The torch modules that architectures and trunks consist of; imported only to build a model, not while planning."""

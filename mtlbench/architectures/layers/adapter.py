@@ -19,4 +19,5 @@ class Adapter(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """[B, width, *positions] to the same."""
-        return features + self.up(torch.relu(self.down(features)))
+        adapted: Tensor = features + self.up(torch.relu(self.down(features)))
+        return adapted

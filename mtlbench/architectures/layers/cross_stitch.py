@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Columns(nn.Module):
-    """One trunk per task, side by side, and a stitch after every block that has parameters."""
+    """One trunk per task, in parallel, and a stitch after every block that has parameters."""
 
     def __init__(self, names: tuple[str, ...], columns: list[list[nn.Module]], own: float) -> None:
         super().__init__()

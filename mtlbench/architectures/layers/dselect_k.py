@@ -33,6 +33,7 @@ class SelectingGate(nn.Module):
 
 
 def entropy(gate: nn.Module) -> Tensor:
-    """sum_i H(r(z_i)) of a SelectingGate; 0 where every code is decided."""
+    """sum_i H(r(z_i)) of a SelectingGate; 0 if every code is one-hot."""
     assert isinstance(gate, SelectingGate)
-    return torch.special.entr(gate.choices().clamp(min=1e-12)).sum()
+    total: Tensor = torch.special.entr(gate.choices().clamp(min=1e-12)).sum()
+    return total

@@ -12,10 +12,10 @@ class Encoders(nn.Module):
 
     def __init__(self, parts: Mapping[str, nn.Module]) -> None:
         super().__init__()
-        self.parts = nn.ModuleList(parts.values())  # a ModuleDict refuses names that users give to tasks
+        self.parts = nn.ModuleList(parts.values())  # a ModuleDict rejects some task names
         self.names = tuple(parts)
 
     def forward(self, inputs: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Every task's inputs through its own encoder."""
-        given = inputs if isinstance(inputs, Mapping) else dict.fromkeys(self.names, inputs)
-        return {name: part(given[name]) for name, part in zip(self.names, self.parts, strict=True)}
+        by_task = inputs if isinstance(inputs, Mapping) else dict.fromkeys(self.names, inputs)
+        return {name: part(by_task[name]) for name, part in zip(self.names, self.parts, strict=True)}

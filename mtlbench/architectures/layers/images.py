@@ -10,7 +10,7 @@ from torch.nn.functional import interpolate, max_pool2d
 
 
 def convolution(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> list[nn.Module]:
-    """A padded convolution and batch normalisation, which makes a bias idle."""
+    """A padded convolution without bias, which would be redundant, and batch normalisation."""
     return [
         nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False),
         nn.BatchNorm2d(outputs),
@@ -34,7 +34,7 @@ class Residual(nn.Module):
 
 
 class EncoderDecoder(nn.Module):
-    """Levels down and up again; the maps of a level down join those of the same level up."""
+    """Levels down and up again, with skip connections between levels of the same size."""
 
     def __init__(self, inputs: int, channels: tuple[int, ...]) -> None:
         super().__init__()

@@ -18,7 +18,7 @@ class Experts(nn.Module):
         self.trunks = nn.ModuleList(trunks)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """All features of a row side by side."""
+        """The features of all trunks, stacked."""
         return torch.stack([trunk(inputs) for trunk in self.trunks], 1)
 
 
@@ -27,17 +27,18 @@ class GatedHead(nn.Module):
 
     def __init__(self, gate: nn.Module, head: nn.Module, own: Experts | None = None) -> None:
         super().__init__()
-        self.gate, self.own, self.head = gate, own, head  # the head last, as in all modules of a task's own
+        self.gate, self.own, self.head = gate, own, head  # the head last, as in all task-specific modules
 
     def forward(self, inputs: Tensor, experts: Tensor) -> Tensor:
         """Inputs [B, *shape] and the shared experts' features [B, E, ...] to the output."""
         if self.own is not None:
             experts = torch.cat([self.own(inputs), experts], 1)
-        return self.head(mix(self.gate(inputs), experts))
+        output: Tensor = self.head(mix(self.gate(inputs), experts))
+        return output
 
 
 def softmax_gate(form: Form, experts: int) -> nn.Module:
-    """softmax(V x), without bias: [B, *shape] to [B, E]. For token ids, V x is the mean of known tokens' columns."""
+    """softmax(V x), without bias: [B, *shape] to [B, E]. For token ids, V x is the mean of columns, padding aside."""
     if form.vocabulary:
         table = nn.EmbeddingBag(form.vocabulary, experts, mode="mean", padding_idx=0)
         return nn.Sequential(table, nn.Softmax(1))

@@ -17,16 +17,16 @@ class Maps(nn.Module):
         self.blocks = nn.ModuleList(blocks)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """One map a block."""
-        found = []
+        """One map per block."""
+        maps = []
         for block in self.blocks:
             images = block(images)
-            found.append(images)
-        return found
+            maps.append(images)
+        return maps
 
 
 class Attention(nn.Module):
-    """One task's masks on the shared maps (channels, height, width), block by block; the last masked map."""
+    """One task's masks on the shared maps (channels, height, width), block by block, to the last masked map."""
 
     def __init__(self, maps: Sequence[tuple[int, ...]]) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Attention(nn.Module):
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         """The shared maps of every block to the task's features [B, channels, H, W]."""
-        masked = self.masks[0](maps[0]) * maps[0]
+        masked: Tensor = self.masks[0](maps[0]) * maps[0]
         for mask, onward, features in zip(self.masks[1:], self.passes, maps[1:], strict=True):
             masked = mask(torch.cat([features, onward(masked)], 1)) * features
         return masked

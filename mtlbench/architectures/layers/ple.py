@@ -18,9 +18,12 @@ class Level(nn.Module):
 
     def forward(self, states: list[Tensor]) -> list[Tensor]:
         """The tasks' features and, last, the shared ones, to those of the next level."""
-        found = [experts(state) for experts, state in zip(self.experts, states, strict=True)]
-        seen = [*(torch.cat([own, found[-1]], 1) for own in found[:-1]), torch.cat(found, 1)]
-        return [mix(gate(state), part) for gate, state, part in zip(self.gates, states, seen, strict=True)]
+        features = [experts(state) for experts, state in zip(self.experts, states, strict=True)]
+        mixable = [
+            *(torch.cat([task_features, features[-1]], 1) for task_features in features[:-1]),
+            torch.cat(features, 1),
+        ]
+        return [mix(gate(state), part) for gate, state, part in zip(self.gates, states, mixable, strict=True)]
 
 
 class Extraction(nn.Module):

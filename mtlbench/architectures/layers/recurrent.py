@@ -14,7 +14,7 @@ Cell = Callable[..., nn.RNNBase]  # nn.LSTM or nn.GRU
 
 
 class Recurrent(nn.Module):
-    """Embedding and recurrent layers, each in one or both directions; padding stands at the end of a row."""
+    """Embedding and recurrent layers, each in one or both directions; padding is at the end of a row."""
 
     def __init__(
         self, cell: Cell, form: Form, embedding: int, hidden: tuple[int, ...], bidirectional: bool, dropout: float
@@ -30,15 +30,15 @@ class Recurrent(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Features of rows, or of rows and tokens."""
-        states, known = self.embedded(inputs)
-        backwards = _reversal(known)
+        states, valid = self.embedded(inputs)
+        backwards = _reversal(valid)
         for layer in self.layers:
             states = self.dropout(layer(states, backwards))
-        return features_of(states, known, self.rank)
+        return features_of(states, valid, self.rank)
 
 
 class _Layer(nn.Module):
-    """One layer: left to right, and right to left from the last known token where both are wanted."""
+    """One layer: left to right and, if bidirectional, right to left from the last token before the padding."""
 
     def __init__(self, cell: Cell, inputs: int, size: int, bidirectional: bool) -> None:
         super().__init__()
@@ -47,17 +47,17 @@ class _Layer(nn.Module):
 
     def forward(self, states: Tensor, backwards: Tensor) -> Tensor:
         """[B, length, inputs] to [B, length, size of all directions]."""
-        found = self.rightwards(states)[0]
+        rightwards: Tensor = self.rightwards(states)[0]
         if self.leftwards is None:
-            return found
-        other = _reorder(self.leftwards(_reorder(states, backwards))[0], backwards)
-        return torch.cat([found, other], 2)
+            return rightwards
+        leftwards = _reorder(self.leftwards(_reorder(states, backwards))[0], backwards)
+        return torch.cat([rightwards, leftwards], 2)
 
 
-def _reversal(known: Tensor) -> Tensor:
-    """Positions [B, length] that turn each row's known tokens round and leave its padding at the end."""
-    lengths = known.sum(1, keepdim=True)
-    position = torch.arange(known.shape[1], device=known.device).expand_as(known)
+def _reversal(valid: Tensor) -> Tensor:
+    """Positions [B, length] that reverse each row's tokens and leave its padding at the end."""
+    lengths = valid.sum(1, keepdim=True)
+    position = torch.arange(valid.shape[1], device=valid.device).expand_as(valid)
     return torch.where(position < lengths, lengths - 1 - position, position)
 
 

@@ -1,4 +1,4 @@
-"""Parts of the trunks that read sequences: embeddings, the mean over known tokens, columns of rows and tokens."""
+"""Parts of the trunks for sequences: embeddings, the mean over tokens without padding, columns of rows and tokens."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from ..trunks.base import Form
 
 
 class Embedded(nn.Module):
-    """Token ids [B, length] to vectors [B, length, size] and which tokens are known (id 0 is padding) [B, length].
+    """Token ids [B, length] to vectors [B, length, size], and which tokens are no padding (id 0), bool [B, length].
 
-    Sequences of numbers pass as they are, all positions known.
+    Sequences of numbers are passed through, without padding.
     """
 
     def __init__(self, form: Form, size: int) -> None:
@@ -20,21 +20,21 @@ class Embedded(nn.Module):
         self.size = size if form.vocabulary else form.shape[1]
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Vectors and which are known."""
+        """The vectors, and which positions are valid."""
         if self.table is None:
             return inputs, torch.ones(inputs.shape[:2], dtype=torch.bool, device=inputs.device)
         return self.table(inputs), inputs != 0
 
 
-def mean_of_known(states: Tensor, known: Tensor) -> Tensor:
-    """[B, length, F] to [B, F]: the mean over known positions; 0 for a row without one."""
-    weights = known.to(states.dtype).unsqueeze(2)
+def mean_of_valid(states: Tensor, valid: Tensor) -> Tensor:
+    """[B, length, F] to [B, F]: the mean over valid positions; 0 for a row without any."""
+    weights = valid.to(states.dtype).unsqueeze(2)
     return (states * weights).sum(1) / weights.sum(1).clamp(min=1)
 
 
-def features_of(states: Tensor, known: Tensor, rank: int) -> Tensor:
-    """[B, length, F] to [B, F], or to [B, F, 1 + length] where tokens have labels: the row in front."""
-    row = mean_of_known(states, known)
+def features_of(states: Tensor, valid: Tensor, rank: int) -> Tensor:
+    """[B, length, F] to [B, F], or to [B, F, 1 + length] if tokens have labels: first the row, then its tokens."""
+    row = mean_of_valid(states, valid)
     return row if rank == 0 else torch.cat([row.unsqueeze(1), states], 1).transpose(1, 2)
 
 

@@ -13,7 +13,7 @@ from .sequences import Embedded, features_of
 
 
 class Encoder(nn.Module):
-    """Embedding, positions, layers and a last norm."""
+    """Embedding, positions, layers and a final norm."""
 
     def __init__(self, form: Form, width: int, hidden: tuple[int, ...], heads: int, dropout: float) -> None:
         super().__init__()
@@ -25,13 +25,13 @@ class Encoder(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Features of rows, or of rows and tokens."""
-        vectors, known = self.embedded(inputs)
+        vectors, valid = self.embedded(inputs)
         states = self.project(vectors) + self.sines
-        attended = known.clone()
-        attended[:, 0] = True  # a row of padding alone attends to something: a softmax over nothing is NaN
+        attended = valid.clone()
+        attended[:, 0] = True  # a row of padding only must attend to something, as a softmax over nothing is NaN
         for layer in self.layers:
             states = layer(states, attended[:, None, None, :])
-        return features_of(self.norm(states), known, self.rank)
+        return features_of(self.norm(states), valid, self.rank)
 
 
 class _Layer(nn.Module):
@@ -46,14 +46,15 @@ class _Layer(nn.Module):
         self.forward_part = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, states: Tensor, known: Tensor) -> Tensor:
+    def forward(self, states: Tensor, valid: Tensor) -> Tensor:
         """[B, length, width] to the same."""
         rows, length, width = states.shape
         parts = self.query_key_value(self.norms[0](states)).reshape(rows, length, 3, self.heads, -1)
         query, key, value = parts.permute(2, 0, 3, 1, 4)
-        found = scaled_dot_product_attention(query, key, value, attn_mask=known)
-        states = states + self.dropout(self.out(found.transpose(1, 2).reshape(rows, length, width)))
-        return states + self.dropout(self.forward_part(self.norms[1](states)))
+        attention = scaled_dot_product_attention(query, key, value, attn_mask=valid)
+        states = states + self.dropout(self.out(attention.transpose(1, 2).reshape(rows, length, width)))
+        result: Tensor = states + self.dropout(self.forward_part(self.norms[1](states)))
+        return result
 
 
 def _sines(length: int, width: int) -> Tensor:

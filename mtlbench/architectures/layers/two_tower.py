@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class Towers(nn.Module):
-    """Towers side by side, then dense layers."""
+    """Parallel towers, then dense layers."""
 
     def __init__(self, towers: Mapping[str, list[nn.Module]], dense: nn.Module) -> None:
         super().__init__()
@@ -19,15 +19,16 @@ class Towers(nn.Module):
     def forward(self, inputs: Tensor | Mapping[str, Tensor]) -> Tensor | dict[str, Tensor]:
         """Images of all tasks [B, ...] to features [B, width], or {task: images} to {task: features}."""
         if not isinstance(inputs, Mapping):
-            return self.dense(torch.cat([tower(inputs) for tower in self.towers], 1))
-        found = [tower(inputs[name]) for name, tower in zip(self.names, self.towers, strict=True)]
-        sizes = [len(features) for features in found]
-        together = self.dense(torch.cat([_cycled(features, max(sizes)) for features in found], 1))
+            features: Tensor = self.dense(torch.cat([tower(inputs) for tower in self.towers], 1))
+            return features
+        tower_features = [tower(inputs[name]) for name, tower in zip(self.names, self.towers, strict=True)]
+        sizes = [len(features) for features in tower_features]
+        together = self.dense(torch.cat([_cycled(features, max(sizes)) for features in tower_features], 1))
         return {name: together[:size] for name, size in zip(self.names, sizes, strict=True)}
 
 
 def _cycled(features: Tensor, rows: int) -> Tensor:
-    """Exactly ``rows`` rows, starting again where there are fewer; zeros where there are none."""
+    """Exactly ``rows`` rows, repeated from the first if there are fewer; zeros if there are none."""
     if len(features) == rows:
         return features
     if len(features) == 0:

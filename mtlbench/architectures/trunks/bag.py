@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Bag(Trunk):
-    """The mean of the tokens' embeddings, padding apart, then fully connected layers.
+    """The mean of the tokens' embeddings, excluding padding, then fully connected layers.
 
     Source: Iyyer et al., Deep Unordered Composition Rivals Syntactic Methods for Text Classification, ACL 2015, without
     its word dropout.
@@ -24,7 +24,7 @@ class Bag(Trunk):
     dropout: Dropout = 0.0
 
     def blocks(self, form: Form) -> list[nn.Module]:
-        """One block for the embedding, one a layer."""
+        """One block for the embedding, and one per layer."""
         from torch import nn
 
         blocks: list[nn.Module] = [nn.EmbeddingBag(form.vocabulary, self.embedding, mode="mean", padding_idx=0)]

@@ -1,4 +1,4 @@
-"""What a trunk is: inputs of one form to features, as a chain of blocks."""
+"""The interface of trunks: from inputs of one form to features, as a chain of blocks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Size = Annotated[int, Field(ge=1)]
 _ACTIVATIONS = {"relu": "ReLU", "gelu": "GELU", "silu": "SiLU", "tanh": "Tanh"}
 
-# Parameters that several trunks have, each with a default of its own; a name means the same in all of them.
+# Parameters that several trunks have, with different defaults; a name means the same in all of them.
 Activation = Annotated[Literal["relu", "gelu", "silu", "tanh"], Field(description="after every layer of the trunk")]
 Channels = Annotated[tuple[Size, ...], Field(min_length=1, description="channels per convolution block or stage")]
 Dropout = Annotated[float, Field(ge=0, lt=1, description="probability, after every layer that is not a convolution")]
@@ -31,14 +31,14 @@ _KINDS: dict[int, Kind] = {1: "vectors", 2: "sequences", 3: "images"}
 
 @dataclass(frozen=True)
 class Form:
-    """What a trunk is given, and at which positions tasks have labels.
+    """The form of a trunk's inputs, and the positions at which tasks have labels.
 
     shape       of one row: (features,), (length, features), (channels, height, width); token ids have (length,)
     vocabulary  above 0 for token ids
-    positions   () where every label belongs to a row, else (length,) or (height, width)
+    positions   () if every label belongs to a row, else (length,) or (height, width)
 
-    The rank of the positions decides what the trunk gives: [B, width] for 0; [B, width, 1 + length] for 1, the whole
-    row in front and then its tokens; [B, width, height, width] for 2.
+    The rank of the positions decides what the trunk outputs: [B, width] for 0; [B, width, 1 + length] for 1, first the
+    whole row and then its tokens; [B, width, height, width] for 2.
     """
 
     shape: Shape
@@ -52,7 +52,7 @@ class Form:
 
     @property
     def kind(self) -> Kind:
-        """What rows are."""
+        """The kind of the inputs."""
         return "token ids" if self.vocabulary else _KINDS.get(len(self.shape), "arrays")
 
 
@@ -63,14 +63,14 @@ class Trunk(Config):
     ranks: ClassVar[tuple[int, ...]] = (0,)  # the ranks of positions that it can keep
 
     def check(self, form: Form) -> str:
-        """What makes the trunk impossible for a form, to be read after "trunk x "; empty if nothing."""
+        """Why the trunk cannot take a form, as a phrase that follows "trunk x "; empty if it can."""
         if form.kind not in self.takes:
             return f"expects {', '.join(self.takes)}, got {form.kind} of shape {list(form.shape)}"
         if form.rank not in self.ranks:
             return f"gives features of whole rows, but tasks have labels at positions {list(form.positions)}"
-        kept = form.shape[:1] if form.rank == 1 else form.shape[1:]
-        if form.rank and form.positions != kept:
-            return f"keeps positions {list(kept)}, but tasks have labels at positions {list(form.positions)}"
+        available = form.shape[:1] if form.rank == 1 else form.shape[1:]
+        if form.rank and form.positions != available:
+            return f"keeps positions {list(available)}, but tasks have labels at positions {list(form.positions)}"
         return ""
 
     @abstractmethod
@@ -82,7 +82,7 @@ class Trunk(Config):
         """Size of the features."""
 
     def maps(self, form: Form) -> tuple[Shape, ...]:
-        """(channels, height, width) after each of the leading blocks that give images; () for other trunks."""
+        """(channels, height, width) after each of the leading blocks that output images; () for other trunks."""
         return ()
 
     def build(self, form: Form) -> nn.Sequential:
@@ -96,11 +96,12 @@ def activation_of(name: str) -> nn.Module:
     """The module of an activation's name."""
     from torch import nn
 
-    return getattr(nn, _ACTIVATIONS[name])()
+    module: nn.Module = getattr(nn, _ACTIVATIONS[name])()
+    return module
 
 
 def dropout_of(probability: float) -> list[nn.Module]:
-    """A dropout layer, or none where the probability is 0."""
+    """A dropout layer, or none if the probability is 0."""
     from torch import nn
 
     return [nn.Dropout(probability)] if probability else []

@@ -20,7 +20,7 @@ def affine(inputs: int, outputs: int, rank: int = 0) -> nn.Module:
 
 
 def head(features: int, task: TaskSpec, rank: int = 0) -> nn.Module:
-    """A linear layer from the features that a trunk gives at ``rank`` to the output of one task.
+    """A linear layer from the features that a trunk outputs for ``rank`` to the output of one task.
 
     [B, outputs, *positions], or [B, *positions] for a binary task. A task that labels rows reads the whole row's
     column of a sequence, and the mean over the pixels of an image.

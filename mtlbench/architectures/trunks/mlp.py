@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Mlp(Trunk):
-    """Fully connected layers: z_l = activation(W_l z_(l-1) + b_l), inputs of any shape flattened first."""
+    """Fully connected layers: z_l = activation(W_l z_(l-1) + b_l); inputs of any shape are flattened first."""
 
     takes = ("vectors", "images", "sequences", "arrays")
     hidden: Hidden = (128, 64)

@@ -22,7 +22,7 @@ class _RecurrentTrunk(Trunk):
     dropout: Dropout = 0.0
 
     def blocks(self, form: Form) -> list[nn.Module]:
-        """One block: embedding, layers and mean belong together, since they share what is known of padding."""
+        """A single block, since embedding, layers and mean all need to know which tokens are padding."""
         from torch import nn
 
         from ..layers.recurrent import Recurrent
@@ -36,7 +36,7 @@ class _RecurrentTrunk(Trunk):
 
 
 class Lstm(_RecurrentTrunk):
-    """LSTM layers: states at every token; a row is the mean of its tokens' states, padding apart.
+    """LSTM layers: states at every token; a row's features are the mean over its tokens, excluding padding.
 
     Token ids pass an embedding first. torch.compile leaves these layers to eager. Sources: Hochreiter and Schmidhuber,
     Long Short-Term Memory, Neural Computation 1997; shared by tasks in Liu, Qiu and Huang, Recurrent Neural Network for
@@ -48,7 +48,7 @@ class Lstm(_RecurrentTrunk):
 
 
 class Gru(_RecurrentTrunk):
-    """GRU layers: states at every token; a row is the mean of its tokens' states, padding apart.
+    """GRU layers: states at every token; a row's features are the mean over its tokens, excluding padding.
 
     Token ids pass an embedding first. torch.compile leaves these layers to eager. Source: Cho et al., Learning Phrase
     Representations using RNN Encoder-Decoder for Statistical Machine Translation, EMNLP 2014.

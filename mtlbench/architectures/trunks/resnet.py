@@ -19,7 +19,7 @@ class Resnet(Trunk):
 
     z <- relu(shortcut(z) + norm(conv(relu(norm(conv z))))); stages after the first halve the image. Channels (16, 32,
     64) with depth n make the network of 6n + 2 layers for 32x32 images; for tasks with a label at every pixel the last
-    map is enlarged to the image instead (bilinear). Source: He et al., Deep Residual Learning for Image Recognition,
+    map is upsampled to the image instead (bilinear). Source: He et al., Deep Residual Learning for Image Recognition,
     CVPR 2016, section 4.2. Deviation: where a stage changes the size, the shortcut is a 1x1 convolution.
     """
 
@@ -29,7 +29,7 @@ class Resnet(Trunk):
     depth: int = Field(1, ge=1, description="residual blocks per stage")
 
     def check(self, form: Form) -> str:
-        """Halving must leave two pixels, so that batch normalisation has something to compare."""
+        """Downsampling must leave two pixels, so that batch normalisation has a variance to compute."""
         smallest = 2 ** len(self.channels)
         if len(form.shape) == 3 and min(form.shape[1:]) < smallest:
             return (
@@ -39,16 +39,16 @@ class Resnet(Trunk):
         return super().check(form)
 
     def maps(self, form: Form) -> tuple[Shape, ...]:
-        """After each stage, the first convolution counted to the first one."""
-        found, (_, height, width) = [], form.shape
+        """After each stage; the first convolution belongs to the first stage."""
+        shapes, (_, height, width) = [], form.shape
         for number, channels in enumerate(self.channels):
             if number:
                 height, width = -(-height // 2), -(-width // 2)
-            found.append((channels, height, width))
-        return tuple(found)
+            shapes.append((channels, height, width))
+        return tuple(shapes)
 
     def blocks(self, form: Form) -> list[nn.Module]:
-        """One block a stage, and the pooling or enlarging."""
+        """One block per stage, and the pooling or upsampling."""
         from torch import nn
 
         from ..layers.images import Residual, convolution

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Transformer(Trunk):
-    """Self-attention layers: features at every token; a row is the mean of its tokens' features, padding apart.
+    """Self-attention layers: features at every token; a row's are the mean over its tokens, excluding padding.
 
     Per layer z <- z + Attention(norm z), z <- z + W_2 gelu(W_1 norm z), one layer for each width of W_1 in ``hidden``;
     token ids pass an embedding, numbers a linear layer, and sines tell the positions. Source: Vaswani et al., Attention
@@ -38,7 +38,7 @@ class Transformer(Trunk):
         return self
 
     def blocks(self, form: Form) -> list[nn.Module]:
-        """One block, since layers share what is known of padding."""
+        """A single block, since all layers need to know which tokens are padding."""
         from ..layers.transformer import Encoder
 
         return [Encoder(form, self.embedding, self.hidden, self.attention_heads, self.dropout)]

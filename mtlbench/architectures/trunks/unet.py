@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Unet(Trunk):
-    """A convolution encoder, halving the image, and a decoder that doubles it again and sees the encoder's maps.
+    """A convolution encoder that downsamples the image, and a decoder with skip connections that upsamples it again.
 
     A level is two 3x3 convolutions, each with batch normalisation and relu; the features are the first level's channels
     at every pixel. Source: Ronneberger, Fischer and Brox, U-Net: Convolutional Networks for Biomedical Image
@@ -24,7 +24,7 @@ class Unet(Trunk):
     channels: Channels = (16, 32, 64)
 
     def check(self, form: Form) -> str:
-        """Halving must leave two pixels, so that batch normalisation has something to compare."""
+        """Downsampling must leave two pixels, so that batch normalisation has a variance to compute."""
         smallest = 2 ** len(self.channels)
         if len(form.shape) == 3 and min(form.shape[1:]) < smallest:
             return (

@@ -134,11 +134,11 @@ def _models() -> dict[str, Any]:
     import numpy as np
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
-    class Values(RegressorMixin, BaseEstimator):  # scikit-learn is untyped
+    class Values(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         def predict(self, values: Array) -> Array:
             return values
 
-    class Classes(ClassifierMixin, BaseEstimator):
+    class Classes(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         def __init__(self, classes: int) -> None:
             self.classes = classes
 

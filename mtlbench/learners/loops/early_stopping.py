@@ -1,4 +1,4 @@
-"""Early stopping by the score of the validation split, with the best epoch's weights."""
+"""Early stopping by the validation score, keeping the weights of the best epoch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...engine.model import Model
 
 
 def check_scored(first: Mapping[str, float]) -> None:
-    """Raise where no epoch can have a score."""
+    """Raise MtlbenchError if no epoch can have a score; ``first`` holds the validation losses before training."""
     if not any(loss > 0 for loss in first.values()):
         raise MtlbenchError(
             "early stopping (or a schedule by score) expects labelled rows in the validation split, got none: "
@@ -22,7 +22,7 @@ def check_scored(first: Mapping[str, float]) -> None:
 
 
 class BestEpoch:
-    """Follows the score; without settings, the last epoch is the best. The initial weights are no candidate."""
+    """Tracks the best score; without settings, the last epoch counts as the best. The initial weights never do."""
 
     def __init__(self, settings: EarlyStopping | None, model: Model) -> None:
         self.settings, self.model = settings, model
@@ -30,7 +30,7 @@ class BestEpoch:
         self.weights: dict[str, torch.Tensor] = {}  # parameters and buffers
 
     def update(self, epoch: int, score: float) -> bool:
-        """Take note of an epoch's score; True when training should stop."""
+        """Record an epoch's score; True if training should stop."""
         if self.settings is None:
             self.epoch = epoch
             return False
@@ -40,7 +40,7 @@ class BestEpoch:
         return epoch - self.epoch >= self.settings.patience
 
     def restore(self) -> int:
-        """Put the best weights back into the model; the epoch they are from."""
+        """Restore the best weights and return their epoch."""
         if self.weights:
             self.model.load_state_dict(self.weights)
         return self.epoch

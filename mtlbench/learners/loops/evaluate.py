@@ -23,7 +23,7 @@ _NO_LABEL = -1
 
 
 class Evaluator:
-    """Scores a model on one split, as often as wanted; an in-memory split is moved to the device once."""
+    """Scores models on one split, any number of times; an in-memory split is moved to the device once."""
 
     def __init__(self, split: Split | Stream, outline: Outline, batch_size: int, device: torch.device) -> None:
         self.outline, self.batch_size, self.device = outline, batch_size, device
@@ -41,8 +41,8 @@ class Evaluator:
         kinds = Kinds.of(self.outline.tasks)
         sums, counts = torch.zeros(2, len(scores), dtype=torch.float64, device=self.device)
         for batch in self._read():
-            found = model(batch.inputs)
-            outputs = [found[task.name] for task in self.outline.tasks]
+            predictions = model(batch.inputs)
+            outputs = [predictions[task.name] for task in self.outline.tasks]
             losses = reference(outputs, batch.targets, kinds, batch.masks)
             sums += losses.double() * batch.counts
             counts += batch.counts
@@ -65,10 +65,10 @@ class Evaluator:
 
 
 class _Score:
-    """What the metrics of one task need of a split, gathered batch by batch.
+    """What the metrics of one task need to see of a split, collected batch by batch.
 
-    Metrics that a confusion matrix decides need no more than that, so that images of labels are never kept; others
-    need all predictions.
+    Metrics that depend on the confusion matrix alone need only that, so that label images are not kept in memory; the
+    others need all predictions.
     """
 
     def __init__(self, task: TaskSpec, main_only: bool) -> None:
@@ -81,7 +81,7 @@ class _Score:
         self.needs_line = not all(isinstance(one, RowMetric | CountMetric) for one in self.metrics.values())
 
     def add(self, target: Tensor, output: Tensor, mask: Tensor | None) -> None:
-        """Take note of one batch."""
+        """Add one batch."""
         if self.task.kind not in CLASSES:
             values = _in_line(target, mask, spans=True), _in_line(output, mask, spans=True)
             self.line.append((self._in_unit(values[0]), self._in_unit(values[1])))
@@ -140,7 +140,7 @@ def _part(rows: Array, step: int, steps: int) -> Array:
 
 
 def _in_line(values: Tensor, mask: Tensor | None, spans: bool = False) -> Tensor:
-    """The labelled positions one after the other, [M] or, where dimension 1 spans classes or values, [M, C]."""
+    """The labelled positions, flattened to [M] or, where dimension 1 spans classes or values, to [M, C]."""
     line = values.movedim(1, -1) if spans else values
     positions = line.ndim - spans
     if mask is not None:
@@ -149,7 +149,7 @@ def _in_line(values: Tensor, mask: Tensor | None, spans: bool = False) -> Tensor
 
 
 def _spread(mask: Tensor, like: Tensor) -> Tensor:
-    """A mask of rows, or of positions, as one of positions."""
+    """A mask of rows, or of positions, expanded to positions."""
     return mask.reshape([*mask.shape, *[1] * (like.ndim - mask.ndim)]).expand(like.shape)
 
 

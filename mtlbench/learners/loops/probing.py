@@ -1,4 +1,7 @@
-"""Training that measures, after each epoch, the tasks' gradients of the shared parameters. T tasks, P parameters."""
+"""Training that measures, after each epoch, the tasks' gradients with respect to the shared parameters.
+
+Shape suffixes: T tasks, P parameters.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from .training import Training
 
 
 class Probing(Training):
-    """A training that records cosines and lookahead affinities of the shared gradients."""
+    """A training run that also records cosines and lookahead affinities of the shared gradients."""
 
     def __init__(self, job: Job, batches: int) -> None:
         super().__init__(job)
@@ -23,23 +26,23 @@ class Probing(Training):
         self.shared = [parameter for parameter in self.model.shared_parameters() if parameter.requires_grad]
 
     def epoch(self, epoch: int) -> None:
-        """One pass over the training split, then the measurements."""
+        """One pass over the training split, and then the measurement."""
         super().epoch(epoch)
         names = self.outline.names
         if not self.shared or len(names) < 2:
             return
-        self.model.eval()  # no dropout: it would add noise and use random numbers of the training
+        self.model.eval()  # dropout would add noise, and draw from the random numbers of training
         with torch.backends.cudnn.flags(
             enabled=False
         ):  # cuDNN's recurrent layers have no backward pass in evaluation mode
-            seen = [self._measure(batch) for batch in islice(self.batches.epoch(epoch + 1), self.probed)]
-        cosine_TT, affinity_TT = torch.stack(seen).mean(0).tolist()
+            measured = [self._measure(batch) for batch in islice(self.batches.epoch(epoch + 1), self.probed)]
+        cosine_TT, affinity_TT = torch.stack(measured).mean(0).tolist()
         for i, j in permutations(range(len(names)), 2):
             for metric, value in ((COSINE, cosine_TT[i][j]), (LOOKAHEAD_AFFINITY, affinity_TT[i][j])):
                 self.records.append(Record(metric, value, "train", names[i], step=epoch, other=names[j]))
 
     def _measure(self, batch: Batch) -> Tensor:
-        """Cosines and affinities [2, T, T] on one batch; 0 where a task has no label or no gradient in it."""
+        """Cosines and affinities [2, T, T] on one batch; 0 where a task has no label or no gradient on it."""
         losses = self._losses(batch)
         rows = []
         for loss in losses.unbind():
@@ -60,7 +63,7 @@ class Probing(Training):
     def _after(self, batch: Batch, gradient_P: Tensor) -> Tensor:
         """The losses [T] after a gradient step of the shared parameters, which are then restored."""
         before = [parameter.clone() for parameter in self.shared]
-        pieces = gradient_P.split([parameter.numel() for parameter in self.shared])
+        pieces = torch.split(gradient_P, [parameter.numel() for parameter in self.shared])
         for parameter, piece in zip(self.shared, pieces, strict=True):
             parameter.sub_(self.optimizer.param_groups[0]["lr"] * piece.view_as(parameter))
         after = self._losses(batch)

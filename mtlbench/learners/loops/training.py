@@ -1,4 +1,4 @@
-"""A training run: epochs of steps, early stopping, one look at the test split."""
+"""A training run: epochs of steps, early stopping, and one evaluation on the test split."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .evaluate import Evaluator
 
 
 class Training:
-    """One job on its way; ``records`` grows."""
+    """The state of one training run; ``records`` grows as it proceeds."""
 
     def __init__(self, job: Job) -> None:
         self.job, self.outline = job, job.data.outline.only(job.tasks)
@@ -46,7 +46,7 @@ class Training:
         self.epochs: list[tuple[float, int, int]] = []  # seconds, steps, rows of every epoch
 
     def run(self) -> list[Record]:
-        """Train, then test the best epoch, of which the trunk is handed out."""
+        """Train, pass the trunk of the best epoch to ``job.keep`` if there is one, and test that epoch."""
         step, job = self.fit(), self.job
         if job.keep:
             job.keep(self.model.trunk())
@@ -54,7 +54,7 @@ class Training:
         return [*self.records, *test.records(self.model, "test", step), *self._totals()]
 
     def fit(self) -> int:
-        """Train until the epochs are over or early stopping says so; the epoch whose weights the model then has."""
+        """Train for all epochs or until early stopping; returns the epoch whose weights the model then has."""
         train = self.job.train
         first = self._validate(0)
         if self.job.schedule.by_score or train.early_stopping:
@@ -69,7 +69,7 @@ class Training:
         return best.restore()
 
     def epoch(self, epoch: int) -> None:
-        """One pass over the training split; losses and weights are read from the device once, at its end."""
+        """One pass over the training split; losses and weights are copied from the device once, at its end."""
         self.model.train()
         loss_sums, label_counts, weight_sums = self._zeros(), self._zeros(), self._zeros()
         steps = rows = 0
@@ -102,11 +102,11 @@ class Training:
         self.records.append(Record("epoch_seconds", seconds, "train", unit="s", higher_is_better=False, step=epoch))
 
     def _validate(self, epoch: int) -> dict[str, float]:
-        """Record the validation losses and main metrics, and what the model shows of itself; the losses by task."""
+        """Record validation losses, main metrics and the model's own observations; returns the losses by task."""
         self.records += [Record(name, value, "train", step=epoch) for name, value in self.model.observe().items()]
-        found = self.validation.records(self.model, "validation", epoch, main_only=True)
-        self.records += found
-        losses = {record.task: record.value for record in found if record.metric == "loss"}
+        records = self.validation.records(self.model, "validation", epoch, main_only=True)
+        self.records += records
+        losses = {record.task: record.value for record in records if record.metric == "loss"}
         for name, loss in losses.items():
             self._check_finite("validation", name, loss, epoch)
         return losses
@@ -119,7 +119,7 @@ class Training:
             )
 
     def _totals(self) -> list[Record]:
-        """Facts of the whole training."""
+        """Records of the whole run: its rates, learned correlations, time and sizes."""
         parameters = sum(parameter.numel() for parameter in self.model.parameters())
         covariance = self.job.penalty.covariance(self.model.trunk_and_heads()[1])
         return [
@@ -132,7 +132,7 @@ class Training:
         ]
 
     def _rates(self) -> list[Record]:
-        """Medians over the epochs after warm-up; nothing where none is left, since warming up is not speed."""
+        """Median rates over the epochs after warm-up; none if no epoch is left, since warm-up epochs are slower."""
         timed = self.epochs[self.job.train.warmup_epochs :]
         if not timed:
             return []

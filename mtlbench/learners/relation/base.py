@@ -1,4 +1,4 @@
-"""What linear relation learners share: the rows, the search for penalties, and the records."""
+"""What linear learners share: reading the rows, choosing the penalties, and the records."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Parameters = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Fit:
-    """Weights [C, D] of all columns; a learned covariance of the columns [C, C]; how many numbers were fitted."""
+    """Weights [C, D] of all columns, a learned covariance [C, C] of columns, and the number of fitted parameters."""
 
     weights: Array
     covariance: Array | None = None
@@ -41,7 +41,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class LinearModel:
-    """The linear functions of some tasks, and how their penalties were found."""
+    """The linear functions of some tasks, and how their penalties were chosen."""
 
     tasks: tuple[TaskSpec, ...]
     scale: Scale
@@ -62,17 +62,17 @@ class LinearModel:
 class LinearLearner(Learner):
     """Linear functions of all tasks, fitted together by least squares under a penalty that relates their weights.
 
-    Features are standardised on the training rows of all tasks together, and a constant feature follows them, whose
+    Features are standardised on the training rows of all tasks together and followed by a constant feature, whose
     weight is a task's offset. Every output of every task is one column: values as they are, classes as indicators (so
-    that a column estimates a probability). Penalties are chosen by K-fold cross-validation on training rows alone, by
-    the mean squared error over all held-out rows; the model is then fitted to all of them.
+    that a column estimates a probability). Penalties are chosen by K-fold cross-validation on the training rows, by the
+    mean squared error over all held-out rows; the model is then refitted on all training rows.
 
     ``searched`` names the fields that list candidates; a candidate of ``offset`` is the value of the constant feature.
     """
 
     @classmethod
     def uses(cls, part: str) -> bool:
-        """Nothing of what gradient training is made of."""
+        """None of the parts that gradient training consists of."""
         return False
 
     searched: ClassVar[tuple[str, ...]] = ()
@@ -81,14 +81,14 @@ class LinearLearner(Learner):
 
     @abstractmethod
     def fit(self, statistics: Statistics, tasks: tuple[TaskSpec, ...], parameters: Parameters) -> Fit:
-        """The weights for given penalties; ``parameters`` holds one candidate of every searched field."""
+        """The weights under the penalties in ``parameters``, which holds one candidate of every searched field."""
 
     def groups(self, tasks: tuple[TaskSpec, ...]) -> Iterable[tuple[TaskSpec, ...]]:
         """Tasks that are fitted together: all of them."""
         return (tasks,)
 
     def check(self, outline: Outline) -> Iterator[str]:
-        """Why the problem does not suit, in sentences."""
+        """The reasons why the problem cannot be learned, as sentences."""
         tokens = bool(outline.vocabulary)
         if tokens or any(task.positions for task in outline.tasks):
             what = "token ids" if tokens else "labels at every position"
@@ -111,7 +111,7 @@ class LinearLearner(Learner):
 
     def run(self, job: Job) -> list[Record]:
         """Choose, fit, evaluate, report."""
-        from ..predictor import evaluated  # a plan reads this class without waiting for torch
+        from ..predictor import evaluated  # so that planning does not import torch
 
         start, outline = now(job.device), job.data.outline.only(job.tasks)
         rows = read_rows(job.data.train, outline, self.folds, job.seed)
@@ -143,7 +143,7 @@ class LinearLearner(Learner):
     def _held_out(
         self, whole: Statistics, parts: Sequence[Statistics], tasks: tuple[TaskSpec, ...], parameters: Parameters
     ) -> float:
-        """Sum of squared errors, each fold predicted by a model of the others."""
+        """Sum of squared errors, each fold predicted by a model fitted on the others."""
         total, constant = 0.0, parameters.get("offset", 1.0)
         for part in parts:
             fit = self.fit((whole - part).scaled(constant), tasks, parameters)
@@ -152,7 +152,7 @@ class LinearLearner(Learner):
 
 
 class RelationLearner(LinearLearner):
-    """Linear functions whose penalty covers offsets too, as weights of a constant feature."""
+    """Linear functions whose offsets are penalised too, as weights of a constant feature."""
 
     searched: ClassVar[tuple[str, ...]] = ("offset",)
 
@@ -162,7 +162,7 @@ class RelationLearner(LinearLearner):
 
 
 def _findings(models: Sequence[LinearModel], rows: Mapping[str, Rows]) -> Iterator[Record]:
-    """What cross-validation chose and how well that did, and the learned relations."""
+    """The parameters that cross-validation chose, their error, and the learned correlations."""
     for model in models:
         owner = model.tasks[0].name if len(models) > 1 else ""
         for name, value in model.chosen.items():

@@ -20,9 +20,9 @@ class Clustered(RelationLearner):
     """Tasks in a few clusters, learned with the weights (convex clustered multi-task learning).
 
     min over W and M of Σ_t ‖y_t - X_t w_t‖² + λ tr(W (η I + M)⁻¹ Wᵀ), 0 ≤ M ≤ I, tr M = k: the relaxation of k-means on
-    the tasks' weights, with η I + M as their covariance. Convex; solved by turns: W as ridge with that covariance, then
-    M has the eigenvectors of WᵀW and eigenvalues min(max(s_i / ν - η, 0), 1), s_i the singular values of W and ν such
-    that they sum to k.
+    the tasks' weights, with η I + M as their covariance. Convex; solved by alternating minimisation: W by ridge
+    regression with that covariance, then M with the eigenvectors of WᵀW and eigenvalues min(max(s_i / ν - η, 0), 1),
+    where s_i are the singular values of W and ν makes them sum to k.
 
     Source: Zhou, Chen and Ye, Clustered multi-task learning via alternating structure optimization, NeurIPS 2011,
     Section 3; Jacob, Bach and Vert, Clustered multi-task learning, NeurIPS 2008. Deviation: errors are summed over
@@ -36,11 +36,11 @@ class Clustered(RelationLearner):
     )
     eta: Candidates = Field((0.003, 0.03, 0.3), description="values to try for η: small keeps clusters tight")
     penalty: Candidates = Field((0.1, 1.0, 10.0, 100.0), description="values to try for λ")
-    rounds: int = Field(20, ge=1, description="turns of W and M, at most")
-    tolerance: float = Field(1e-3, gt=0, description="relative change of M at which the turns end")
+    rounds: int = Field(20, ge=1, description="alternations of W and M, at most")
+    tolerance: float = Field(1e-3, gt=0, description="relative change of M at which the alternation stops")
 
     def fit(self, statistics: Statistics, tasks: tuple[TaskSpec, ...], parameters: Parameters) -> Fit:
-        """By turns, from M = (k / C) I; the last covariance is that of the last weights."""
+        """Alternating minimisation from M = (k / C) I; the covariance returned is the one updated by the last W."""
         columns = len(statistics.moment)
         clusters = min(parameters["clusters"], columns)
         relation = np.eye(columns) * (clusters / columns)
@@ -54,16 +54,17 @@ class Clustered(RelationLearner):
 
 
 def _relaxed_clusters(weights_CD: Array, clusters: float, eta: float) -> Array:
-    """The best M [C, C] for given weights."""
+    """The minimising M [C, C] for fixed weights."""
     basis, values, _ = np.linalg.svd(weights_CD, full_matrices=True)
     scales = np.zeros(len(basis))
     scales[: len(values)] = values
-    low, high = 0.0, max(float(values[0]) / eta, 1e-300)  # between them lies ν: all eigenvalues 1, and all 0
+    low, high = 0.0, max(float(values[0]) / eta, 1e-300)  # bracket ν: at low all eigenvalues are 1, at high all are 0
     for _ in range(200):
         middle = (low + high) / 2
         shares = np.clip(scales / max(middle, 1e-300) - eta, 0.0, 1.0)
         low, high = (middle, high) if shares.sum() > clusters else (low, middle)
-    missing = clusters - shares.sum()  # where few weights are not 0, the rest goes to the others, which cost nothing
+    missing = clusters - shares.sum()  # with few non-zero weights, the rest goes to directions that cost nothing
     idle = shares < 1
     shares[idle] += missing / max(idle.sum(), 1)
-    return (basis * shares) @ basis.T
+    relation: Array = (basis * shares) @ basis.T
+    return relation

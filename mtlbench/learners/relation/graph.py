@@ -1,4 +1,4 @@
-"""Neighbouring tasks of a given graph have similar weights."""
+"""A graph of tasks, supplied by the user, in which neighbours have similar weights."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class Graph(RelationLearner):
-    """Tasks joined by an edge of a given graph get similar weights.
+    """Tasks joined by an edge of a graph, which the user supplies, get similar weights.
 
     min Σ_t ‖y_t - X_t w_t‖² + λ_1 ‖W‖² + λ_2 Σ over edges (s, t) of ‖w_s - w_t‖². An edge joins output k of one task
-    with output k of the other, so both have equally many. Source: Evgeniou, Micchelli and Pontil, Learning multiple
+    with output k of the other, so both need the same number. Source: Evgeniou, Micchelli and Pontil, Learning multiple
     tasks with kernel methods, JMLR 2005.
     """
 

@@ -1,4 +1,4 @@
-"""Weights under a penalty that is not smooth but has a simple proximal map."""
+"""Weights under a non-smooth penalty with a simple proximal operator."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Proximal = Callable[["Array", float], "Array"]
 def fista(statistics: Statistics, proximal: Proximal, penalty: float, tolerance: float, steps: int) -> Array:
     """argmin over W [C, D] of ½ Σ_c ‖y_c - X_c w_c‖² + penalty · Ω(W), by accelerated proximal gradient steps.
 
-    proximal(V, a) = argmin ½ ‖W - V‖² + a Ω(W). Steps of 1/L, L the largest eigenvalue of any G_c; momentum starts anew
-    when it points uphill; the end is a step shorter than ``tolerance`` times the weights. Source: Beck and Teboulle, A
+    proximal(V, a) = argmin ½ ‖W - V‖² + a Ω(W). Step size 1/L, L the largest eigenvalue of any G_c; momentum restarts
+    when it points uphill; stops at a step shorter than ``tolerance`` times the norm of W. Source: Beck and Teboulle, A
     fast iterative shrinkage-thresholding algorithm, 2009; restarts: O'Donoghue and Candès, 2015, Section 3.2.
     """
     length = 1 / max(float(np.linalg.eigvalsh(statistics.gram)[:, -1].max()), 1e-300)

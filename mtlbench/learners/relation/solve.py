@@ -23,22 +23,25 @@ _STEPS = 20_000  # far more than well-posed penalties take
 def solve(statistics: Statistics, covariance_CC: Array) -> Array:
     """argmin over W [C, D] of Σ_c ‖y_c - X_c w_c‖² + tr(Wᵀ S⁻¹ W), for a covariance S [C, C], which may be singular.
 
-    W = R V with S = R Rᵀ, and (I + Rᵀ G R) V = Rᵀ b by conjugate gradients. The preconditioner takes the mean of all
-    G_c for each of them, so that columns with the same inputs are solved in one step.
+    W = R V with S = R Rᵀ, and (I + Rᵀ G R) V = Rᵀ b by conjugate gradients. The preconditioner replaces every G_c by
+    their mean, so that columns with the same inputs are solved in one step. Raises MtlbenchError without convergence.
     """
     scales, basis = np.linalg.eigh(covariance_CC)
-    kept = scales > 1e-12 * max(float(scales[-1]), 1e-300)
-    root = basis[:, kept] * np.sqrt(scales[kept])
+    positive = scales > 1e-12 * max(float(scales[-1]), 1e-300)
+    root = basis[:, positive] * np.sqrt(scales[positive])
     curvature, axes = np.linalg.eigh(statistics.gram.mean(0))
-    damping = 1 / (1 + np.outer(scales[kept], np.maximum(curvature, 0.0)))
+    damping = 1 / (1 + np.outer(scales[positive], np.maximum(curvature, 0.0)))
 
     def operator(v: Array) -> Array:
-        return v + root.T @ statistics.apply(root @ v)
+        image: Array = v + root.T @ statistics.apply(root @ v)
+        return image
 
     def precondition(r: Array) -> Array:
-        return (r @ axes * damping) @ axes.T
+        scaled: Array = (r @ axes * damping) @ axes.T
+        return scaled
 
-    return root @ _conjugate_gradients(operator, precondition, root.T @ statistics.moment)
+    solution: Array = root @ _conjugate_gradients(operator, precondition, root.T @ statistics.moment)
+    return solution
 
 
 def _conjugate_gradients(operator: Operator, precondition: Operator, right: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Sufficient statistics of least squares: all that linear models need to know of the rows.
+"""Sufficient statistics of least squares: all that linear models need to know about the rows.
 
 Shape suffixes: C columns (one for each output of each task), D features and a constant 1, N rows.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Statistics:
     """G_c = X_cᵀ X_c [C, D, D], b_c = X_cᵀ y_c [C, D], y_cᵀ y_c [C] and the number of rows n_c [C] of every column.
 
-    They add up over rows: those of all folds but one are those of all rows less those of the fold.
+    They are additive over rows: those of all folds but one are those of all rows minus those of that fold.
     """
 
     gram: Array
@@ -43,7 +43,7 @@ class Statistics:
         return self.gram, self.moment, self.square, self.rows
 
     def scaled(self, constant: float) -> Statistics:
-        """The statistics of the same rows with another value in place of the constant 1, the last feature."""
+        """The statistics of the same rows with the constant 1, the last feature, replaced by another value."""
         size = np.append(np.ones(self.moment.shape[1] - 1), constant)
         return Statistics(self.gram * np.outer(size, size), self.moment * size, self.square, self.rows)
 
@@ -54,7 +54,8 @@ class Statistics:
     def errors(self, weights_CD: Array) -> Array:
         """Sum of squared errors of every column [C], ‖y_c - X_c w_c‖²."""
         cross = (weights_CD * (self.apply(weights_CD) - 2 * self.moment)).sum(1)
-        return np.maximum(self.square + cross, 0.0)
+        errors_C: Array = np.maximum(self.square + cross, 0.0)
+        return errors_C
 
 
 @dataclass(frozen=True)
@@ -73,18 +74,18 @@ class Scale:
         return cls(x.mean(0), np.where(flat, np.inf, deviation))
 
     def __call__(self, x: Array) -> Array:
-        """The design of some rows, [N, D]."""
+        """The design matrix of some rows, [N, D]."""
         return np.hstack([(x - self.mean) / self.deviation, np.ones((len(x), 1))])
 
 
 def by_fold(rows: Mapping[str, Rows], tasks: Sequence[TaskSpec], scale: Scale, folds: int) -> list[Statistics]:
-    """The statistics of every fold; columns stand in the order of the tasks."""
+    """The statistics of every fold, with columns in the order of the tasks."""
     designs = [(scale(rows[task.name].x), as_numbers(task, rows[task.name].y), rows[task.name].fold) for task in tasks]
-    found = []
+    statistics = []
     for k in range(folds):
         parts = [_of(x[fold == k], y[fold == k]) for x, y, fold in designs]
-        found.append(Statistics(*(np.concatenate(pieces) for pieces in zip(*parts, strict=True))))
-    return found
+        statistics.append(Statistics(*(np.concatenate(pieces) for pieces in zip(*parts, strict=True))))
+    return statistics
 
 
 def _of(x: Array, y: Array) -> tuple[Array, Array, Array, Array]:

@@ -1,4 +1,4 @@
-"""Weights in few dimensions: tasks that are combinations of a few."""
+"""Weights of low rank: every task's is a combination of a few common ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Trace(RelationLearner):
 
     min ½ Σ_t ‖y_t - X_t w_t‖² + λ ‖W‖_*. Source: Argyriou, Evgeniou and Pontil, Convex multi-task feature learning,
     Machine Learning 2008; Ji and Ye, An accelerated gradient method for trace norm minimization, ICML 2009. Offsets are
-    penalised as one more feature.
+    penalised like the weights of one more feature.
     """
 
     searched: ClassVar[tuple[str, ...]] = ("offset", "share")
@@ -29,7 +29,7 @@ class Trace(RelationLearner):
     share: Shares = Field(
         (0.3, 0.1, 0.05, 0.02, 0.01, 0.003), description="values to try for λ, as a share of the least that gives W = 0"
     )
-    tolerance: float = Field(1e-4, gt=0, description="relative change of the weights at which steps end")
+    tolerance: float = Field(1e-4, gt=0, description="relative change of the weights at which iteration stops")
     steps: int = Field(5000, ge=1, description="proximal gradient steps, at most")
 
     def fit(self, statistics: Statistics, tasks: tuple[TaskSpec, ...], parameters: Parameters) -> Fit:
@@ -39,6 +39,7 @@ class Trace(RelationLearner):
 
 
 def _thresholded(weights_CD: Array, by: float) -> Array:
-    """Every singular value lowered by ``by``, down to 0."""
+    """Singular value thresholding: every singular value lowered by ``by``, but not below 0."""
     left, values, right = np.linalg.svd(weights_CD, full_matrices=False)
-    return (left * np.maximum(values - by, 0.0)) @ right
+    thresholded: Array = (left * np.maximum(values - by, 0.0)) @ right
+    return thresholded

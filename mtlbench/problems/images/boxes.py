@@ -1,4 +1,4 @@
-"""Objects of a Pascal VOC folder: what each is, and where its box lies in a crop around it."""
+"""Objects of a Pascal VOC folder: the class of each, and the position of its box in a crop around it."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from ...core.task import Array
 
 
-RANKED = ("balanced_accuracy", "accuracy", "macro_f1")  # in blood, one class is 85 % of the cells
+RANKED = ("balanced_accuracy", "accuracy", "macro_f1")  # balanced first: in BCCD, 85 % of the cells are of one class
 
 
 class Boxes(WithMetrics):
     """Objects of a Pascal VOC folder: the class of each, and the corners of its box, from one jittered crop each.
 
     Every annotated object gives one crop: each side of its box moves outwards by a share of the box's width (or
-    height) drawn from U(0, jitter), stops at the edge of the picture, and what is inside is resized to ``size`` pixels
-    square. Tasks: ``class`` (cross-entropy, ranked by balanced accuracy) and ``box``, the corners (x0, y0, x1, y1) of
-    the box within its crop, in 0 .. 1 of the crop's width and height (metric IoU; smooth-L1, unless ``losses`` says
-    otherwise, such as ``{box: {name: smooth_l1, beta: 0.1}}``). Inputs float32 [N, 3, size, size], RGB in 0 .. 1. The
-    usual weights, 0.7 and 0.3, are weighting ``fixed``.
+    height) drawn from U(0, jitter), but not beyond the edge of the picture; the crop is then resized to ``size`` x
+    ``size`` pixels. Tasks: ``class`` (cross-entropy, ranked by balanced accuracy) and ``box``, the corners
+    (x0, y0, x1, y1) of the box within its crop, in 0 .. 1 of the crop's width and height (metric IoU; smooth-L1, unless
+    ``losses`` says otherwise, such as ``{box: {name: smooth_l1, beta: 0.1}}``). Inputs float32 [N, 3, size, size], RGB
+    in 0 .. 1. For the usual weights, 0.7 and 0.3, use weighting ``fixed``.
 
-    Pictures are divided for each seed, so that no picture is seen in two splits, in proportion within the pictures
-    whose rarest class is the same; with ``lists`` by ImageSets/Main/train.txt, val.txt and test.txt, which is the same
-    for every seed, though crops are not. Boxes are cut at the edge of their picture; those of no width or height are
-    refused and counted in a note. Coordinates are taken as they stand, without VOC's offset of one pixel.
+    Pictures, not objects, are divided for each seed, so that no picture is in two splits, stratified by the rarest
+    class of each; with ``lists``, by ImageSets/Main/train.txt, val.txt and test.txt, the same for every seed, though
+    crops differ. Boxes are clipped to their picture; those without width or height are rejected and counted in a note.
+    Coordinates are used as they are, without VOC's offset of one pixel.
 
     Format: Annotations/*.xml beside JPEGImages/, in a folder or a tar archive. Source: Everingham et al., The Pascal
     Visual Object Classes Challenge, IJCV 2010; the benchmark's data are BCCD, 364 photographs of blood cells (MIT
@@ -73,30 +73,30 @@ class Boxes(WithMetrics):
 
     def outline(self, root: Path) -> Outline:
         """A classification and a regression of four values. Raises DataError."""
-        found = self._annotated(root)
-        self._divide(0, found)  # what no seed can divide fails here, before any trial
+        annotated = self._annotated(root)
+        self._divide(0, annotated)  # pictures that no seed can divide fail here, before any trial
         box = self.losses.get("box", ChosenLoss("smooth_l1"))
         tasks = (
-            TaskSpec("class", len(found.classes), "cross_entropy", RANKED, classes=found.classes),
+            TaskSpec("class", len(annotated.classes), "cross_entropy", RANKED, classes=annotated.classes),
             TaskSpec("box", 4, box.name, ("box_iou", "mae"), beta=box.beta),
         )
-        return self.ranked(Outline(tasks, (3, self.size, self.size), len(found.codes), found.notes))
+        return self.ranked(Outline(tasks, (3, self.size, self.size), len(annotated.codes), annotated.notes))
 
     def load(self, seed: int, root: Path) -> Data:
         """The splits of one seed. Raises DataError."""
         import numpy as np
 
-        found = self._annotated(root)
-        part = self._divide(seed, found)[found.picture]
-        windows = self._windows(seed, found)
+        annotated = self._annotated(root)
+        part = self._divide(seed, annotated)[annotated.picture]
+        windows = self._windows(seed, annotated)
         low, size = windows[:, [0, 1, 0, 1]], (windows[:, 2:] - windows[:, :2])[:, [0, 1, 0, 1]]
-        corners = ((found.boxes - low) / size).astype("float32")
+        corners = ((annotated.boxes - low) / size).astype("float32")
         crops = np.empty((len(windows), 3, self.size, self.size), dtype="float32")
-        for picture in range(len(found.names)):
-            rows = np.flatnonzero(found.picture == picture)
-            crops[rows] = _crops(found, picture, windows[rows], self.size)
+        for picture in range(len(annotated.names)):
+            rows = np.flatnonzero(annotated.picture == picture)
+            crops[rows] = _crops(annotated, picture, windows[rows], self.size)
         splits = {
-            name: Split(crops[part == i], {"class": found.codes[part == i], "box": corners[part == i]})
+            name: Split(crops[part == i], {"class": annotated.codes[part == i], "box": corners[part == i]})
             for i, name in enumerate(PARTS)
         }
         return Data(self.outline(root), **splits)
@@ -104,43 +104,44 @@ class Boxes(WithMetrics):
     def _annotated(self, root: Path) -> Annotated:
         return _read(root / Path(self.path).expanduser(), tuple(map(stamp, self.files(root))))
 
-    def _divide(self, seed: int, found: Annotated) -> Array:
-        """The split of each picture, int8 [P]. Raises DataError where a class has no object to train on."""
+    def _divide(self, seed: int, annotated: Annotated) -> Array:
+        """The split of each picture, int8 [P]. Raises DataError if train lacks a class, or a split has no object."""
         import numpy as np
 
-        counts = np.zeros((len(found.names), len(found.classes)), dtype="int64")
-        np.add.at(counts, (found.picture, found.codes), 1)
+        counts = np.zeros((len(annotated.names), len(annotated.classes)), dtype="int64")
+        np.add.at(counts, (annotated.picture, annotated.codes), 1)
         if self.lists:
-            part = found.listed()
+            part = annotated.listed()
         else:
             rarest = np.where(counts > 0, counts.sum(0), counts.sum() + 1).argmin(axis=1)
             part = assign(rarest, self.split.counts(len(rarest)), generator(seed))
             keep_classes(part, rarest)
         for number, name in enumerate(PARTS):
             lost = np.flatnonzero(counts[part == number].sum(axis=0) == 0)
-            if len(lost) and (number == TRAIN or len(lost) == len(found.classes)):
+            if len(lost) and (number == TRAIN or len(lost) == len(annotated.classes)):
                 raise DataError(
-                    f"{found.members.path}: expected objects of class '{found.classes[lost[0]]}' in {name}, got none "
-                    f"of its {counts[:, lost[0]].sum()}; remove the class, or change split or lists"
+                    f"{annotated.members.path}: expected objects of class '{annotated.classes[lost[0]]}' in {name}, "
+                    f"got none of its {counts[:, lost[0]].sum()}; remove the class, or change split or lists"
                 )
         return part
 
-    def _windows(self, seed: int, found: Annotated) -> Array:
+    def _windows(self, seed: int, annotated: Annotated) -> Array:
         """The crop around each box, float64 [N, 4]: x0, y0, x1, y1 in pixels of its picture."""
         import numpy as np
 
-        moved = generator(seed, "jitter").uniform(0, self.jitter, found.boxes.shape)
-        size = (found.boxes[:, 2:] - found.boxes[:, :2])[:, [0, 1, 0, 1]]
-        windows = found.boxes + np.array([-1, -1, 1, 1]) * moved * size
-        return np.clip(windows, 0, found.sizes[found.picture][:, [0, 1, 0, 1]])
+        moved = generator(seed, "jitter").uniform(0, self.jitter, annotated.boxes.shape)
+        size = (annotated.boxes[:, 2:] - annotated.boxes[:, :2])[:, [0, 1, 0, 1]]
+        windows = annotated.boxes + np.array([-1, -1, 1, 1]) * moved * size
+        inside: Array = np.clip(windows, 0, annotated.sizes[annotated.picture][:, [0, 1, 0, 1]])
+        return inside
 
 
-def _crops(found: Annotated, picture: int, windows: Array, side: int) -> Array:
+def _crops(annotated: Annotated, picture: int, windows: Array, side: int) -> Array:
     """Windows [n, 4] of one picture, float32 [n, 3, side, side] in 0 .. 1."""
     import numpy as np
     from PIL import Image
 
-    image = found.members.image(found.names[picture]).convert("RGB")
+    image = annotated.members.image(annotated.names[picture]).convert("RGB")
     crops = [image.resize((side, side), Image.Resampling.BILINEAR, box=tuple(window)) for window in windows]
     pixels = np.stack([np.asarray(crop, dtype="float32") for crop in crops])
     return pixels.transpose(0, 3, 1, 2) / 255

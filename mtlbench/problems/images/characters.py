@@ -1,4 +1,4 @@
-"""Handwritten letters and handwritten digits: two tasks, each image belongs to one of them."""
+"""Handwritten letters and handwritten digits: two tasks with separate images."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ if TYPE_CHECKING:
     Images = tuple[Array, Array]  # float32 [N, 28, 28], and the class of each by name
 
 SIDE = 28
-SMALLEST = 5  # pixels of a side: anything smaller is a fault of the scan, no character
+SMALLEST = 5  # pixels per side: anything smaller is a scanning error, not a character
 DIGIT = "DIGIT_"
 LETTERS = {"capital": ("CAP_",), "small": ("SMALL_",), "both": ("CAP_", "SMALL_")}
 PNG = (".png",)
 
 
 class Characters(WithMetrics):
-    """Handwritten letters (26 classes) and handwritten digits (10): two tasks, each with images of its own.
+    """Handwritten letters (26 classes) and handwritten digits (10): two tasks with separate images.
 
-    Scans of single characters on paper: the paper's grey (the median) becomes 0, the darkest ink 1, the image is
-    centred on a square and resized to 28x28. Inputs float32 [N, 1, 28, 28] in 0 .. 1, white on black as MNIST's.
-    ``letters: both`` makes one class of a letter's two cases, as EMNIST Letters does. Images less than 5 pixels high
-    or wide are left out, with a note. With ``mnist`` the digits come from MNIST's training file instead: so many, drawn
-    for each seed, that there are ``images`` in all. Splits are drawn for each seed, stratified by class; hands are not
-    kept apart, since the files do not name them. EMNIST's own files are problem ``idx`` with ``tasks`` and
+    Scans of single characters on paper: the paper's grey (the median) becomes 0 and the darkest ink 1; the image is
+    centred on a square and resized to 28x28. Inputs float32 [N, 1, 28, 28] in 0 .. 1, white on black like MNIST's.
+    ``letters: both`` merges the two cases of a letter into one class, as EMNIST Letters does. Images less than 5 pixels
+    high or wide are dropped, with a note. With ``mnist`` the digits come from MNIST's training file instead, as many as
+    make ``images`` in all, drawn for each seed. Splits are drawn for each seed, stratified by class; writers are not
+    separated, since the files do not identify them. For EMNIST's files use problem ``idx`` with ``tasks`` and
     ``transposed``.
 
     Format: a folder with ``labels.csv`` (columns image, label; labels CAP_A, SMALL_a, DIGIT_0) and the images, PNG, in
@@ -77,7 +77,7 @@ class Characters(WithMetrics):
         scans = self._scans(root)
         letters, digits = sorted(set(scans.letters(self.letters)[1])), [str(digit) for digit in range(10)]
         names = {"letters": tuple(letters), "digits": tuple(digits)}
-        tasks = tuple(TaskSpec(task, len(found), "cross_entropy", classes=found) for task, found in names.items())
+        tasks = tuple(TaskSpec(task, len(classes), "cross_entropy", classes=classes) for task, classes in names.items())
         sizes = [self.split.counts(rows) for rows in self._rows(root, scans)]
         rows = sum(max(part) for part in zip(*sizes, strict=True))
         labelled = {name: size[TRAIN] for name, size in zip(names, sizes, strict=True)}
@@ -89,14 +89,14 @@ class Characters(WithMetrics):
         import numpy as np
 
         outline, scans = self.outline(root), self._scans(root)
-        found = {"letters": scans.letters(self.letters), "digits": self._digits(seed, root, scans)}
+        scanned = {"letters": scans.letters(self.letters), "digits": self._digits(seed, root, scans)}
         parts, targets = {}, {}
         for task in outline.tasks:
-            codes = np.searchsorted(task.classes, found[task.name][1])
+            codes = np.searchsorted(task.classes, scanned[task.name][1])
             part = assign(codes, self.split.counts(len(codes)), generator(seed, task.name))
             keep_classes(part, codes)
             parts[task.name], targets[task.name] = part, codes
-        return assemble_sets(outline, {name: images[:, None] for name, (images, _) in found.items()}, targets, parts)
+        return assemble_sets(outline, {name: images[:, None] for name, (images, _) in scanned.items()}, targets, parts)
 
     def _scans(self, root: Path) -> Scans:
         folder = root / Path(self.path).expanduser()
@@ -120,7 +120,7 @@ class Characters(WithMetrics):
         return pair
 
     def _rows(self, root: Path, scans: Scans) -> tuple[int, int]:
-        """Images of letters and of digits. Raises DataError where MNIST cannot make them as many as are asked for."""
+        """The number of letters and of digits. Raises DataError if MNIST cannot supply as many digits as needed."""
         letters, mnist = len(scans.letters(self.letters)[1]), self._mnist(root)
         if mnist is None:
             return letters, len(scans.digits[1])
@@ -143,7 +143,7 @@ class Characters(WithMetrics):
 
 @dataclass(frozen=True)
 class Scans:
-    """All usable scans, float32 [N, 28, 28], their labels [N], and what was left out."""
+    """All usable scans, float32 [N, 28, 28], their labels [N], and notes on dropped ones."""
 
     images: Array
     labels: Array
@@ -161,8 +161,8 @@ class Scans:
     def _of(self, *prefixes: str) -> Images:
         import numpy as np
 
-        kept = np.array([label.startswith(prefixes) for label in self.labels])
-        return self.images[kept], np.array([label.rpartition("_")[2].upper() for label in self.labels[kept]])
+        chosen = np.array([label.startswith(prefixes) for label in self.labels])
+        return self.images[chosen], np.array([label.rpartition("_")[2].upper() for label in self.labels[chosen]])
 
 
 @lru_cache(maxsize=2)
@@ -191,14 +191,14 @@ def _labels(path: Path) -> list[tuple[str, str]]:
     """Image and label of each line. Raises DataError."""
     with opened(path) as stream:
         rows = list(csv.DictReader(stream.read().decode("utf-8-sig", "replace").splitlines()))
-    known = (DIGIT, *LETTERS["both"])
+    prefixes = (DIGIT, *LETTERS["both"])
     for line, row in enumerate(rows, 2):
-        if not str(row.get("label")).startswith(known) or not row.get("image"):
+        if not str(row.get("label")).startswith(prefixes) or not row.get("image"):
             raise DataError(
                 f"{path}: line {line}: expected an image and a label such as CAP_A, SMALL_a or DIGIT_0, got {row}"
             )
-    found = {str(row["label"]).partition("_")[0] + "_" for row in rows}
-    if missing := set(known) - found:
+    present = {str(row["label"]).partition("_")[0] + "_" for row in rows}
+    if missing := set(prefixes) - present:
         raise DataError(f"{path}: expected capital and small letters and digits, got no {min(missing)}")
     return [(str(row["image"]), str(row["label"])) for row in rows]
 

@@ -28,29 +28,29 @@ Losses = dict[Literal["depth", "normals"], VectorsLoss]
 
 
 class Dense(WithMetrics):
-    """NYUv2 and its kind: segmentation, depth and surface normals at every pixel of the same image.
+    """NYUv2 and similar data: segmentation, depth and surface normals at every pixel of the same image.
 
     Tasks: ``segmentation`` (cross-entropy; mean IoU and pixel accuracy), ``depth`` in metres (L1; absolute and relative
     error) and ``normals`` (1 - cosine; mean and median angle, shares within 11.25, 22.5 and 30 degrees), unless
     ``losses`` says otherwise, such as ``{depth: {name: huber, delta: 0.5}, normals: mse}``. Pixels without a label are
     masked: class -1 or 255, depth 0, a normal of length 0. Inputs float32 [N, 3, H, W] in 0 .. 1, labels at positions
-    [H, W], neither standardised. ``size`` shrinks an image by averaging and its labels by taking the one at each new
-    pixel's centre; normals are not turned, since all axes shrink alike where the shape is kept.
+    [H, W], neither standardised. ``size`` downsamples an image by averaging and its labels by taking the one at each
+    new pixel's centre; normals are not rotated, since with the same aspect ratio all axes scale alike.
 
     Formats: LibMTL's folders train/ and val/ of image, label, depth and normal with 0.npy … [height, width, channels]:
     val/ is the test split of every seed, and validation is split off train/ by the shares of ``split``. Or pictures:
     x.png beside segm_gt_x.png (bytes), depth_gt_x.png (16 bits, ``depth_scale`` to a metre) and norm_gt_x.png (127 is
     0), in a folder or below; a frame may lack a kind, whose pixels are then masked. Pictures are divided for each
-    seed, in proportion within those that have the same kinds.
-    ``tiles`` cuts every frame into tiles x tiles images; ``divide: tiles`` lets tiles of one frame come into different
-    splits, which flatters every method and is for trials on a few frames alone.
+    seed, stratified by the kinds of labels that they have.
+    ``tiles`` cuts every frame into tiles x tiles images; ``divide: tiles`` allows tiles of one frame in different
+    splits, which makes every method look better than it is and is meant only for trials on a few frames.
 
     Sources: Silberman et al., Indoor Segmentation and Support Inference from RGBD Images, ECCV 2012; the arrays as Liu,
     Johns and Davison, End-to-end Multi-task Learning with Attention, CVPR 2019, prepared them (288x384, 13 classes);
     the pictures as Nekrasov et al., Real-Time Joint Semantic Segmentation and Depth Estimation, ICRA 2019 (480x640, 40
     classes). For academic use. Metrics are over all labelled pixels of the split, as LibMTL's are. Deviations from
     LibMTL: the best epoch is chosen on a validation split, not on the test split; a class that neither occurs nor is
-    predicted is left out of the mean IoU, which is NaN there; no augmentation.
+    predicted is excluded from the mean IoU, where LibMTL gets NaN; no augmentation.
     """
 
     path: str = Field(description="folder of train/ and val/ with .npy arrays, or folder of pictures")
@@ -99,7 +99,7 @@ class Dense(WithMetrics):
     def outline(self, root: Path) -> Outline:
         """The tasks at the size of the first frame. Raises DataError."""
         frames = self._frames(root)
-        self._divide(0, root, frames)  # what cannot be divided fails here, before any trial
+        self._divide(0, root, frames)  # frames that cannot be divided fail here, before any trial
         height, width = self._shape(frames)
         notes = [
             f"{lacking} of {len(frames)} frames have no {task}"
@@ -144,7 +144,7 @@ class Dense(WithMetrics):
         return TaskSpec(task, 3, loss.name, ANGLES, positions=positions, beta=loss.beta)
 
     def _divide(self, seed: int, root: Path, frames: Sequence[Frame]) -> Array:
-        """The split of every row, int8 [frames x tiles²], tile after tile. Raises DataError where one gets none."""
+        """The split of every row, int8 [frames x tiles²], frame by frame. Raises DataError if a split gets none."""
         import numpy as np
 
         of_frame = self.tiles**2 if self.divide == "tiles" else 1
@@ -177,13 +177,13 @@ class Dense(WithMetrics):
             places, chosen = np.flatnonzero(rows // tiles == number), rows[rows // tiles == number] % tiles
             image, labels = self._decode(frames[number], shape)
             inputs[places] = image.transpose(0, 3, 1, 2)[chosen]
-            for task, (target, known) in labels.items():
+            for task, (target, mask) in labels.items():
                 targets[task][places] = (np.moveaxis(target, -1, 1) if target.ndim == 4 else target)[chosen]
-                masks[task][places] = known[chosen]
+                masks[task][places] = mask[chosen]
         return Split(inputs, targets, {task: mask for task, mask in masks.items() if not mask.all()})
 
     def _decode(self, frame: Frame, shape: Sequence[int]) -> tuple[Array, dict[str, tuple[Array, Array]]]:
-        """The tiles of a frame, [tiles², H, W, ...], and of its labels and of where they are known."""
+        """The tiles of a frame, [tiles², H, W, ...], and by task those of its labels and their masks."""
         height, width = shape[0] * self.tiles, shape[1] * self.tiles
         image = read_image(frame.image)
         if self.size is None and (image.shape[0] // self.tiles, image.shape[1] // self.tiles) != tuple(shape):
@@ -192,13 +192,13 @@ class Dense(WithMetrics):
             )
         labels = {}
         for task, path in frame.labels.items():
-            target, known = read_label(path, task, self.classes, self.depth_scale)
+            target, mask = read_label(path, task, self.classes, self.depth_scale)
             if target.shape[:2] != image.shape[:2]:
                 raise DataError(
                     f"{path}: expected labels {list(image.shape[:2])} as {frame.image.name} has pixels, "
                     f"got {list(target.shape[:2])}"
                 )
-            labels[task] = self._cut(pick(target, height, width)), self._cut(pick(known, height, width))
+            labels[task] = self._cut(pick(target, height, width)), self._cut(pick(mask, height, width))
         return self._cut(fit(image, height, width)), labels
 
     def _cut(self, values: Array) -> Array:
@@ -209,7 +209,7 @@ class Dense(WithMetrics):
 
 
 def _blank(task: TaskSpec, rows: int) -> Array:
-    """Targets of no value yet."""
+    """Targets filled with zeros."""
     import numpy as np
 
     if task.kind == "classification":

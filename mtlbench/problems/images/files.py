@@ -28,14 +28,14 @@ class Members:
     @classmethod
     def open(cls, path: Path, suffixes: Collection[str]) -> Members:
         """Those in the folder or tar archive ``path``. Raises DataError."""
-        found: dict[str, bytes | Path] = {}
+        content: dict[str, bytes | Path] = {}
         if path.is_dir():
-            found.update({file.relative_to(path).as_posix(): file for file in sources(path, suffixes)})
+            content.update({file.relative_to(path).as_posix(): file for file in sources(path, suffixes)})
         else:
-            found.update(_unpacked(find(path.parent, path.name), suffixes))
-        if not found:
+            content.update(_unpacked(find(path.parent, path.name), suffixes))
+        if not content:
             raise DataError(f"{path}: expected files {', '.join(sorted(suffixes))}, got none; is it the right folder?")
-        return cls(path, dict(sorted(found.items())))
+        return cls(path, dict(sorted(content.items())))
 
     def read(self, name: str) -> bytes:
         """The content of one file. Raises DataError."""
@@ -66,7 +66,7 @@ def sources(path: Path, suffixes: Collection[str]) -> tuple[Path, ...]:
 
 
 def resized(values: Array, height: int, width: int) -> Array:
-    """An image float32 [H, W] at another size, each new pixel a weighted mean of those it covers."""
+    """An image float32 [H, W] resized so that each new pixel is a weighted mean of those it covers."""
     import numpy as np
     from PIL import Image
 
@@ -75,20 +75,20 @@ def resized(values: Array, height: int, width: int) -> Array:
 
 
 def _unpacked(path: Path, suffixes: Collection[str]) -> dict[str, bytes]:
-    found = {}
+    content = {}
     try:
         with guarded(path), tarfile.open(path) as archive:
             for member in archive:
                 stream = archive.extractfile(member) if member.isfile() else None
                 if stream and Path(member.name).suffix.lower() in suffixes:
-                    found[member.name.removeprefix("./")] = stream.read()
+                    content[member.name.removeprefix("./")] = stream.read()
     except tarfile.TarError as error:
         raise DataError(f"{path}: expected a folder or a whole tar archive ({error})") from error
-    return found
+    return content
 
 
 def pack(path: Path, members: Mapping[str, bytes]) -> str:
-    """Write a tar archive, the same bytes whenever it is written; its name."""
+    """Write a tar archive with reproducible bytes and return its name."""
     with tarfile.open(path, "w") as archive:
         for name, content in members.items():
             info = tarfile.TarInfo(name)

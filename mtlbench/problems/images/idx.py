@@ -1,4 +1,4 @@
-"""Image classification from IDX files: MNIST, EMNIST, Fashion-MNIST and their kind."""
+"""Image classification from IDX files such as MNIST, EMNIST and Fashion-MNIST."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Files(FixedTest):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All paths that are given."""
+        """All paths that are set."""
         return tuple(name for name in (self.images, self.labels, self.test_images, self.test_labels) if name)
 
 
@@ -63,17 +63,18 @@ class Pair:
     def open(cls, root: Path, image_file: str, label_file: str) -> Pair:
         """Check both files as a whole. Raises DataError."""
         path, label_path = find(root, image_file), find(root, label_file)
-        header, found = images(path), labels(label_path)
-        if header.shape[0] != len(found):
+        header, label_values = images(path), labels(label_path)
+        if header.shape[0] != len(label_values):
             raise DataError(
-                f"{label_path}: expected {header.shape[0]} labels, one for each image of {path}, got {len(found)}"
+                f"{label_path}: expected {header.shape[0]} labels, one for each image of {path}, "
+                f"got {len(label_values)}"
             )
-        return cls(path, header.shape[1:], found)
+        return cls(path, header.shape[1:], label_values)
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Some rows of a pair; images become float32 in 0 .. 1 only where they are taken."""
+    """Some rows of a pair; images are converted to float32 in 0 .. 1 only when they are taken."""
 
     source: Pair
     rows: Array
@@ -93,13 +94,13 @@ class Rows:
 class Idx(FixedTest, WithMetrics):
     """MNIST, EMNIST, Fashion-MNIST and other IDX files, gzipped or not; one pair of files, or one pair per task.
 
-    With ``images`` and ``labels`` there is one task, named ``task``; with ``tasks`` each task has inputs of its own:
+    With ``images`` and ``labels`` there is one task, named ``task``; with ``tasks`` each task has separate inputs:
     ``tasks: {letters: {images: …, labels: …}, digits: {…}}``. Inputs are pixel / 255, float32 [N, 1, H, W]. Classes
     are the distinct labels in ascending order. Splits are stratified by class; a fixed test file stays the test split,
     and ``split`` then divides the rest by the shares of train and validation. EMNIST's images are stored ``transposed``
-    (mirrored and turned to the left), which may be said of all files or task by task. With ``stream: true`` images stay
-    bytes (mapped from the disk if not gzipped) and become numbers batch by batch; with several tasks each batch then
-    holds the same share of every task's rows, and at least one. Source: Cohen et al., EMNIST: Extending MNIST to
+    (mirrored and rotated left), which may be stated for all files or for each task. With ``stream: true`` images stay
+    bytes (memory-mapped if not gzipped) and are converted batch by batch; with several tasks each batch then holds the
+    same share of every task's rows, and at least one. Source: Cohen et al., EMNIST: Extending MNIST to
     Handwritten Letters, IJCNN 2017 (26 letters of either case, labelled 1 to 26; digits).
     """
 
@@ -134,7 +135,7 @@ class Idx(FixedTest, WithMetrics):
 
     @classmethod
     def write_example(cls, folder: Path) -> dict[str, Any]:
-        """120 noise images of ten digits, and 40 that are always tested."""
+        """120 noise images of ten digits, and 40 of a fixed test split."""
         import numpy as np
 
         chance, names = np.random.default_rng(0), {}
@@ -149,7 +150,7 @@ class Idx(FixedTest, WithMetrics):
         return tuple(find(root, name) for pair in self._pairs().values() for name in pair.names)
 
     def outline(self, root: Path) -> Outline:
-        """Tasks from the labels; every file is read through once, so that damage shows now. Raises DataError."""
+        """Tasks from the labels; every file is read once, so that damage is detected early. Raises DataError."""
         tasks, shapes, labelled = [], {}, {}
         totals = [0, 0, 0]
         for name, files in self._pairs().items():
@@ -204,7 +205,7 @@ class Idx(FixedTest, WithMetrics):
 
 
 def _open(root: Path, files: Files) -> tuple[Pair, Pair | None]:
-    """Training pair and fixed test pair of one task, each and together in order. Raises DataError."""
+    """The training pair and the fixed test pair, if any, of one task, checked for consistency. Raises DataError."""
     train = Pair.open(root, files.images, files.labels)
     if files.test_images is None or files.test_labels is None:
         return train, None
@@ -221,7 +222,7 @@ def _open(root: Path, files: Files) -> tuple[Pair, Pair | None]:
 
 
 def _check(path: Path, classes: list[int], sizes: tuple[int, int, int]) -> None:
-    """Raise DataError where the labels cannot make a classification with three splits."""
+    """Raise DataError if the labels do not suffice for a classification with three splits."""
     if len(classes) < 2:
         raise DataError(f"{path}: expected labels of at least 2 classes, got one class only, {classes[0]}")
     if min(sizes) < 1:
@@ -244,7 +245,7 @@ def _batch(part: Mapping[str, Rows], chosen: Mapping[str, Array | slice], shared
 
 @dataclass(frozen=True)
 class RowStream(Stream):
-    """A stream that, restricted to some tasks, is cut anew: as many rows a batch as these tasks alone would have."""
+    """A stream that is batched anew when restricted to some tasks, as if the problem had no others."""
 
     rows: Mapping[str, Rows]
     shared: bool
@@ -255,7 +256,7 @@ class RowStream(Stream):
 
 
 def _stream(part: Mapping[str, Rows], shared: bool) -> Stream:
-    """The same rows as ``_split``, a batch at a time; in the same order where no seed is given."""
+    """The same rows as ``_split``, a batch at a time; in the same order if the seed is None."""
     size = max(len(rows.rows) for rows in part.values())
 
     def batches(batch_size: int, seed: int | None) -> Iterator[Split]:
@@ -268,7 +269,7 @@ def _stream(part: Mapping[str, Rows], shared: bool) -> Stream:
 
 
 def _pieces(size: int, steps: int, name: str, seed: int | None) -> list[Array]:
-    """The rows of each step: all of them once, but at least one in each step of training (where there is a seed)."""
+    """The rows of each step: each row once, but at least one row in each training step (where there is a seed)."""
     import numpy as np
 
     order = np.arange(size)

@@ -24,7 +24,7 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Header:
-    """What the first bytes of an IDX file say."""
+    """The header of an IDX file."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -59,13 +59,13 @@ def labels(path: Path) -> Array:
 
 
 def array(path: Path) -> Array:
-    """The values, read-only: mapped from the disk, or unzipped into memory in the file's own type."""
+    """The values, read-only, in the file's data type: memory-mapped, or decompressed into memory."""
     return _values(path, stamp(path))
 
 
 @lru_cache(maxsize=32)
 def _checked(path: Path, _: tuple[int, int]) -> Header:
-    """The header of a file that is as long as its header says; nothing of its content is kept."""
+    """The header of a file, after checking that the file has the length it states; the content is not kept."""
     with opened(path) as stream:
         header = _header(path, stream.read(4), stream.read(4 * 255))
         stream.seek(0)

@@ -1,4 +1,4 @@
-"""Two digits on top of each other, to be read both: MultiMNIST and its small sister."""
+"""Two overlaid digits, both to be recognised: MultiMNIST and a small variant."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ MNIST_SHARES = (50_000, 10_000, 0)  # train and validation come from the trainin
 class MultiDigits(WithMetrics):
     """Two overlaid handwritten digits; tasks ``left`` and ``right`` (10 classes each) name the one in each corner.
 
-    From scikit-learn's 8x8 digits, or from MNIST where ``path`` is its folder. Source digits are divided first, for
-    each seed, stratified by digit: 0.6 / 0.2 / 0.2 of the 8x8 digits; MNIST's training files 5 : 1 into train and
-    validation, its test files stay test. So no digit is seen in two splits. Within a split each source digit stands
-    ``repeats`` times left and ``repeats`` times right, in random pairs. For a side of s pixels the canvas has
-    round(36 s / 28), the left digit starts at (0, 0), the right one at (o, o) with o = round(6 s / 28), and the
-    larger value wins where they overlap. Inputs float32 [N, 1, H, W] in 0 .. 1: H = W = 10, or 36 for MNIST.
+    From scikit-learn's 8x8 digits, or from MNIST if ``path`` is its folder. Source digits are divided first, for each
+    seed, stratified by digit: the 8x8 digits 0.6 / 0.2 / 0.2; MNIST's training files 5 : 1 into train and validation,
+    its test files stay test. So no digit is used in two splits. Within a split each source digit appears ``repeats``
+    times on the left and ``repeats`` times on the right, in random pairs. For digits with a side of s pixels, that of
+    the canvas is round(36 s / 28), the left digit starts at (0, 0), the right one at (o, o) with o = round(6 s / 28),
+    and where they overlap the larger value is used. Inputs float32 [N, 1, H, W] in 0 .. 1: H = W = 10, or 36 for MNIST.
 
     Sources: Sabour, Frosst and Hinton, Dynamic Routing Between Capsules, NeurIPS 2017; Sener and Koltun, Multi-Task
-    Learning as Multi-Objective Optimization, NeurIPS 2018, whose corners, offset and maximum these are. Deviations: the
-    canvas is not shrunk back to 28 pixels; right digits are a permutation instead of draws with replacement; unlike
-    Sabour et al. digits are not moved at random and a pair may be of one class; a validation split is held out.
+    Learning as Multi-Objective Optimization, NeurIPS 2018, for corners, offset and maximum. Deviations: the canvas is
+    not resized to 28 pixels; right digits are a permutation instead of draws with replacement; unlike in Sabour et al.,
+    digits are not shifted at random and both may be of one class; a validation split is held out.
     """
 
     path: str | None = Field(None, description="folder of MNIST's four IDX files; none: scikit-learn's 8x8 digits")
@@ -50,11 +50,11 @@ class MultiDigits(WithMetrics):
 
     @classmethod
     def example(cls) -> dict[str, Any]:
-        """Of the bundled digits, without files."""
+        """Images of scikit-learn's digits, which need no files."""
         return {"limit": 200}
 
     def files(self, root: Path) -> tuple[Path, ...]:
-        """MNIST's four files where a path is given. Raises DataError."""
+        """MNIST's four files if ``path`` is set. Raises DataError."""
         if self.path is None:
             return ()
         return tuple(
@@ -107,7 +107,7 @@ class MultiDigits(WithMetrics):
         return assemble(outline, np.concatenate(inputs), {"left": lefts, "right": rights}, np.concatenate(part))
 
     def _sources(self, seed: int, root: Path) -> list[tuple[Array, Array, int]]:
-        """Images [n, s, s], labels [n] and the value of white, of the digits that each split is made from."""
+        """Images [n, s, s], labels [n] and the value of white, for the source digits of each split."""
         rng = generator(seed)
         if self.path is None:
             images, labels = scans()
@@ -119,7 +119,7 @@ class MultiDigits(WithMetrics):
         return [(array(pair.path)[rows], pair.labels[rows], 255) for pair, rows in chosen]
 
     def _pairs(self, digits: int, rng: np.random.Generator) -> Array:
-        """Which digit stands left and which right, int [2, n]."""
+        """The indices of the left and of the right digits, int [2, n]."""
         import numpy as np
 
         rounds = [np.stack([rng.permutation(digits), rng.permutation(digits)]) for _ in range(self.repeats)]
@@ -129,12 +129,12 @@ class MultiDigits(WithMetrics):
 def mnist_file(folder: Path, name: str) -> Path:
     """One of MNIST's files under any of its usual names."""
     names = [variant + suffix for variant in (name, name.replace("-idx", ".idx")) for suffix in ("", ".gz")]
-    found = next((candidate for candidate in names if (folder / candidate).exists()), names[1])
+    file = next((candidate for candidate in names if (folder / candidate).exists()), names[1])
     if not folder.is_dir():
         raise DataError(
             f"{folder}: expected the folder of MNIST's IDX files, got {'a file' if folder.exists() else 'nothing'}"
         )
-    return find(folder, found)
+    return find(folder, file)
 
 
 def _mnist_sizes(train: Pair, test: Pair) -> tuple[int, int, int]:
@@ -147,7 +147,7 @@ def _canvas(side: int) -> int:
 
 
 def _overlay(left: Array, right: Array) -> Array:
-    """The left digits [n, s, s] in the upper left corner, the right ones lower right, the larger value winning."""
+    """The pixelwise maximum of left digits [n, s, s] in the upper left corner and right ones in the lower right."""
     import numpy as np
 
     count, side, _ = left.shape

@@ -1,4 +1,4 @@
-"""Frames with a label at every pixel, on disk: LibMTL's folders of .npy arrays, or pictures named by their kind."""
+"""Reading frames with a label at every pixel: LibMTL's folders of .npy arrays, or pictures named by their kind."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ TASKS = ("segmentation", "depth", "normals")
 FOLDERS = {"segmentation": "label", "depth": "depth", "normals": "normal"}  # of .npy arrays
 PREFIXES = {"segmentation": "segm_gt_", "depth": "depth_gt_", "normals": "norm_gt_"}  # of pictures
 ZERO_NORMAL = 127  # the byte that means 0 in a picture of normals
-SHORT = 0.5  # a normal is of length 1; one shorter than this stands for none
+SHORT = 0.5  # normals have length 1; a shorter one than this means that there is none
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One image and the files of its labels by task; ``held`` says that it stands in the test folder."""
+    """One image and the files of its labels by task; ``held`` is True if it is in the test folder."""
 
     image: Path
     labels: Mapping[str, Path]
@@ -103,14 +103,14 @@ def _segmentation(path: Path, classes: int) -> tuple[Array, Array]:
 
     values = _array(path, 1)[..., 0] if path.suffix == ".npy" else np.asarray(_picture(path))
     values = values.astype("int64")
-    known = (values >= 0) & (values != 255)
-    if values.ndim != 2 or (values[known] >= classes).any():
-        largest = values[known].max(initial=-1)
+    labelled = (values >= 0) & (values != 255)
+    if values.ndim != 2 or (values[labelled] >= classes).any():
+        largest = values[labelled].max(initial=-1)
         raise DataError(
             f"{path}: expected class indices [height, width] below {classes}, or -1 or 255 where unknown, got "
             f"{largest} and shape {list(values.shape)}; state classes"
         )
-    return np.where(known, values, 0).astype("int64"), known
+    return np.where(labelled, values, 0).astype("int64"), labelled
 
 
 def _depth(path: Path, scale: float) -> tuple[Array, Array]:
@@ -121,8 +121,8 @@ def _depth(path: Path, scale: float) -> tuple[Array, Array]:
         values = _array(path, 1).astype("float32")
     else:
         values = np.asarray(_picture(path), dtype="float32")[..., None] / np.float32(scale)
-    known = values[..., 0] > 0
-    return np.where(known[..., None], values, 0), known
+    labelled = values[..., 0] > 0
+    return np.where(labelled[..., None], values, 0), labelled
 
 
 def _normals(path: Path) -> tuple[Array, Array]:
@@ -133,8 +133,8 @@ def _normals(path: Path) -> tuple[Array, Array]:
         values = _array(path, 3).astype("float32")
     else:
         values = np.asarray(_picture(path).convert("RGB"), dtype="float32") / ZERO_NORMAL - 1
-    known = np.linalg.norm(values, axis=-1) > SHORT
-    return np.where(known[..., None], values, 0), known
+    labelled = np.linalg.norm(values, axis=-1) > SHORT
+    return np.where(labelled[..., None], values, 0), labelled
 
 
 def _array(path: Path, channels: int) -> Array:
@@ -143,7 +143,7 @@ def _array(path: Path, channels: int) -> Array:
 
     try:
         with guarded(path):
-            values = np.load(path, allow_pickle=False)
+            values: Array = np.load(path, allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise DataError(f"{path}: expected a whole .npy array of numbers ({error})") from error
     if values.ndim == 2 and channels == 1:
@@ -171,9 +171,10 @@ def fit(values: Array, height: int, width: int) -> Array:
 
 
 def pick(values: Array, height: int, width: int) -> Array:
-    """Labels [H, W, ...] at another size: each new pixel has the label at its centre, none is a mean of two."""
+    """Labels [H, W, ...] resized by nearest neighbour: each new pixel has the label at its centre, never a mean."""
     import numpy as np
 
     rows = ((np.arange(height) + 0.5) * values.shape[0] / height).astype("int64")
     columns = ((np.arange(width) + 0.5) * values.shape[1] / width).astype("int64")
-    return values[rows][:, columns]
+    resized: Array = values[rows][:, columns]
+    return resized

@@ -103,16 +103,16 @@ def _parse(members: Members, file: str) -> Picture:
     try:
         tree = ElementTree.fromstring(members.read(file))
         width, height = (float(_text(tree, f"size/{side}")) for side in ("width", "height"))
-        labels = [_text(found, "name") for found in tree.iter("object")]
-        corners = [[float(_text(found, f"bndbox/{side}")) for side in CORNERS] for found in tree.iter("object")]
+        labels = [_text(item, "name") for item in tree.iter("object")]
+        corners = [[float(_text(item, f"bndbox/{side}")) for side in CORNERS] for item in tree.iter("object")]
     except (ElementTree.ParseError, ValueError) as error:
         raise DataError(
             f"{members.path}: {file}: expected a Pascal VOC annotation with size, object, name and bndbox, got {error}"
         ) from error
     boxes = np.clip(np.reshape(corners, (-1, 4)), 0, [width, height] * 2)
-    kept = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-    found = [label for label, keep in zip(labels, kept, strict=True) if keep]
-    return Picture(_picture(members, file), (width, height), found, boxes[kept], int((~kept).sum()))
+    solid = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    names = [label for label, keep in zip(labels, solid, strict=True) if keep]
+    return Picture(_picture(members, file), (width, height), names, boxes[solid], int((~solid).sum()))
 
 
 def _text(tree: ElementTree.Element, path: str) -> str:

@@ -21,11 +21,11 @@ _Point2 = Annotated[tuple[float, float], Field(strict=False)]
 
 
 class Analytic(Problem):
-    """T formulas f_t of a point x, which architecture ``point`` holds in the place of a network.
+    """T formulas f_t of a point x, which architecture ``point`` has as its parameters in place of a network.
 
     Task t's output is f_t(x) minus a lower bound of f_t, its target 0 and its loss l1, so that the loss is f_t up to a
-    constant; metrics are in the unit of f_t minus the bound. Rows carry nothing but their number: one row of the
-    training split is one step, with ``train: {batch_size: 1}``.
+    constant; metrics are in the unit of f_t minus the bound. Rows carry no information: with
+    ``train: {batch_size: 1}``, one row of the training split is one step.
     """
 
     steps: int = Field(1000, ge=1, description="rows of the training split, so steps of an epoch with batch_size: 1")
@@ -37,11 +37,11 @@ class Analytic(Problem):
 
     @abstractmethod
     def objectives(self) -> Objectives:
-        """The formulas, without a start."""
+        """The formulas, without a starting point."""
 
     @abstractmethod
     def start(self, seed: int) -> tuple[float, ...]:
-        """Where x starts."""
+        """The starting point of x."""
 
     def outline(self, root: Path) -> Outline:
         """Tasks f1 .. fT."""
@@ -50,11 +50,11 @@ class Analytic(Problem):
         return Outline(tasks, (1,), self.steps + 2, objectives=objectives, seeds=self.seeds())
 
     def seeds(self) -> int | None:
-        """How many starts there are, None for any number."""
+        """The number of starting points, None if unlimited."""
         return None
 
     def load(self, seed: int, root: Path) -> Data:
-        """Numbered rows; the seed decides on the start alone."""
+        """Numbered rows; the seed affects only the starting point."""
         import numpy as np
 
         outline = self.outline(root)
@@ -82,15 +82,15 @@ class Toy(Analytic):
     )
 
     def objectives(self) -> TwoValleys:
-        """Scaled as asked."""
+        """The two objectives, f1 scaled by ``scale``."""
         return TwoValleys(scale=self.scale)
 
     def start(self, seed: int) -> tuple[float, ...]:
-        """The seed's own."""
+        """The entry of ``starts`` for this seed."""
         return self.starts[seed]
 
     def seeds(self) -> int:
-        """One a start."""
+        """One seed per starting point."""
         return len(self.starts)
 
 
@@ -105,7 +105,7 @@ class Quadratics(Analytic):
     ratio: float = Field(10.0, ge=1, description="steepest over flattest bowl")
 
     def objectives(self) -> Bowls:
-        """As many as asked."""
+        """The bowls."""
         return Bowls(tasks=self.tasks, dimensions=self.dimensions, ratio=self.ratio)
 
     def start(self, seed: int) -> tuple[float, ...]:

@@ -16,9 +16,9 @@ TASKS = (TaskSpec("progression", 1, "mse"), TaskSpec("bmi", 1, "mse", unit="kg/m
 class Diabetes(WithMetrics):
     """442 patients: disease progression after a year and body mass index (regressions) from nine measures.
 
-    The data have one target, ``progression``. The second task is the body mass index, a measure of its own that is
-    therefore taken out of the inputs (age, sex, blood pressure, six blood serum values): errors of ``progression``
-    are somewhat larger than those published with all ten inputs. Inputs float32 [N, 9], standardised on the training
+    The data have one target, ``progression``. The second task is the body mass index, which is therefore removed from
+    the inputs (age, sex, blood pressure, six blood serum values remain): errors of ``progression`` are somewhat larger
+    than those published with all ten inputs. Inputs float32 [N, 9], standardised on the training
     rows, as the targets are. Random split 265 / 89 / 88 per seed.
 
     Source: Efron, Hastie, Johnstone and Tibshirani, Least Angle Regression, Annals of Statistics 2004, as packaged by

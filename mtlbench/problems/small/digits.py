@@ -59,7 +59,7 @@ class Digits(WithMetrics):
     flat: bool = Field(True, description="true: vectors of 64 pixels; false: 1x8x8 images")
 
     def outline(self, root: Path) -> Outline:
-        """The chosen tasks; all that is needed is known beforehand."""
+        """The chosen tasks; no data are read."""
         shape = (SIDE * SIDE,) if self.flat else (1, SIDE, SIDE)
         labelled: dict[str, int] = dict.fromkeys(self.tasks, Fractions().counts(ROWS)[TRAIN])
         return self.ranked(Outline(tuple(TASKS[name] for name in self.tasks), shape, ROWS, labelled=labelled))

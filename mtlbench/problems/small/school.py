@@ -23,14 +23,14 @@ FEWEST = 3  # pupils of a school, one for each split
 
 
 class School(WithMetrics):
-    """139 schools, 15,362 pupils: the score of each school's pupils is a regression with inputs of its own.
+    """139 schools, 15,362 pupils: predicting the scores of one school's pupils is one regression task.
 
     Tasks school_1 .. school_139 in the order of the file, loss mse, metric rmse. In every school a random ``train`` of
     the pupils (rounded) trains and all others test; ``validation`` of the training pupils are then held back to choose
-    epochs on, none where it is 0, so the test pupils of a seed do not depend on it. A school keeps at least one pupil
-    in every split that is asked for. Inputs float32 [N, 27], standardised on the training pupils of all schools
-    together; columns that are the same for every pupil (the constant 1 that ends the file's 28) are left out, since
-    models have an offset of their own. All schools share one target scale s and offset, in points, so that the error
+    epochs on, none if it is 0, so the test pupils of a seed do not depend on it. A school has at least one pupil in
+    every split that is used. Inputs float32 [N, 27], standardised on the training pupils of all schools
+    together; columns that are the same for every pupil (the constant 1 that ends the file's 28) are dropped, since
+    models have an offset. All schools share one target scale s and offset, in points, so that the error
     over all pupils is sqrt(sum_t n_t rmse_t² / sum_t n_t), or s times the root of the mean squared standardised error.
 
     Format: ``school.mat`` (MATLAB 5) with cell arrays X and Y, 139 each: X{t} [pupils, 28], Y{t} [pupils, 1], 1 .. 70.
@@ -69,13 +69,13 @@ class School(WithMetrics):
         tasks = tuple(TaskSpec(name, 1, "mse", unit="points") for name in names)
         sizes = [self._sizes(len(score)) for score in scores]
         rows = sum(max(part) for part in zip(*sizes, strict=True))
-        kept = _varying(inputs)
-        notes = (f"{int((~kept).sum())} of {len(kept)} features never vary and are left out",)
+        varying = _varying(inputs)
+        notes = (f"{int((~varying).sum())} of {len(varying)} features never vary and are left out",)
         shapes, labelled = (
-            dict.fromkeys(names, (int(kept.sum()),)),
+            dict.fromkeys(names, (int(varying.sum()),)),
             {n: s[TRAIN] for n, s in zip(names, sizes, strict=True)},
         )
-        return self.ranked(Outline(tasks, shapes, rows, notes if not kept.all() else (), labelled=labelled))
+        return self.ranked(Outline(tasks, shapes, rows, notes if not varying.all() else (), labelled=labelled))
 
     def load(self, seed: int, root: Path) -> Data:
         """The splits of one seed. Raises DataError."""
@@ -103,7 +103,7 @@ class School(WithMetrics):
         return trained - validated, validated, pupils - trained
 
     def _divide(self, seed: int, name: str, pupils: int) -> Array:
-        """The split of each pupil, int8 [N]: test pupils first, so that the others' division does not move them."""
+        """The split of each pupil, int8 [N]; test pupils are drawn first, so that they do not depend on the rest."""
         import numpy as np
 
         train, validation, test = self._sizes(pupils)
@@ -117,7 +117,8 @@ def _draw(seed: int, name: str, what: str, rows: int, chosen: int) -> Array:
     """bool [rows], True at ``chosen`` random places."""
     import numpy as np
 
-    return assign(np.zeros(rows), (rows - chosen, chosen), generator(seed, name, what)) == 1
+    marked: Array = assign(np.zeros(rows), (rows - chosen, chosen), generator(seed, name, what)) == 1
+    return marked
 
 
 def _varying(inputs: list[Array]) -> Array:
@@ -125,12 +126,13 @@ def _varying(inputs: list[Array]) -> Array:
     import numpy as np
 
     pooled = np.concatenate(inputs)
-    return (pooled != pooled[0]).any(axis=0)
+    varying: Array = (pooled != pooled[0]).any(axis=0)
+    return varying
 
 
 @lru_cache(maxsize=2)
 def _schools(path: Path, _: tuple[int, int]) -> tuple[list[Array], list[Array]]:
-    """Inputs [pupils, features] and scores [pupils] of every school, float64, for all who ask. Raises DataError."""
+    """Inputs [pupils, features] and scores [pupils] of every school, float64, cached. Raises DataError."""
     import numpy as np
 
     cells = read_matlab(path)

@@ -1,4 +1,4 @@
-"""Linear tasks whose relatedness is set by a dial: a problem with a known answer."""
+"""Linear tasks of adjustable relatedness: a problem whose best solution is known."""
 
 from __future__ import annotations
 
@@ -60,8 +60,9 @@ class Synthetic(WithMetrics):
         import numpy as np
 
         draw = generator(seed, "vectors").standard_normal((self.features, self.tasks + 1))
-        common, *own = np.linalg.qr(draw)[0].T
-        return np.sqrt(self.relatedness) * common + np.sqrt(1 - self.relatedness) * np.stack(own)
+        common, *specific = np.linalg.qr(draw)[0].T
+        vectors: Array = np.sqrt(self.relatedness) * common + np.sqrt(1 - self.relatedness) * np.stack(specific)
+        return vectors
 
     def load(self, seed: int, root: Path) -> Data:
         """The splits of one seed."""

@@ -1,1 +1,1 @@
-"""Tables of the user's own: CSV, Parquet, ARFF and MATLAB."""
+"""Problems from the user's tables: CSV, Parquet, ARFF and MATLAB."""

@@ -1,6 +1,6 @@
 """ARFF, Weka's format: declared attributes, then rows, dense or sparse; '?' is a missing value.
 
-scipy.io.arff refuses text attributes and sparse rows, so this is a reader of our own.
+Written here because scipy.io.arff refuses text attributes and sparse rows.
 Source: the ARFF description in Weka's manual. Relational attributes and instance weights are refused.
 """
 
@@ -27,7 +27,7 @@ TEXTS = {"string", "date"}
 
 @dataclass(frozen=True)
 class Attribute:
-    """One declared column; ``levels`` is None but for nominal attributes."""
+    """One declared column; ``levels`` is None unless it is nominal."""
 
     name: str
     numeric: bool
@@ -69,14 +69,14 @@ def _attributes(path: Path, lines: Iterator[tuple[int, str]]) -> list[Attribute]
 
 
 def _attribute(path: Path, number: int, line: str) -> Attribute:
-    found = ATTRIBUTE.match(line)
-    kind = found[2].lower() if found else ""
-    if found and kind in NUMBERS:
-        return Attribute(_plain(found[1]), True)
-    if found and kind in TEXTS:
-        return Attribute(_plain(found[1]), False)
-    if found and kind.startswith("{"):
-        return Attribute(_plain(found[1]), False, tuple(_fields(path, number, found[2][1:-1])))
+    declaration = ATTRIBUTE.match(line)
+    kind = declaration[2].lower() if declaration else ""
+    if declaration and kind in NUMBERS:
+        return Attribute(_plain(declaration[1]), True)
+    if declaration and kind in TEXTS:
+        return Attribute(_plain(declaration[1]), False)
+    if declaration and kind.startswith("{"):
+        return Attribute(_plain(declaration[1]), False, tuple(_fields(path, number, declaration[2][1:-1])))
     raise DataError(
         f"{path}:{number}: expected @attribute NAME with numeric, real, integer, string, date or {{a, b, …}}, "
         f"got '{line[:60]}'"
@@ -95,7 +95,7 @@ def _row(path: Path, number: int, line: str, attributes: list[Attribute]) -> lis
 
 
 def _sparse(path: Path, number: int, line: str, attributes: list[Attribute]) -> list[object]:
-    """``{place value, …}``: what is not named is 0, or the first level of a nominal attribute."""
+    """``{index value, …}``: attributes not listed are 0, or the first level of a nominal attribute."""
     row: list[object] = [0.0 if a.numeric else (a.levels or ("",))[0] for a in attributes]
     for entry in filter(None, _fields(path, number, line.strip("{} \t"), plain=False)):
         place, value = [*entry.split(None, 1), ""][:2]
@@ -124,17 +124,17 @@ def _cell(path: Path, number: int, attribute: Attribute, field: str) -> object:
 
 
 def _fields(path: Path, number: int, line: str, plain: bool = True) -> list[str]:
-    """The values of a comma-separated line, quotes taken off if ``plain``."""
+    """The values of a comma-separated line, with quotes removed if ``plain``."""
     if "'" not in line and '"' not in line:
         return [field.strip() for field in line.split(",")]
     fields, place = [], 0
     while place <= len(line):
-        found = VALUE.match(line, place)
-        if not found:
+        match = VALUE.match(line, place)
+        if not match:
             raise DataError(f"{path}:{number}: expected closed quotes, got '{line[place : place + 40]}'")
-        fields.append(_plain(found[1]) if plain else found[1])
-        place = found.end()
-        if found[0][-1:] != ",":
+        fields.append(_plain(match[1]) if plain else match[1])
+        place = match.end()
+        if match[0][-1:] != ",":
             break
     return fields
 

@@ -1,4 +1,4 @@
-"""Columns of a table: numbers or categories, and the first cell that is neither."""
+"""Conversion of a table's columns to numbers or categories, with errors that name the first unusable cell."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     Column = pd.Series[Any]
 
 LARGEST = 3e38  # about the largest float32
-MANY = 30  # names are listed up to so many
+MANY = 30  # messages list at most this many names
 DECIMAL_COMMA = r"[+-]?\d+,\d+"
 CATEGORICAL = "or list the column as categorical"
-UNNAMED = "unnamed_"  # and its place: a column whose header is empty
+UNNAMED = "unnamed_"  # followed by its position: the name of a column with an empty header
 
 
 def unique_names(path: Path, names: Sequence[str]) -> list[str]:
-    """The names, stripped, an empty one replaced by its place. Raises DataError where two are equal."""
+    """The names, stripped; an empty one is replaced by its position. Raises DataError if two are equal."""
     stripped = [name.strip() or f"{UNNAMED}{place}" for place, name in enumerate(names, start=1)]
     double = [name for name, count in Counter(stripped).items() if count > 1]
     if double:
@@ -37,7 +37,7 @@ def unique_names(path: Path, names: Sequence[str]) -> list[str]:
 
 
 def require(path: Path, columns: Collection[str], names: Collection[str], role: str) -> None:
-    """Raise DataError for the first name that is no column, with the nearest one."""
+    """Raise DataError for the first name that is not a column, suggesting the most similar one."""
     for name in names:
         if name not in columns:
             hint = did_you_mean(name, columns)
@@ -79,8 +79,8 @@ def is_numeric(column: Column) -> bool:
 
 
 def numbers(path: Path, column: Column, otherwise: str = CATEGORICAL) -> Array:
-    """float64 [N], NaN where missing; dates count days since 1970. Raises DataError for the first cell that is no
-    number, or larger than float32 can hold; ``otherwise`` ends its advice.
+    """float64 [N], NaN where missing; dates become days since 1970. Raises DataError for the first cell that is not a
+    number or exceeds the range of float32; ``otherwise`` ends the message's advice.
     """
     import pandas as pd
 
@@ -100,7 +100,7 @@ def numbers(path: Path, column: Column, otherwise: str = CATEGORICAL) -> Array:
 
 
 def row_number(column: Column, place: int) -> int:
-    """The row's number in the file, the first row of data being 1; rows left out before are counted."""
+    """The row's number in the file; the first row of data is 1, and rows that were dropped count."""
     return int(column.index[place]) + 1
 
 
@@ -109,8 +109,8 @@ def categories(column: Column) -> tuple[Array, tuple[str, ...]]:
     import numpy as np
     import pandas as pd
 
-    codes, found = pd.factorize(column, use_na_sentinel=True)
-    names = [_text(value) for value in found]
+    codes, levels = pd.factorize(column, use_na_sentinel=True)
+    names = [_text(value) for value in levels]
     values = pd.to_numeric(pd.Series(names, dtype="str"), errors="coerce").to_numpy()
     order = sorted(range(len(names)), key=names.__getitem__)
     if not np.isnan(values).any():
@@ -121,12 +121,12 @@ def categories(column: Column) -> tuple[Array, tuple[str, ...]]:
 
 
 def _text(value: object) -> str:
-    """A category's name: 1.0 is '1', as it stands in a file of whole numbers."""
+    """A category's name: 1.0 becomes '1', as a file of whole numbers writes it."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def times(path: Path, column: Column) -> Array:
-    """Moments that can be ordered, float64 [N]: numbers as they are, ISO dates in days. Raises DataError."""
+    """Times as float64 [N]: numbers as they are, ISO dates in days. Raises DataError."""
     import numpy as np
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Rows of a table that are there twice: a test row that training has seen is no test."""
+"""Duplicate rows of a table: a test row that also occurs in training does not test generalisation."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 def copies(features: Sequence[Feature], labels: Sequence[Labels], tasks: Sequence[Labels], part: Array) -> list[str]:
-    """A note on rows that are equal in features, labels and group, where a split ``part`` [N] tests on copies of
-    training rows. Nothing is left out: whether they are errors or equals by chance, the file does not say.
+    """A note on rows with equal features, labels and group, if the split ``part`` [N] tests on copies of training rows.
+    They are not removed, since the file does not tell whether they are errors or equal by chance.
     """
     import numpy as np
     import pandas as pd
 
     columns = [f.values if isinstance(f, Numeric) else f.codes for f in features]
     columns += [np.where(label.known, label.values, np.nan) for label in labels]
-    columns.append(sum((n * task.known for n, task in enumerate(tasks)), np.zeros(len(part))))  # which group it is of
+    columns.append(sum((n * task.known for n, task in enumerate(tasks)), np.zeros(len(part))))  # the row's group
     rows = pd.util.hash_pandas_object(pd.DataFrame(dict(enumerate(columns))), index=False).to_numpy()
     tested = rows[part == TEST]
     seen = int(np.isin(tested, rows[part == TRAIN]).sum())

@@ -1,4 +1,4 @@
-"""Features of a table: numbers standardised, categories one-hot, gaps filled; all fitted on the training rows."""
+"""Features of a table: standardised numbers, one-hot categories, imputed gaps; all fitted on the training rows."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from ...core.task import Array
 
 
-NAMED = 8  # columns with missing values that a message names
+NAMED = 8  # a message names at most this many columns with missing values
 
 
 @dataclass(frozen=True)
 class Numeric:
-    """A numeric column: standardised, gaps filled by the training median, and an indicator of gaps if there are any."""
+    """A numeric column: standardised, gaps imputed by the training median, with an indicator column if it has gaps."""
 
     name: str
     values: Array  # float64 [N], NaN where missing
@@ -51,8 +51,8 @@ class Numeric:
 
 @dataclass(frozen=True)
 class Categorical:
-    """A column of categories: one column per level, levels that training never saw are zeros, gaps as in Numeric but
-    filled by the most frequent level.
+    """A column of categories, one-hot: levels unseen in training are all zeros; gaps as in Numeric, but imputed by the
+    most frequent level.
     """
 
     name: str
@@ -67,11 +67,11 @@ class Categorical:
 
     @property
     def width(self) -> int:
-        """Columns after encoding; the same for every seed, since it is of the file and not of the training rows."""
+        """Columns after encoding; the same for every seed, since it depends on the file, not on the training rows."""
         return min(self.levels, self.most) + bool(self.missing.any())
 
     def encode(self, train: Array) -> Array:
-        """float32 [N, width]; the columns are the most frequent training levels, columns left over stay zero."""
+        """float32 [N, width]; one column for each of the most frequent training levels, surplus columns are zero."""
         import numpy as np
 
         gaps = self.missing
@@ -85,7 +85,7 @@ class Categorical:
 
 
 def _indicator(gaps: Array, train: Array) -> list[Array]:
-    """The column that says where values were missing; zero throughout where training has no gap to learn from."""
+    """The column that indicates missing values; all zeros if the training rows have no gap to learn from."""
     return [(gaps & gaps[train].any()).astype("float32")] if gaps.any() else []
 
 
@@ -95,25 +95,25 @@ Feature = Numeric | Categorical
 def read_features(
     path: Path, frame: pd.DataFrame, names: Sequence[str], categorical: Sequence[str], most: int
 ) -> tuple[list[Feature], list[str]]:
-    """The features of these columns, and notes on decimal commas, on levels without a column and on features that say
-    nothing: those without any value, and categories that are different in each row, such as names. Raises DataError.
+    """The features of these columns, and notes on decimal commas, on levels without a column and on uninformative
+    features: those without any value, and categories that differ in every row, such as names. Raises DataError.
     """
     empty = [name for name in names if frame[name].isna().all()]
     features = [_read(path, frame[name], name in categorical, most) for name in names if name not in empty]
     texts = [f.name for f in features if isinstance(f, Categorical) and f.name not in categorical]
     commas = [name for name in texts if has_decimal_commas(frame[name])]
     keys = [f.name for f in features if isinstance(f, Categorical) and f.levels == len(frame)]
-    kept = [feature for feature in features if feature.name not in keys]
+    useful = [feature for feature in features if feature.name not in keys]
     notes = [f"features without any value are left out: {', '.join(empty)}"] if empty else []
     notes += [f"text features that differ in each row are left out: {', '.join(keys)}"] if keys else []
     if commas:
         notes.append(
             'features with decimal commas are text, state decimal: "," if they are numbers: ' + ", ".join(commas)
         )
-    for feature in kept:
+    for feature in useful:
         if isinstance(feature, Categorical) and feature.levels > most:
             notes.append(f"feature '{feature.name}': {feature.levels} levels, the {most} most frequent in train count")
-    return kept, notes
+    return useful, notes
 
 
 def _read(path: Path, column: pd.Series[Any], categorical: bool, most: int) -> Feature:
@@ -124,7 +124,7 @@ def _read(path: Path, column: pd.Series[Any], categorical: bool, most: int) -> F
 
 
 def missing_values(path: Path, features: Sequence[Feature], refuse: bool) -> list[str]:
-    """A note on the values that will be imputed. Raises DataError where they are to be refused."""
+    """A note on the values that will be imputed. Raises DataError instead if ``refuse``."""
     counts = {feature.name: int(feature.missing.sum()) for feature in features if feature.missing.any()}
     if not counts:
         return []
@@ -140,7 +140,7 @@ def missing_values(path: Path, features: Sequence[Feature], refuse: bool) -> lis
 
 
 def encode(path: Path, features: Sequence[Feature], train: Array) -> Array:
-    """All features side by side, float32 [N, sum of widths]. Raises DataError where a number leaves float32."""
+    """All features, concatenated to float32 [N, sum of widths]. Raises DataError if a number exceeds float32."""
     import numpy as np
 
     with np.errstate(over="ignore"):

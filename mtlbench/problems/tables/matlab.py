@@ -18,11 +18,11 @@ def read_matlab(path: Path) -> dict[str, Array]:
 
     with opened(path) as stream:
         try:
-            found = loadmat(stream)
+            variables = loadmat(stream)
         except NotImplementedError as error:  # version 7.3 is HDF5
             raise DataError(
                 f"{path}: expected a MATLAB file up to version 7.2, got version 7.3; save it again with -v7"
             ) from error
         except Exception as error:  # SciPy raises ValueError, TypeError, KeyError … for what is no such file
             raise DataError(f"{path}: expected a MATLAB file ({error})") from error
-    return {name: value for name, value in found.items() if not name.startswith("__")}
+    return {name: value for name, value in variables.items() if not name.startswith("__")}

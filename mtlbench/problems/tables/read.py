@@ -1,4 +1,4 @@
-"""CSV, Parquet, ARFF and MATLAB files as one kind of data frame, with every fault a DataError that names the file."""
+"""CSV, Parquet, ARFF and MATLAB files as data frames. Every fault is a DataError that names the file."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ Format = Literal["csv", "parquet", "arff", "mat"]
 SUFFIXES: dict[str, Format] = {".parquet": "parquet", ".pq": "parquet", ".arff": "arff", ".mat": "mat"}
 DELIMITERS = ",;\t|"
 SAMPLE_LINES = 20
-HEAD = 1024  # a binary file has a zero byte among so many
+HEAD = 1024  # a zero byte among this many first ones marks a binary file
 INDEX = re.compile(r"__index_level_\d+__")  # what pandas calls an index without a name
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How a file is to be read; ``None`` means: find out."""
+    """How a file is to be read; ``None`` means that it is detected."""
 
     format: Format | None
     delimiter: str | None
@@ -133,7 +133,7 @@ def _refuse_short_rows(path: Path, text: str, delimiter: str, names: list[str]) 
 
 
 def _header(path: Path, first: list[str], columns: tuple[str, ...] | None) -> list[str]:
-    """Column names from the first record, or those given for a file without a header line."""
+    """Column names from the first record, or those supplied for a file without a header line."""
     if columns is not None:
         if len(columns) != len(first):
             raise DataError(f"{path}: expected {len(columns)} fields, one for each of columns, got {len(first)}")
@@ -189,4 +189,5 @@ def _parquet(path: Path) -> pd.DataFrame:
     nested = [field.name for field in table.schema if pyarrow.types.is_nested(field.type)]
     if nested:
         raise DataError(f"{path}: column '{nested[0]}' holds lists or structures; expected numbers, text or dates")
-    return table.rename_columns(names).to_pandas(ignore_metadata=True, date_as_object=False)
+    frame: pd.DataFrame = table.rename_columns(names).to_pandas(ignore_metadata=True, date_as_object=False)
+    return frame

@@ -1,4 +1,4 @@
-"""Several tables side by side: one task and one set of inputs each."""
+"""Several tables as one problem: one task and one set of inputs each."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class Tables(Problem):
-    """Several tables of your own, each one task with rows and inputs of its own, such as red and white wine.
+    """Several tables of yours, each one task with separate rows and inputs, such as red and white wine.
 
     ``tables: {red: {path: …, targets: [quality]}, white: {…}}``: an entry has the keys of ``tabular`` and exactly one
-    target; its name is the task's. Each table is divided, and standardised on its own training rows, by itself, so a
-    difference of level between two tables is no part of the tasks.
+    target; its name is the task's. Each table is divided and standardised separately, so a difference in level between
+    two tables is not part of the tasks.
     """
 
     tables: dict[str, Tabular] = Field(min_length=2, description="{task: the keys of tabular, with one target}")
@@ -40,7 +40,7 @@ class Tables(Problem):
 
     @classmethod
     def write_example(cls, folder: Path) -> dict[str, Any]:
-        """Two tables of one target."""
+        """Two tables with one target each."""
         import numpy as np
 
         chance, tables = np.random.default_rng(6), {}
@@ -58,26 +58,26 @@ class Tables(Problem):
 
     def outline(self, root: Path) -> Outline:
         """A task per table. Raises DataError."""
-        found = {name: table.outline(root) for name, table in self.tables.items()}
+        outlines = {name: table.outline(root) for name, table in self.tables.items()}
         sizes = [table.sizes(root) for table in self.tables.values()]
-        return _joined(found, sum(max(part) for part in zip(*sizes, strict=True)))
+        return _joined(outlines, sum(max(part) for part in zip(*sizes, strict=True)))
 
     def load(self, seed: int, root: Path) -> Data:
         """The splits of one seed. Raises DataError."""
-        found = {name: table.load(seed, root) for name, table in self.tables.items()}
+        loaded = {name: table.load(seed, root) for name, table in self.tables.items()}
         splits = {}
         for part in PARTS:
-            each = {name: getattr(data, part) for name, data in found.items()}
+            each = {name: getattr(data, part) for name, data in loaded.items()}
             splits[part] = Split(
                 {name: split.inputs for name, split in each.items()},
                 {name: next(iter(split.targets.values())) for name, split in each.items()},
             )
         rows = sum(split.size for split in splits.values())
-        return Data(_joined({name: data.outline for name, data in found.items()}, rows), **splits)
+        return Data(_joined({name: data.outline for name, data in loaded.items()}, rows), **splits)
 
 
 def _joined(outlines: Mapping[str, Outline], rows: int) -> Outline:
-    """The tables' only tasks side by side, named as the tables are."""
+    """The outline with the only task of every table, named after the table."""
     tasks = tuple(replace(outline.tasks[0], name=name) for name, outline in outlines.items())
     notes = tuple(f"{name}: {note}" for name, outline in outlines.items() for note in outline.notes)
     labelled = {name: rows for name, outline in outlines.items() for rows in outline.labelled.values()}

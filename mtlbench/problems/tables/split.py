@@ -1,4 +1,4 @@
-"""How the rows of a table are divided: at random, stratified, by a column that says it, or by time."""
+"""How the rows of a table are divided: at random, stratified, by a column of split names, or by time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DECILES = 10
 
 
 class SplitRule(Fractions):
-    """How rows come into train, validation and test. The shares do not matter where a column decides.
+    """How rows are divided into train, validation and test. The shares have no effect with ``by: column``.
 
     random      anew for each seed, in proportion within each set of rows that are labelled for the same tasks
                 (each group, with ``group_by``)
@@ -61,8 +61,11 @@ def divide(
 ) -> Array:
     """Split of each row, int8 [N].
 
-    column  what ``rule.column`` names where that is no target; labels: the target columns; tasks: the tasks made from
-            them. Raises DataError where a split has no row, or a task no label in one, or train lacks a class.
+    column  the column named by ``rule.column``, unless that is a target
+    labels  the target columns
+    tasks   the tasks made from them
+
+    Raises DataError if a split has no row, a task has no label in a split, or train lacks a class.
     """
     if rule.by == "column" and column is not None:
         part = _named(path, column)
@@ -78,7 +81,7 @@ def divide(
 
 
 def check_rows(path: Path, rule: SplitRule, tasks: Sequence[Labels]) -> None:
-    """Raise DataError where a task has too few labelled rows for the splits."""
+    """Raise DataError if a task has too few labelled rows for the splits."""
     for task in tasks if rule.by != "column" else ():
         rows = int(task.known.sum())
         if rows < rule.fewest_rows:
@@ -106,7 +109,7 @@ def _named(path: Path, column: pd.Series[Any]) -> Array:
 
 
 def _past_to_future(path: Path, column: pd.Series[Any], rule: SplitRule) -> Array:
-    """The earliest rows train, the latest test; a moment at a boundary goes to the later split."""
+    """The earliest rows train, the latest test; rows at a boundary's time all go to the later split."""
     import numpy as np
 
     moments = times(path, column)
@@ -120,8 +123,8 @@ def _strata(rule: SplitRule, labels: Sequence[Labels], tasks: Sequence[Labels]) 
     """Strata int [N]: which tasks a row is labelled for and, if asked for, the class of one target."""
     import numpy as np
 
-    known = np.packbits(np.stack([task.known for task in tasks], axis=1), axis=1)
-    strata = np.unique(known, axis=0, return_inverse=True)[1].reshape(-1)
+    labelled = np.packbits(np.stack([task.known for task in tasks], axis=1), axis=1)
+    strata = np.unique(labelled, axis=0, return_inverse=True)[1].reshape(-1)
     if rule.by != "stratified":
         return strata
     with_classes = next((task for task in labels if not task.is_regression), labels[0])

@@ -1,4 +1,4 @@
-"""The user's own table: CSV, Parquet, ARFF or MATLAB."""
+"""A table of the user's: CSV, Parquet, ARFF or MATLAB."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ Targets = Annotated[
 
 @dataclass(frozen=True)
 class _Table:
-    """A file, read and understood: what ``outline`` shows and ``load`` divides."""
+    """A file that was read and interpreted: what ``outline`` describes and ``load`` divides."""
 
     path: Path
     rule: SplitRule
@@ -67,17 +67,17 @@ class _Table:
 
 
 class Tabular(Problem):
-    """Your own table (CSV, Parquet, ARFF, MATLAB): one task per target column, or one per group of rows.
+    """A table of yours (CSV, Parquet, ARFF, MATLAB): one task per target column, or one per group of rows.
 
-    Targets of numbers become regressions, 0 and 1 alone or two categories a binary task, more categories a
-    classification, unless stated; ``{income: {kind: binary}, age: {}}`` states some, and ``{marital: {positive: Never
-    married}}`` asks for one category against all others. Features are all other columns.
-    Numbers are standardised; a category becomes one column per level, at most ``max_levels`` (the most frequent in
-    train), unseen levels are zeros. Gaps are filled by train's median or most frequent level, and a column more says
-    where (``missing: impute``). A column of which more than half reads as numbers is numeric, and text in it is an
-    error; list it in ``categorical`` if the numbers are codes. Missing labels are masked; rows without any are left
-    out. Everything is fitted on the training rows of each seed, and everything inferred is noted in the report, as
-    are test rows that repeat training rows.
+    Unless stated otherwise, a target of numbers becomes a regression, one of only 0 and 1 or of two categories a binary
+    task, one of more categories a classification; ``{income: {kind: binary}, age: {}}`` states some kinds, and
+    ``{marital: {positive: Never married}}`` predicts one category against all others. Features are all other columns.
+    Numbers are standardised; categories are one-hot encoded in at most ``max_levels`` columns (the most frequent levels
+    in train), and unseen levels are all zeros. Gaps are imputed by train's median or most frequent level, with an
+    additional indicator column (``missing: impute``). A column of which more than half reads as numbers is numeric, and
+    text in it is an error; list it in ``categorical`` if the numbers are codes. Missing labels are masked; rows without
+    any are dropped. Everything is fitted on the training rows of each seed. The report notes everything that was
+    inferred, and test rows that repeat training rows.
 
     ``group_by`` makes a task of each group (school, patient, shop) with at least ``min_rows`` labelled rows; its
     groups share one target scale. ``split`` is stratified by the first target with classes, else random.
@@ -137,7 +137,7 @@ class Tabular(Problem):
         return (find(root, self.path),)
 
     def outline(self, root: Path) -> Outline:
-        """Tasks, input width, rows, and all that was inferred. Raises DataError for every fault no seed can mend."""
+        """Tasks, input width, rows, and everything inferred. Raises DataError for every fault that all seeds share."""
         return _table(self, root).outline
 
     def sizes(self, root: Path) -> tuple[int, ...]:
@@ -175,7 +175,7 @@ class Tabular(Problem):
         column = frame[rule.column] if rule.is_fixed and rule.column else None
         notes += [*more, *([] if self.split else [f"split by default: {rule.by}"])]
         table = _Table(path, rule, column, labels, tasks, features, tuple(notes))
-        # What no seed can divide fails here, before any trial.
+        # A table that no seed can divide fails here, before any trial.
         return replace(table, notes=(*notes, *copies(features, labels, tasks, table.divide(seed=0))))
 
     @property
@@ -194,11 +194,11 @@ class Tabular(Problem):
 
     def _rows(self, path: Path, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         """The rows that belong to some task, and notes on the others."""
-        kept, notes = labelled_rows(path, frame, self.targets)
-        frame = frame[kept]
+        usable, notes = labelled_rows(path, frame, self.targets)
+        frame = frame[usable]
         if self.group_by is not None:
-            kept, more = grouped_rows(path, frame, self.group_by, self.min_rows)
-            frame, notes = frame[kept], notes + more
+            usable, more = grouped_rows(path, frame, self.group_by, self.min_rows)
+            frame, notes = frame[usable], notes + more
         return frame, notes
 
     def _features(self, path: Path, frame: pd.DataFrame) -> tuple[Sequence[Feature], list[str]]:
@@ -224,5 +224,5 @@ def _table(config: Tabular, root: Path) -> _Table:
 
 @lru_cache(maxsize=4)
 def _cached(config: str, path: Path, _: tuple[int, int]) -> _Table:
-    """The table of a configuration; the trials of a process that differ in seed or method share it."""
+    """The table of a configuration, cached for the trials of a process that differ in seed or method only."""
     return Tabular.model_validate_json(config).understand(path)

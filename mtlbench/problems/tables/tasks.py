@@ -1,4 +1,4 @@
-"""Tasks from target columns: their kinds, stated or inferred, their labels, and one task per group."""
+"""Tasks from target columns: their kinds, stated or inferred, their labels, and one task for each group."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOST_CELLS = 2**31  # rows x groups: each group's task has a label and a mask fo
 
 
 class Target(Config):
-    """One target column; whatever is not stated is inferred."""
+    """One target column; what is not stated is inferred."""
 
     kind: Kind | None = Field(None, description="regression, classification or binary; inferred if not stated")
     positive: str | None = Field(None, description="the category that counts as 1, all others as 0; makes it binary")
@@ -62,7 +62,7 @@ class Target(Config):
 
 @dataclass(frozen=True)
 class Labels:
-    """A task with its labels: ``values`` float64 [N] or class indices int64 [N], ``known`` bool [N]."""
+    """A task with its labels: ``values`` float64 [N] or class indices int64 [N]; ``known`` bool [N], where labelled."""
 
     spec: TaskSpec
     values: Array
@@ -85,26 +85,26 @@ def read_labels(path: Path, column: pd.Series[Any], target: Target) -> Labels:
         advice = f"or, if these are classes, state targets: {{{name}: {{kind: classification}}}}"
         values = numbers(path, column, advice)
         spec = TaskSpec(name, 1, loss.name, target.metrics, unit=target.unit, beta=loss.beta)
-        known = ~np.isnan(values)
-        distinct = len(set(values[known].tolist()))
+        labelled = ~np.isnan(values)
+        distinct = len(set(values[labelled].tolist()))
     else:
         values, classes = categories(column)
         if target.positive is not None:
             values, classes = _against_others(path, name, target.positive, values, classes)
-        known, distinct = values >= 0, len(classes)
+        labelled, distinct = values >= 0, len(classes)
         outputs = 1 if kind == "binary" else distinct
         spec = TaskSpec(name, outputs, loss.name, target.metrics, classes=classes, beta=loss.beta)
     if distinct < 2:
         raise DataError(
             f"{path}: target '{name}' ({kind}) has one {'value' if kind == 'regression' else 'class'} only, "
-            f"'{column.dropna().iloc[0]}' in all {int(known.sum())} labelled rows; expected at least two"
+            f"'{column.dropna().iloc[0]}' in all {int(labelled.sum())} labelled rows; expected at least two"
         )
     if kind == "binary" and distinct > 2:
         raise DataError(
             f"{path}: target '{name}' is stated binary: expected 2 classes, got {distinct} "
             f"({', '.join(spec.classes[:4])}, …)"
         )
-    return Labels(spec, values, known)
+    return Labels(spec, values, labelled)
 
 
 def _against_others(
@@ -152,17 +152,17 @@ def inferred(labels: Sequence[Labels], targets: Mapping[str, Target]) -> list[st
             "classification": f" ({spec.outputs} classes)",
         }
         names.setdefault(spec.kind, []).append(spec.name + detail.get(spec.kind, ""))
-    return [f"inferred {kind}: {', '.join(found)}" for kind, found in names.items()]
+    return [f"inferred {kind}: {', '.join(columns)}" for kind, columns in names.items()]
 
 
 def labelled_rows(path: Path, frame: pd.DataFrame, targets: Iterable[str]) -> tuple[Array, list[str]]:
-    """Where any target is known, bool [N], and a note on the rest. Raises DataError for a target without any label."""
-    known = frame[list(targets)].notna()
-    for name in known.columns[~known.any()]:
+    """Rows with any label, bool [N], and a note on the others. Raises DataError for a target without any label."""
+    present = frame[list(targets)].notna()
+    for name in present.columns[~present.any()]:
         raise DataError(f"{path}: target '{name}' has no label: expected some, all {len(frame)} rows are missing")
-    kept = known.any(axis=1).to_numpy()
-    lost = int((~kept).sum())
-    return kept, [f"{lost} rows without any label are left out"] if lost else []
+    labelled = present.any(axis=1).to_numpy()
+    lost = int((~labelled).sum())
+    return labelled, [f"{lost} rows without any label are left out"] if lost else []
 
 
 def grouped_rows(path: Path, frame: pd.DataFrame, group: str, fewest: int) -> tuple[Array, list[str]]:
@@ -188,7 +188,7 @@ def grouped_rows(path: Path, frame: pd.DataFrame, group: str, fewest: int) -> tu
 
 
 def by_group(labels: Labels, groups: pd.Series[Any]) -> tuple[list[Labels], list[str]]:
-    """One task per group, named ``column=value``: the labels of all rows, known only in its own. And a note."""
+    """One task for each group, named ``column=value``, whose labels count in the group's rows only; and notes."""
     codes, names = categories(groups)
     tasks = [
         Labels(replace(labels.spec, name=f"{groups.name}={name}"), labels.values, labels.known & (codes == code))

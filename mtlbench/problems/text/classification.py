@@ -1,4 +1,4 @@
-"""Classification of texts, each task with a corpus of its own."""
+"""Text classification, each task with a separate corpus."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Texts:
-    """A corpus in memory: sentences and class indices int64 of each split that is given, else None."""
+    """A corpus in memory: sentences and class indices int64 of each split that has a file, None for others."""
 
     path: Path
     spec: TaskSpec
@@ -40,7 +40,7 @@ class _Texts:
 
     @cached_property
     def keys(self) -> list[list[str]]:
-        """What makes two texts the same, for each part."""
+        """The keys by which texts count as equal, for each part."""
         return [[" ".join(words) for words in part or ()] for part in self.sentences]
 
 
@@ -131,11 +131,11 @@ class Text(Words, Problem):
             yield texts, chosen
 
     def _corpora(self, root: Path) -> list[_Texts]:
-        found = []
+        corpora = []
         for name, corpus in self.tasks.items():
             stamps = tuple(stamp(source.path) for source in corpus.sources(root).values())
-            found.append(_read(corpus.model_dump_json(), name, root, stamps))
-        return found
+            corpora.append(_read(corpus.model_dump_json(), name, root, stamps))
+        return corpora
 
 
 def _target(spec: TaskSpec, codes: Array) -> Array:
@@ -148,30 +148,30 @@ def _read(config: str, name: str, root: Path, _: tuple[tuple[int, int], ...]) ->
     import numpy as np
 
     corpus = Corpus.model_validate_json(config)
-    found, notes = _usable(corpus.read(root), name)
+    corpus_rows, notes = _usable(corpus.read(root), name)
     sources = corpus.sources(root)
     path = next(iter(sources.values())).path
-    labels = {row.label for row in found["train"]}
+    labels = {row.label for row in corpus_rows["train"]}
     if len(labels) < 2:
         raise DataError(
             f"{path}: expected texts of at least 2 classes, each line a label and a text, got {len(labels)}"
         )
     classes = tuple(corpus.classes or sorted(labels))
     numbers = {label: code for code, label in enumerate(classes)}
-    for part, others in found.items():
+    for part, others in corpus_rows.items():
         unknown = {row.label for row in others} - set(numbers)
         if unknown:
             raise DataError(
                 f"{sources[part]}: expected the classes of train, got '{min(unknown)}', which never occurs there"
             )
-    given = [found.get(part) for part in PARTS]
+    parts = [corpus_rows.get(part) for part in PARTS]
     binary = len(classes) == 2
     loss, outputs = ("bce_with_logits", 1) if binary else ("cross_entropy", len(classes))
     return _Texts(
         path,
         TaskSpec(name, outputs, loss, corpus.metrics, classes=classes),
-        [None if part is None else [tokenize(row.text) for row in part] for part in given],
-        [None if part is None else np.array([numbers[row.label] for row in part], dtype="int64") for part in given],
+        [None if part is None else [tokenize(row.text) for row in part] for part in parts],
+        [None if part is None else np.array([numbers[row.label] for row in part], dtype="int64") for part in parts],
         notes,
     )
 
@@ -195,10 +195,10 @@ def _left_out(corpora: list[_Texts]) -> Iterator[str]:
             yield f"{texts.spec.name}: {lost} training texts that are validation or test texts are left out"
 
 
-def _usable(found: dict[str, list[Row]], name: str) -> tuple[dict[str, list[Row]], tuple[str, ...]]:
+def _usable(corpus_rows: dict[str, list[Row]], name: str) -> tuple[dict[str, list[Row]], tuple[str, ...]]:
     """The rows with a text, of those in train the first of each text, and notes on the others."""
-    texts = {part: [row for row in rows if row.text.strip()] for part, rows in found.items()}
-    empty = sum(map(len, found.values())) - sum(map(len, texts.values()))
+    texts = {part: [row for row in rows if row.text.strip()] for part, rows in corpus_rows.items()}
+    empty = sum(map(len, corpus_rows.values())) - sum(map(len, texts.values()))
     first = list({" ".join(tokenize(row.text)): row for row in reversed(texts["train"])}.values())[::-1]
     again = len(texts["train"]) - len(first)
     notes = [f"{name}: {empty} rows without a text are left out"] if empty else []

@@ -1,4 +1,4 @@
-"""Sentences with tags at every token, or one label each: what the problems on sentences have in common."""
+"""Sentences with a tag at every token, or one label each: what problems on sentences have in common."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ class Sequences(Words, WithMetrics):
     def outline(self, root: Path) -> Outline:
         """Tasks from the tags and labels. Raises DataError."""
         parts = _read(self, root)
-        given = [part for part in parts if part is not None]
+        present = [part for part in parts if part is not None]
         length = self._length(parts)
-        tasks = [_label_task(name, given) for name in parts.train.labels]
-        tasks += [tag_task(name, _classes(name, given), length) for name in parts.train.tags]
+        tasks = [_label_task(name, present) for name in parts.train.labels]
+        tasks += [tag_task(name, _classes(name, present), length) for name in parts.train.tags]
         sizes = part_sizes(parts.train.path, _rows(parts), self.split, self.limit)
-        cut = sum(len(words) > length for part in given for words in part.words)
+        cut = sum(len(words) > length for part in present for words in part.words)
         notes = (f"{cut} sentences are longer than {length} tokens and are cut",) if cut else ()
         return self.ranked(Outline(tuple(tasks), (length,), sum(sizes), notes, self.vocabulary))
 
@@ -83,9 +83,9 @@ class Sequences(Words, WithMetrics):
         for name, words, (part, rows) in zip(PARTS, sentences, chosen, strict=True):
             inputs = self.encode(words, ids, length)
             targets = {task.name: _target(task, part, rows) for task in outline.tasks}
-            known = inputs != PADDING
-            tagged = [task.name for task in outline.tasks if task.positions and not known.all()]
-            splits[name] = Split(inputs, targets, dict.fromkeys(tagged, known))
+            real = inputs != PADDING
+            tagged = [task.name for task in outline.tasks if task.positions and not real.all()]
+            splits[name] = Split(inputs, targets, dict.fromkeys(tagged, real))
         return Data(replace(outline, vocabulary=self.size(ids)), **splits)
 
     def _length(self, parts: Parts) -> int:
@@ -101,25 +101,25 @@ def tag_task(name: str, tags: Sequence[str], length: int) -> TaskSpec:
     return TaskSpec(name, len(tags), "cross_entropy", metrics, classes=tuple(tags), positions=(length,))
 
 
-def _label_task(name: str, given: Sequence[Sentences]) -> TaskSpec:
-    """A task with one label a sentence. Raises DataError for a class that train lacks."""
-    train, *others = (set(part.labels[name]) for part in given)
-    for part, labels in zip(given[1:], others, strict=True):
+def _label_task(name: str, parts: Sequence[Sentences]) -> TaskSpec:
+    """A task with one label per sentence. Raises DataError for a class that train lacks."""
+    train, *others = (set(part.labels[name]) for part in parts)
+    for part, labels in zip(parts[1:], others, strict=True):
         if labels - train:
             raise DataError(
-                f"{part.path}: expected the classes of {given[0].path}, got '{min(labels - train)}', "
+                f"{part.path}: expected the classes of {parts[0].path}, got '{min(labels - train)}', "
                 "which never occurs there"
             )
-    classes = _two(name, given[0].path, train)
+    classes = _two(name, parts[0].path, train)
     return TaskSpec(name, len(classes), "cross_entropy", classes=classes)
 
 
-def _classes(name: str, given: Sequence[Sentences]) -> tuple[str, ...]:
-    return _two(name, given[0].path, {tag for part in given for tags in part.tags[name] for tag in tags})
+def _classes(name: str, parts: Sequence[Sentences]) -> tuple[str, ...]:
+    return _two(name, parts[0].path, {tag for part in parts for tags in part.tags[name] for tag in tags})
 
 
-def _two(name: str, path: Path, found: Iterable[str]) -> tuple[str, ...]:
-    classes = tuple(sorted(found))
+def _two(name: str, path: Path, names: Iterable[str]) -> tuple[str, ...]:
+    classes = tuple(sorted(names))
     if len(classes) < 2:
         raise DataError(f"{path}: expected at least 2 classes of '{name}', got {', '.join(classes)} alone")
     return classes
@@ -130,7 +130,7 @@ def _rows(parts: Parts) -> list[int | None]:
 
 
 def _strata(part: Sentences, outline: Outline) -> Array:
-    """What draws are stratified by: the classes of the first task with labels of sentences, if there is one."""
+    """The strata of draws: the classes of the first task with one label per sentence, if there is one."""
     import numpy as np
 
     task = next((task for task in outline.tasks if not task.positions), None)

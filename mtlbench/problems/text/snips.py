@@ -19,7 +19,7 @@ _WORDS, _SLOTS, _INTENTS = "seq.in", "seq.out", "label"
 class Snips(Sequences):
     """Intent and slots of spoken commands (SNIPS, ATIS): one label a sentence, a tag at every token, same sentences.
 
-    ``intent`` is ranked by accuracy, ``slots`` by the F1 of exactly found slots. All three splits are given by the
+    ``intent`` is ranked by accuracy, ``slots`` by the F1 of exactly matched slots. All three splits are fixed by the
     files, so seeds differ in initial weights and order alone, unless ``limit`` draws rows.
 
     Format: folders train, dev and test, each with the files seq.in (words), seq.out (B-type, I-type or O for each

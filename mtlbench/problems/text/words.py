@@ -22,7 +22,7 @@ Sentence = Sequence[str]
 
 
 def tokenize(text: str) -> list[str]:
-    """Words (letters, digits, _, and apostrophes between them) and single signs, in lower case."""
+    """Words (letters, digits, _, and apostrophes between them) and single symbols, in lower case."""
     return _WORD.findall(text.lower())
 
 
@@ -41,7 +41,7 @@ class Words(Config):
     min_count: int = Field(2, ge=1, description="how often a word must occur in the training rows to get an id")
 
     def fit(self, sentences: Iterable[Sentence]) -> dict[str, int]:
-        """The id of each word of the training rows that gets one; empty with hashing."""
+        """The ids of the training rows' words that are in the vocabulary; empty with hashing."""
         if self.features == "hashing":
             return {}
         counts = Counter(word for sentence in sentences for word in sentence)
@@ -58,8 +58,8 @@ class Words(Config):
 
         encoded = np.full((len(sentences), length), PADDING, dtype="int64")
         for row, sentence in enumerate(sentences):
-            found = [self._id(word, ids) for word in sentence[:length]]
-            encoded[row, : len(found)] = found
+            word_ids = [self._id(word, ids) for word in sentence[:length]]
+            encoded[row, : len(word_ids)] = word_ids
         return encoded
 
     def _id(self, word: str, ids: Mapping[str, int]) -> int:

@@ -84,8 +84,9 @@ def _paint_roof(axes: Axes, timings: list[KernelTiming]) -> None:
     axes.plot(
         sizes, [timing.rate(COPY) / 1e9 for timing in timings], color=INK, linewidth=1.2, marker=".", label="copy"
     )
-    for i, (label, pick) in enumerate((("ours", lambda t: t.best), ("best other", lambda t: t.best_other))):
-        points = [(t.traffic, t.rate(pick(t)) / 1e9) for t in timings if pick(t)]
+    ours, best_other = [(t, t.best) for t in timings], [(t, t.best_other) for t in timings]
+    for i, (label, fastest) in enumerate((("ours", ours), ("best other", best_other))):
+        points = [(t.traffic, t.rate(name) / 1e9) for t, name in fastest if name]
         axes.plot(*zip(*points, strict=True), "os"[i], color=colour(i), markersize=5, label=label) if points else None
     axes.set_xscale("log")
     axes.set_yscale("log")
