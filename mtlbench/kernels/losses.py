@@ -56,7 +56,7 @@ class TaskLosses(Kernel):
         return 8 * elements(self.outputs) + 8 * rows
 
     def prepare(self, device: torch.device) -> Makers:
-        """Targets and weights common to all, outputs and their gradients of each."""
+        """Targets and weights are common to all; each contender has its outputs and their gradients."""
         import torch
 
         from ..ops import task_losses
@@ -104,15 +104,15 @@ def _target(kind: str, shape: Shape, chance: torch.Generator) -> Tensor:
 
 
 def _gradients(outputs: list[Tensor], total: Callable[[list[Tensor]], Tensor]) -> list[Tensor]:
-    """What every contender's gradients must be, from float64."""
+    """The expected gradients of every contender, from float64."""
     exact = [output.double().requires_grad_() for output in outputs]
     total(exact).backward()  # type: ignore[no-untyped-call]
     return [output.grad for output in exact if output.grad is not None]
 
 
 def _sizes(kind: str, outputs: list[Tensor], expected: list[Tensor], weights: Tensor) -> list[Tensor]:
-    """How large the numbers are that each gradient is computed from: it is a difference, and where it vanishes the
-    rounding of its terms remains. They are lambda / N over N positions, and lambda / (N |x|) for cosine.
+    """The magnitude of the terms that each gradient is the difference of: where the gradient vanishes, their rounding
+    error remains. It is lambda / N over N positions, and lambda / (N |x|) for cosine.
     """
     sizes = []
     for output, exact, weight in zip(outputs, expected, weights.double(), strict=True):
@@ -149,5 +149,5 @@ def _liger(kind: str, device: torch.device) -> Callable[[Tensor, Tensor], Tensor
         raise UnavailableError(f"liger has no kernel of {kind}")
     from liger_kernel.transformers.functional import liger_cross_entropy
 
-    # Its kernel writes the gradient over its input, which here is used again.
+    # Its kernel overwrites its input with the gradient, but here the input is used again.
     return lambda output, target: liger_cross_entropy(output.clone(), target)
