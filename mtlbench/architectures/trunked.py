@@ -155,6 +155,6 @@ def in_one_pass(function: Callable[[Tensor], Any], inputs: Inputs) -> Any:
     result = function(torch.cat(list(inputs.values())))
     sizes = [len(rows) for rows in inputs.values()]
     if isinstance(result, torch.Tensor):
-        return dict(zip(inputs, result.split(sizes), strict=True))  # type: ignore[no-untyped-call]
+        return dict(zip(inputs, result.split(sizes), strict=True))
     parts = zip(*(tensor.split(sizes) for tensor in result), strict=True)
     return {name: list(part) for name, part in zip(inputs, parts, strict=True)}

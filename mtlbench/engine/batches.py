@@ -77,7 +77,7 @@ class SharedBatches(Batches):
         order = _permutation(self.size, derive(self.seed, "order", number))
         if self.labelled is not None:
             order = (self.labelled.cumsum(0) - 1)[order[self.labelled[order]]]
-        for rows in order.to(self.device).split(self.batch_size) if len(order) else ():  # type: ignore[no-untyped-call]
+        for rows in order.to(self.device).split(self.batch_size) if len(order) else ():
             inputs = self.inputs.index_select(0, rows)
             targets = [target.index_select(0, rows) for target in self.targets]
             if self.masks is None:

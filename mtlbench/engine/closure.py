@@ -47,5 +47,5 @@ class Objective:
         with torch.enable_grad():
             self.optimizer.zero_grad()
             value = self.value()
-            value.backward()  # type: ignore[no-untyped-call]
+            value.backward()
         return value.detach()

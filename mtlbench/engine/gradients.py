@@ -77,7 +77,7 @@ class TaskGradients:
             for k in reached:
                 copy[k] = tensors[k].detach().requires_grad_()
         losses = self.losses_from([tree.tree_unflatten(copy, form) for copy in copies], batch.targets, batch.masks)
-        losses.backward(torch.ones_like(losses) if share is None else share.to(losses.dtype))  # type: ignore[no-untyped-call]
+        losses.backward(torch.ones_like(losses) if share is None else share.to(losses.dtype))
         cotangents = [[copy[k].grad for k in reached] for copy in copies]
         return Cut(losses.detach(), [tensors[k] for k in reached], cotangents)
 

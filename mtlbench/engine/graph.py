@@ -72,7 +72,7 @@ class GraphedStep:
         if not batch.counts.is_cuda:
             results = self.step(batch)
         else:  # off the default stream, as CUDA requires of work that is recorded later
-            side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            side = torch.cuda.Stream()
             side.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(side):
                 results = self.step(batch)

@@ -53,7 +53,9 @@ class LinearHeads:
         return cls(model, outline, linear, optimizer)
 
     def __call__(self, batch: Batch, weights: Tensor) -> Tensor:
-        """The losses L [T]; updates the heads, and adds sum_t lambda_t grad L_t to the earlier ``.grad``."""
+        """The losses L [T]. Updates the heads, and sets ``.grad`` of the parameters before them to the weighted sum of
+        the tasks' gradients, sum_t lambda_t grad L_t.
+        """
         representation = self.model.represent(batch.inputs)
         features = (
             [representation[name] for name in self.names] if isinstance(representation, Mapping) else [representation]

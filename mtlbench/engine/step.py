@@ -113,7 +113,7 @@ class Step:
         """Add rho grad R to every ``.grad``."""
         penalty = self.penalty()
         if penalty is not None:
-            penalty.backward()  # type: ignore[no-untyped-call]
+            penalty.backward()
 
     def _shown(self, gradients: SharedGradients, matrix: Tensor | None, batch: Batch) -> Shown:
         """What the weighting needs, and no more."""

@@ -1,4 +1,4 @@
-"""Kernels: what an operation's contenders are, and how they are timed beside each other."""
+"""Kernels: the contenders for an operation, and how they are timed against each other."""
 
 from ..core.registry import Registry
 

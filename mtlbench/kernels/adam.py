@@ -1,4 +1,4 @@
-"""Adam over many parameters, on one gradient each or on those of several tasks."""
+"""Adam over many parameters, with one gradient each or with those of several tasks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_COMPILED = 64
 
 
 class Adam(Kernel):
-    """One Adam step over a list of tensors, every one with its gradient."""
+    """One Adam step over a list of tensors, each with one gradient."""
 
     tensors: Tensors = Field(description="the parameters, such as 100 x 64x64")
 
@@ -43,7 +43,7 @@ class Adam(Kernel):
         return ", ".join(self.tensors)
 
     def traffic(self) -> int:
-        """24 bytes a parameter (p, m and v read and written) and 4 for each of its gradients."""
+        """24 bytes per parameter (p, m and v read and written) and 4 for each of its gradients."""
         return (24 + 4 * self._tasks) * elements(self.tensors)
 
     @property
@@ -51,7 +51,7 @@ class Adam(Kernel):
         return 1
 
     def prepare(self, device: torch.device) -> Makers:
-        """Gradients common to all, parameters and moments of each."""
+        """Gradients are common to all; each contender has its parameters and moments."""
         work = _Updates(self.tensors, self._tasks, device)
         return {
             "eager": lambda: work.of_torch({"foreach": False}),
@@ -86,7 +86,7 @@ class CombinedAdam(Adam):
         return self.tasks
 
     def prepare(self, device: torch.device) -> Makers:
-        """Gradients and weights common to all, parameters and moments of each."""
+        """Gradients and weights are common to all; each contender has its parameters and moments."""
         import torch
 
         work = _Updates(self.tensors, self.tasks, device)
@@ -109,7 +109,7 @@ def _fused(device: torch.device) -> dict[str, Any]:
 
 
 class _Updates:
-    """Parameters, their gradients g_t and weights lambda_t, drawn once; and what k steps must make of them.
+    """Parameters, their gradients g_t and weights lambda_t, drawn once; and the expected result of k steps.
 
     Under a constant gradient g the moments are m = (1 - b1^k) g and v = (1 - b2^k) g^2, so every step moves p by
     -lr u(g) with u(g) = g / (|g| + eps), whatever k. u grows with g: so u(g -+ d) bound it, where d is the rounding of
@@ -138,7 +138,7 @@ class _Updates:
         return (low / (low.abs() + EPS)).float(), (high / (high.abs() + EPS)).float()
 
     def of_torch(self, options: dict[str, Any], combine: Callable[..., Sequence[Tensor]] | None = None) -> Contender:
-        """torch's Adam, after a combination of the gradients where there are several."""
+        """torch's Adam, after combining the gradients if there are several."""
         import torch
 
         params = self._params()
@@ -184,12 +184,15 @@ class _Updates:
 
     @staticmethod
     def combine_one_by_one(gradients: list[list[Tensor]], weights: Tensor) -> list[Tensor]:
-        """sum_t lambda_t g_t, a parameter at a time."""
-        return [sum(w * g for w, g in zip(weights, own, strict=True)) for own in zip(*gradients, strict=True)]
+        """sum_t lambda_t g_t, one parameter at a time."""
+        return [
+            sum(w * g for w, g in zip(weights, of_parameter, strict=True))
+            for of_parameter in zip(*gradients, strict=True)
+        ]
 
     @staticmethod
     def combine_foreach(gradients: list[list[Tensor]], weights: Tensor) -> Sequence[Tensor]:
-        """The same over lists, a task at a time."""
+        """The same over lists, one task at a time."""
         import torch
 
         # Numbers cost least on a CPU; on a GPU reading them would make every call wait for the device.

@@ -1,4 +1,4 @@
-"""What a kernel is to a suite: a piece of work of a given shape, and the contenders that can do it."""
+"""The interface of kernels: an operation on inputs of some shape, and the contenders that implement it."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ OURS = "fused"
 
 
 class Wrong(MtlbenchError):
-    """A contender's result is not what the reference gives."""
+    """A contender's result differs from the reference."""
 
 
 @dataclass(frozen=True)
 class Contender:
-    """One way to do the work, on buffers of its own.
+    """One implementation of the operation, with separate buffers.
 
-    call   does it once
-    check  raises Wrong where the buffers are not as they must be after so many calls
+    call   runs it once
+    check  raises Wrong if the buffers do not have the values expected after that many calls
     """
 
     call: Callable[[], object]
@@ -38,7 +38,7 @@ Makers = Mapping[str, Callable[[], Contender]]
 
 
 class Kernel(Config):
-    """A piece of work. Fields are its shape; contenders, named in ``contenders`` with a line each, compete at it."""
+    """An operation. Fields define its shape; ``contenders`` names the competing implementations, with a line each."""
 
     contenders: ClassVar[Mapping[str, str]]
     ours: ClassVar[frozenset[str]] = frozenset({OURS})
@@ -50,11 +50,11 @@ class Kernel(Config):
 
     @abstractmethod
     def traffic(self) -> int:
-        """Bytes that one call must read and write at the least, by formula; 0 where memory is not what bounds it."""
+        """The least bytes that one call must read and write, by formula; 0 if it is not bound by memory."""
 
     @abstractmethod
     def prepare(self, device: torch.device) -> Makers:
-        """What makes each contender. Inputs are common to all; what a contender writes is its own.
+        """A factory for each contender. Inputs are common to all; each has separate buffers for what it writes.
 
         A maker raises UnavailableError, with the reason, for a contender that cannot run here.
         """
@@ -66,7 +66,7 @@ class Kernel(Config):
 
 
 def need_kernels(device: torch.device) -> None:
-    """Raises UnavailableError where our operations would run on their torch reference."""
+    """Raises UnavailableError if our operations would run their torch reference."""
     from ..ops import backend
 
     built = backend.backend()
@@ -75,7 +75,7 @@ def need_kernels(device: torch.device) -> None:
 
 
 def need_package(package: str, device: torch.device) -> None:
-    """Raises UnavailableError where a peer's package, which has CUDA kernels alone, cannot run."""
+    """Raises UnavailableError if a peer's package, which has only CUDA kernels, cannot run."""
     if device.type != "cuda":
         raise UnavailableError(f"{package} runs on CUDA alone")
     if importlib.util.find_spec(package) is None:
@@ -83,15 +83,15 @@ def need_package(package: str, device: torch.device) -> None:
 
 
 def need_few(tensors: int, most: int) -> None:
-    """Raises UnavailableError where torch.compile would unroll so many tensors that compiling takes minutes."""
+    """Raises UnavailableError if torch.compile would unroll so many tensors that compiling takes minutes."""
     if tensors > most:
         raise UnavailableError(f"torch.compile unrolls every tensor: {tensors:,} of them, at most {most} are tried")
 
 
-def expect_close(what: str, found: Tensor, expected: Tensor, rtol: float = 1e-4, atol: float | Tensor = 1e-7) -> None:
-    """Raises Wrong where |found - expected| > atol + rtol |expected| anywhere, or the shapes differ."""
-    if found.shape != expected.shape:
-        raise Wrong(f"{what}: expected shape {tuple(expected.shape)}, got {tuple(found.shape)}")
-    error = (found.double() - expected.double()).abs()
+def expect_close(what: str, actual: Tensor, expected: Tensor, rtol: float = 1e-4, atol: float | Tensor = 1e-7) -> None:
+    """Raises Wrong where |actual - expected| > atol + rtol |expected| anywhere, or the shapes differ."""
+    if actual.shape != expected.shape:
+        raise Wrong(f"{what}: expected shape {tuple(expected.shape)}, got {tuple(actual.shape)}")
+    error = (actual.double() - expected.double()).abs()
     if not bool((error <= atol + rtol * expected.double().abs()).all()):  # NaN is not
         raise Wrong(f"{what}: expected the reference's values, got an error of {float(error.max()):.3g}")

@@ -19,13 +19,13 @@ from ..measure.roofline import Eviction, copy_of
 from .base import Contender, Kernel
 
 Clock = Callable[[Callable[[], object], torch.device], float]
-COPY = "copy"  # what the ceiling is called among the contenders
+COPY = "copy"  # the name of the bandwidth ceiling among the contenders
 _WARM_UP = 3
 
 
 @dataclass
 class _Lane:
-    """A contender on its way; ``calls`` counts, because what it leaves behind depends on it."""
+    """A contender under test; ``calls`` is counted because the expected result depends on it."""
 
     contender: Contender
     calls: int = 0
@@ -42,7 +42,7 @@ class _Lane:
 class Bench:
     """A kernel on a device.
 
-    rounds   most blocks of a timing, ``seconds`` after which no further block begins
+    rounds   maximal number of blocks of a timing; no further block starts after ``seconds``
     notes    why contenders are missing
     """
 
@@ -56,7 +56,7 @@ class Bench:
     notes: list[str] = field(default_factory=list)
 
     def run(self, contenders: Iterable[str]) -> tuple[tuple[Record, ...], tuple[str, ...]]:
-        """Records of the contenders that are right, notes on those that are wrong or cannot run.
+        """Records of the contenders with correct results, notes on those that are wrong or cannot run.
 
         Raises MtlbenchError where nothing is left to time.
         """
@@ -76,11 +76,11 @@ class Bench:
         return (*ours, *timed, Record("bytes", self.kernel.traffic(), unit="B")), tuple(self.notes)
 
     def _enter(self, name: str, maker: Callable[[], Contender]) -> None:
-        """Make a contender, warm it up and check what it left; it takes part if nothing is raised."""
+        """Create a contender, warm it up and check its result; it takes part if nothing is raised."""
         self.lanes[name] = _warmed(maker())
 
     def _try(self, name: str, action: Callable[[], object], loss: str = "not timed") -> None:
-        """Do it; where it raises, the contender is out, and a note says why."""
+        """Run an action; if it raises, the contender is removed, with a note on the reason."""
         if time.monotonic() > self.deadline:
             raise MtlbenchError("timed out: raise kernels.timeout, or lower kernels.seconds")
         try:
@@ -91,7 +91,7 @@ class Bench:
             self.notes.append(f"{name} was {loss}: {kind}{' '.join(str(error).split())[:300]}")
 
     def _time(self, calls: Mapping[str, Callable[[], object]], metric: str, clock: Clock) -> Iterator[Record]:
-        """Times of every block, with caches warm and cold; copies of the same traffic compete beside the contenders."""
+        """Times of every block, with warm and cold caches; copies of the same traffic are timed as well."""
         evict, traffic = Eviction(self.device), self.kernel.traffic()
         copy, factor = copy_of(traffic, self.device)
         runners = {**calls, COPY: copy} if traffic else dict(calls)
@@ -100,11 +100,11 @@ class Bench:
             "cold": lambda name: evict(),
         }
         if traffic > evict.bytes:
-            del preparations["warm"]  # by its end, a call has thrown its own beginning out of the caches
+            del preparations["warm"]  # by its end, a call has evicted its first data from the caches
         for cache, before in preparations.items():
             seed = derive(self.seed, "order", metric, cache)
-            found = interleave(runners, self.device, self.rounds, seed, before=before, clock=clock, budget=self.seconds)
-            for name, blocks in found.items():
+            times = interleave(runners, self.device, self.rounds, seed, before=before, clock=clock, budget=self.seconds)
+            for name, blocks in times.items():
                 scale = factor if name == COPY else 1.0
                 for block, seconds in enumerate(blocks):
                     yield Record(metric, scale * seconds, cache, name, "s", higher_is_better=False, step=block)
@@ -119,9 +119,9 @@ class Bench:
             lane.check()
 
     def _capture(self, graphs: dict[str, _Lane], name: str, maker: Callable[[], Contender]) -> None:
-        stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
+        stream = torch.cuda.Stream(self.device)
         stream.wait_stream(torch.cuda.current_stream(self.device))
-        with torch.cuda.stream(stream):  # a capture must follow its warm-up on a stream of their own
+        with torch.cuda.stream(stream):  # CUDA requires warm-up and capture on the same side stream
             lane = _warmed(maker())
         torch.cuda.current_stream(self.device).wait_stream(stream)
         graph = torch.cuda.CUDAGraph()

@@ -42,14 +42,14 @@ class Gramian(Kernel):
         return 4 * self.tasks * elements(self.tensors)
 
     def prepare(self, device: torch.device) -> Makers:
-        """Gradients common to all."""
+        """Gradients are common to all."""
         from ..ops import gramian
 
         gradients = self._draw(device)
         exact = _by_tensor([[g.double() for g in of_task] for of_task in gradients])
 
         def contender(form: Callable[[list[list[Tensor]]], Tensor]) -> Contender:
-            return _kept(lambda: form(gradients), exact)
+            return _checked(lambda: form(gradients), exact)
 
         def ours() -> Contender:
             need_kernels(device)
@@ -58,7 +58,7 @@ class Gramian(Kernel):
         return {"eager": lambda: contender(_by_tensor), "stacked": lambda: contender(_stacked), OURS: ours}
 
     def _draw(self, device: torch.device) -> list[list[Tensor]]:
-        """Gradients with a part in common, which makes their cosines 1/2 instead of all but 0."""
+        """Gradients with a common part, which makes their cosines 1/2 instead of nearly 0."""
         import torch
 
         chance = torch.Generator().manual_seed(0)
@@ -69,7 +69,7 @@ class Gramian(Kernel):
 def _by_tensor(gradients: list[list[Tensor]]) -> Tensor:
     import torch
 
-    parts = (torch.stack([g.reshape(-1) for g in own]) for own in zip(*gradients, strict=True))
+    parts = (torch.stack([g.reshape(-1) for g in of_tensor]) for of_tensor in zip(*gradients, strict=True))
     first, *rest = (part @ part.T for part in parts)
     return sum(rest, first)
 
@@ -81,18 +81,18 @@ def _stacked(gradients: list[list[Tensor]]) -> Tensor:
     return jacobian @ jacobian.T
 
 
-def _kept(form: Callable[[], Tensor], exact: Tensor) -> Contender:
+def _checked(form: Callable[[], Tensor], exact: Tensor) -> Contender:
     """A contender whose last result is checked, as cosines."""
-    kept: list[Tensor] = []
+    results: list[Tensor] = []
     lengths = exact.diagonal().sqrt()
 
     def call() -> None:
-        kept[:] = [form()]
+        results[:] = [form()]
 
     def check(calls: int) -> None:
-        if not kept:
+        if not results:
             raise Wrong("no result")
         outer = lengths * lengths[:, None]
-        expect_close("cosines", kept[0] / outer, exact / outer, rtol=0.0, atol=0.01)
+        expect_close("cosines", results[0] / outer, exact / outer, rtol=0.0, atol=0.01)
 
     return Contender(call, check)

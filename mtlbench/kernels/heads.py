@@ -39,12 +39,12 @@ class Heads(Kernel):
         return f"{self.rows}x{self.features}, {self.heads} heads of {self.classes}"
 
     def traffic(self) -> int:
-        """24 bytes a parameter (it, m and v read and written), 8 a feature (read, derivative written), 8 a label."""
+        """24 bytes per parameter (p, m, v read and written), 8 per feature (read, derivative written), 8 per label."""
         parameters = self.heads * self.classes * (self.features + 1)
         return 24 * parameters + 8 * self.rows * self.features + 8 * self.rows * self.heads
 
     def prepare(self, device: torch.device) -> Makers:
-        """Features and labels common to all, heads and moments of each."""
+        """Features and labels are common to all; each contender has its heads and moments."""
         import torch
 
         work = _Heads(self, device)
@@ -60,7 +60,7 @@ class Heads(Kernel):
 
 
 class _Heads:
-    """Data and first heads; and what every step must give, from a float64 run of torch."""
+    """Data and initial heads; and the expected result of every step, from a float64 run of torch."""
 
     def __init__(self, kernel: Heads, device: torch.device) -> None:
         import torch
@@ -94,7 +94,7 @@ class _Heads:
             optimizer.zero_grad()
             h.grad = None
             losses = losses_of(h, heads, self.targets)
-            losses.sum().backward()  # type: ignore[no-untyped-call]
+            losses.sum().backward()
             optimizer.step()
             assert h.grad is not None
             return losses.detach(), h.grad
@@ -120,7 +120,7 @@ class _Heads:
         return step
 
     def contender(self, step: Callable[[], Results]) -> Contender:
-        """Losses and derivative of the last step, beside those of the float64 run."""
+        """Compare losses and derivative of the last step with those of the float64 run."""
         last: list[Results] = []
 
         def call() -> None:

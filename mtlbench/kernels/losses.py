@@ -55,7 +55,7 @@ class TaskLosses(Kernel):
         return 8 * elements(self.outputs) + 8 * rows
 
     def prepare(self, device: torch.device) -> Makers:
-        """Targets and weights common to all, outputs and their gradients of each."""
+        """Targets and weights are common to all; each contender has its outputs and their gradients."""
         import torch
 
         from ..ops import task_losses
@@ -103,9 +103,9 @@ def _target(kind: str, shape: Shape, chance: torch.Generator) -> Tensor:
 
 
 def _gradients(outputs: list[Tensor], total: Callable[[list[Tensor]], Tensor]) -> list[Tensor]:
-    """What every contender's gradients must be, from float64."""
+    """The expected gradients of every contender, from float64."""
     exact = [output.double().requires_grad_() for output in outputs]
-    total(exact).backward()  # type: ignore[no-untyped-call]
+    total(exact).backward()
     return [output.grad for output in exact if output.grad is not None]
 
 
@@ -129,7 +129,7 @@ def _through_autograd(
     def call() -> None:
         for output in outputs:
             output.grad = None
-        form(outputs).backward()  # type: ignore[no-untyped-call]
+        form(outputs).backward()
 
     def check(calls: int) -> None:
         for t, (output, exact, atol) in enumerate(zip(outputs, expected, slack, strict=True)):
@@ -148,5 +148,5 @@ def _liger(kind: str, device: torch.device) -> Callable[[Tensor, Tensor], Tensor
         raise UnavailableError(f"liger has no kernel of {kind}")
     from liger_kernel.transformers.functional import liger_cross_entropy
 
-    # Its kernel writes the gradient over its input, which here is used again.
+    # Its kernel overwrites its input with the gradient, but here the input is used again.
     return lambda output, target: liger_cross_entropy(output.clone(), target)

@@ -34,12 +34,12 @@ Shape = tuple[int, ...]
 
 
 def shapes(groups: Iterable[str]) -> list[Shape]:
-    """One shape a tensor, group by group."""
-    found: list[Shape] = []
+    """The shape of every tensor, group by group."""
+    all_shapes: list[Shape] = []
     for group in groups:
         count, shape = group.split(" x ")
-        found += [tuple(map(_size, shape.split("x")))] * _size(count)
-    return found
+        all_shapes += [tuple(map(_size, shape.split("x")))] * _size(count)
+    return all_shapes
 
 
 def _size(text: str) -> int:
@@ -47,5 +47,5 @@ def _size(text: str) -> int:
 
 
 def elements(groups: Iterable[str]) -> int:
-    """How many numbers all the tensors hold."""
+    """The total number of elements of all tensors."""
     return sum(map(prod, shapes(groups)))

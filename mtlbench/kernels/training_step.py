@@ -44,11 +44,11 @@ class TrainingStep(Kernel):
         return f"MLP {sizes}, {self.heads} heads of {self.classes}, batch {self.batch_size}"
 
     def traffic(self) -> int:
-        """None stated: matrix products and calls bound a step."""
+        """0: a step is bound by matrix products and calls, not by memory."""
         return 0
 
     def prepare(self, device: torch.device) -> Makers:
-        """A batch common to all, a model and an optimizer of each."""
+        """The batch is common to all; each contender has a model and an optimizer."""
         work = _Steps(self, device)
         return {name: partial(work.of_engine, name) for name in self.contenders}
 

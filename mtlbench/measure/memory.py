@@ -24,7 +24,7 @@ class PeakMemory:
         if device.type == "cuda":
             import torch
 
-            torch.cuda.init()  # type: ignore[no-untyped-call]
+            torch.cuda.init()
             torch.cuda.reset_peak_memory_stats(device)
         else:
             _reset_resident_peak()

@@ -161,7 +161,7 @@ def test_tables_compare_it_on_its_target_alone(cli: Cli, tmp_path: Path) -> None
     assert ended.returncode == 0, ended.stderr
     tables = tmp_path / "results" / "small" / "tables"
     methods = pd.read_csv(tables / "methods.csv").set_index("method")
-    assert dict(methods["tasks"]) == {"single-task": "all", "moved": "parity", "equal": "all", "fixed": "all"}
+    assert dict(methods["tasks"]) == {"single-task": "all", "moved": '["parity"]', "equal": "all", "fixed": "all"}
     assert methods["delta_m"].notna().all()
     assert methods["mean_rank"].notna().to_dict() == {"single-task": True, "moved": False, "equal": True, "fixed": True}
     assert "moved (parity)" in (tables / "methods.md").read_text()
