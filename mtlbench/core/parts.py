@@ -29,6 +29,8 @@ class Part:
     inherited    whether the single-task baseline takes it from the suite
     optional     whether there are learners that do not use it
     coordinate   the field of a trial that holds it and is part of the trial's identity; "" where it is none
+    founding     whether trials were identified by it from the start; a part that came later is left out of their
+                 identity at its default, so that finished trials stay what they were
     training     whether it says how a network is trained: a method whose training differs from the baseline's is
                  remarked upon in reports
     column       whether the records carry its name as a column
@@ -45,6 +47,7 @@ class Part:
     inherited: bool = True
     optional: bool = True
     coordinate: str = ""
+    founding: bool = False
     training: bool = True
     column: bool = False
 
@@ -75,12 +78,14 @@ PARTS: dict[str, Part] = {
         default={"name": "gradient"},
         optional=False,
         coordinate="learner",
+        founding=True,
     ),
     "architecture": Part(
         "an architecture: a name, or a mapping with a name and its parameters",
         room="architecture",
         inherited=False,
         coordinate="architecture",
+        founding=True,
         training=False,
         column=True,
     ),
@@ -90,6 +95,7 @@ PARTS: dict[str, Part] = {
         default={"name": "equal"},
         inherited=False,
         coordinate="weighting",
+        founding=True,
         training=False,
         column=True,
     ),
@@ -106,6 +112,7 @@ PARTS: dict[str, Part] = {
         "an optimizer: a name, or a mapping with a name and its parameters",
         room="optimizer",
         coordinate="optimizer",
+        founding=True,
         column=True,
     ),
     "schedule": Part(
@@ -113,18 +120,21 @@ PARTS: dict[str, Part] = {
         room="schedule",
         default={"name": "constant"},
         coordinate="schedule",
+        founding=True,
     ),
     "penalty": Part(
         "a penalty rho R(theta) on the weights: a name, or a mapping with a name and its parameters",
         room="penalty",
         default={"name": "none"},
         coordinate="penalty",
+        founding=True,
     ),
     "train": Part(
         "how long to train, and in what batches",
         settings=Train,
         default={},
         coordinate="train",
+        founding=True,
     ),
     "init_from": Part(
         "a method's label, or a mapping with method or file: whose trained trunk to start from",
@@ -135,6 +145,7 @@ PARTS: dict[str, Part] = {
         tunable=False,
         inherited=False,
         coordinate="start",
+        founding=True,
     ),
     "tune": Part(
         "lists of values by key, as optimizer.lr; each seed takes the combination that validates best",

@@ -149,6 +149,11 @@ class TrainTrial(Trial):
         """The same trial with other parts."""
         return replace(self, parts={**self.parts, **parts})
 
+    def coordinates(self) -> dict[str, Any]:
+        """See ``Trial``; a part that came later is left out at its default, too."""
+        later = {name: part.as_written for name, part in coordinates().items() if not part.founding}
+        return {key: value for key, value in super().coordinates().items() if later.get(key) != value}
+
     def _fields(self) -> dict[str, Any]:
         values = super()._fields()
         first = {key: values.pop(key) for key in ("problem", "tasks")}

@@ -151,7 +151,9 @@ def _sniff(text: str) -> str:
     lines = list(islice(io.StringIO(text), SAMPLE_LINES))
 
     def fields(delimiter: str) -> tuple[bool, int]:
-        counts = {len(record) for record in csv.reader(lines, delimiter=delimiter) if record}
+        counts: set[int] = set()
+        with suppress(csv.Error):  # a very long cell, which pandas reads: the lines before it decide
+            counts.update(len(record) for record in csv.reader(lines, delimiter=delimiter) if record)
         return len(counts) == 1, max(counts, default=0)
 
     return max(DELIMITERS, key=lambda delimiter: fields(delimiter) if fields(delimiter)[1] > 1 else (False, 0))
