@@ -324,6 +324,27 @@ def test_state_replaced_by_the_user_is_used() -> None:
     assert all(kept["step"] == 1 for kept in optimizer.state.values())
 
 
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_state_may_be_in_any_order(groups: int) -> None:
+    """Lookups follow the order of the state as long as it is that of the parameters."""
+    nets = [model(), model()]
+    optimizers = []
+    for net in nets:
+        params = list(net.parameters())
+        size = len(params) // groups
+        optimizers.append(FusedAdam([{"params": params[i : i + size]} for i in range(0, len(params), size)]))
+        train(net, optimizers[-1], 2)
+    state = optimizers[1].state
+    mixed = [*reversed(state.items())]
+    mixed.append(mixed.pop(1))
+    state.clear()
+    state.update(mixed)
+    for net, optimizer in zip(nets, optimizers, strict=True):
+        train(net, optimizer, 3, first=2)
+    assert all(map(torch.equal, nets[0].parameters(), nets[1].parameters()))
+    assert all(kept["step"] == 5 for kept in state.values())
+
+
 def test_without_bias_correction() -> None:
     param = nn.Parameter(torch.tensor([1.0]))
     optimizer = FusedAdam([param], lr=1.0, betas=(0.5, 0.75), eps=0.5, bias_correction=False)
