@@ -10,8 +10,10 @@ SOURCES := $(wildcard setup.py csrc/*/*.cpp csrc/*/*.cu csrc/*/*.h csrc/*/*/*.cp
 demo: $(VENV)/.built
 	$(BIN)/mtlbench run bench/suites/quickstart.yaml
 
+# All cores, a file to a worker, so that what a file computes once is computed once.
+WORKERS ?= auto
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
