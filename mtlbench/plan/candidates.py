@@ -65,12 +65,13 @@ def _chosen(group: Sequence[TrainTrial], find: Find) -> Iterator[Trial]:
     if len(results) < len(stored_by_id):
         yield _final(group[0]).labelled(choice="", waiting=True)
         return
+    finals = [_final(trial) for trial in group]  # whose identities tell candidates apart; their labels are shortened
     scores = candidate_scores(
-        Tried(trial.labels.choice, trial.part, results[trial.id].records if results[trial.id].ok else ())
-        for trial in group
+        Tried(final.id, trial.part, results[trial.id].records if results[trial.id].ok else ())
+        for trial, final in zip(group, finals, strict=True)
     )
-    best = min(scores, key=lambda choice: scores[choice])
-    final = _final(next(trial for trial in group if trial.labels.choice == best))
+    best = min(scores, key=lambda identity: scores[identity])
+    final = next(final for final in finals if final.id == best)
     if scores[best] < inf:
         yield final
         return

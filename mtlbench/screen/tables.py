@@ -67,7 +67,7 @@ def show_result(result: Run, console: Console) -> None:
         say(console, f"\n{len(result.failed)} trials failed:", "red")
         for title, failure in result.failed.items():
             say(console, f"  {title} (attempt {failure.attempt}): {failure.error}")
-        say(console, f"tracebacks are in {result.folder / 'trials'}; the same command tries these again")
+        say(console, "their tracebacks are in the report; the same command tries these again")
     if result.missing:
         say(console, f"{len(result.missing)} trials of this suite have not run yet", "yellow")
     say(console, f"\nreport: {result.folder / 'report.html'}   tables: {result.folder / 'tables'}")

@@ -68,6 +68,13 @@ def test_a_candidate_that_failed_in_one_fold_is_not_chosen() -> None:
     assert choose(*tried)[0].labels.choice == "lr=2"
 
 
+def test_candidates_of_one_label_are_told_apart_by_what_they_are() -> None:
+    """Labels are shortened, and a slash in a value becomes a bar."""
+    one, other = (candidate(c).labelled(choice="path=a|b") for c in (1, 2))
+    (final,) = choose(ran(one, 0.9), ran(other, 0.4))
+    assert final.parts["optimizer"]["lr"] == 2
+
+
 def test_nothing_is_chosen_before_all_have_run() -> None:
     assert choose(ran(candidate(1), 0.5), more=(candidate(2),)) == []
     *_, final = with_choices([candidate(1), candidate(2)], lambda trial_id: None)
