@@ -13,7 +13,7 @@ demo: $(VENV)/.built
 # All cores, a file to a worker, so that what a file computes once is computed once.
 WORKERS ?= auto
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
