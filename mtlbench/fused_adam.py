@@ -76,9 +76,9 @@ class FusedAdam(Optimizer):
             for name, value in _DEFAULTS.items():
                 group.setdefault(name, value)
             for param in group["params"]:
-                kept = self.state.get(param)
-                if kept:  # torch keeps the count on the CPU, and before 1.12 as a number
-                    kept["step"] = torch.as_tensor(kept["step"], dtype=torch.float32, device=param.device)
+                stored = self.state.get(param)
+                if stored:  # torch keeps the count on the CPU, and before 1.12 as a number
+                    stored["step"] = torch.as_tensor(stored["step"], dtype=torch.float32, device=param.device)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load a state_dict of this class, of torch.optim.Adam or of AdamW; float32 states stay float32."""
@@ -166,17 +166,17 @@ class FusedAdam(Optimizer):
         options = numbers._asdict()
         betas = (options.pop("beta1"), options.pop("beta2"))
         for rows in buckets.values():
-            kept = [state[p] for p, _ in rows]
+            states = [state[p] for p, _ in rows]
             weighted_adam_(
                 [p for p, _ in rows],
                 list(zip(*(own for _, own in rows), strict=True)),
-                [k["exp_avg"] for k in kept],
-                [k["exp_avg_sq"] for k in kept],
-                [k["step"] for k in kept],
+                [k["exp_avg"] for k in states],
+                [k["exp_avg_sq"] for k in states],
+                [k["step"] for k in states],
                 weights=None if gradients is None else weights,
                 lr=lr,
                 betas=betas,
-                max_exp_avg_sqs=[k["max_exp_avg_sq"] for k in kept] if amsgrad else (),
+                max_exp_avg_sqs=[k["max_exp_avg_sq"] for k in states] if amsgrad else (),
                 grad_scale=grad_scale,
                 found_inf=found_inf,
                 **options,
@@ -185,20 +185,20 @@ class FusedAdam(Optimizer):
 
     def state_of(self, param: Tensor) -> dict[str, Tensor]:
         """The state of a parameter of the first group, zeros if it has not been updated yet; for ``step_heads_``."""
-        kept: dict[str, Tensor] = self.state[param]
-        if len(kept) < 3:
+        state: dict[str, Tensor] = self.state[param]
+        if len(state) < 3:
             self._start_state(param, self.param_groups[0]["amsgrad"])
-        return kept
+        return state
 
     def _start_state(self, param: Tensor, amsgrad: bool) -> None:
         """Zero states for a parameter that has none yet, as torch.optim.Adam names them."""
-        kept = self.state[param]
+        state = self.state[param]
         dtype = torch.promote_types(param.dtype, torch.float32)
-        if "step" not in kept:
-            kept["step"] = torch.zeros((), dtype=torch.float32, device=param.device)
+        if "step" not in state:
+            state["step"] = torch.zeros((), dtype=torch.float32, device=param.device)
         for name in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if amsgrad else 2]:
-            if name not in kept:
-                kept[name] = torch.zeros_like(param, dtype=dtype, memory_format=torch.preserve_format)
+            if name not in state:
+                state[name] = torch.zeros_like(param, dtype=dtype, memory_format=torch.preserve_format)
 
     def _parameters(self) -> list[Tensor]:
         return [param for group in self.param_groups for param in group["params"]]
@@ -223,7 +223,7 @@ _DEFAULTS = {
 
 
 def _vector(values: Any, device: torch.device) -> Tensor | None:
-    """Numbers or zero-dimensional tensors, one a task, as one tensor."""
+    """Numbers or zero-dimensional tensors, one per task, as one tensor."""
     if values is None or isinstance(values, Tensor):
         return values
     if any(isinstance(value, Tensor) for value in values):

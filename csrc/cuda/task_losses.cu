@@ -44,7 +44,7 @@ __device__ void count_known(const TaskLosses& work, const Table& table, const Lo
   });
 }
 
-// r_t of all tasks, by one block: a warp a task.
+// r_t of all tasks, by one block: one warp per task.
 template <class Table>
 __device__ void find_reciprocals(const TaskLosses& work, const Table& table, const LossWorkspace& space) {
   for (uint32_t t = threadIdx.x / 32; t < table.tensors; t += kThreads / 32) {
@@ -83,7 +83,7 @@ __device__ void add_losses(const TaskLosses& work, const Table& table, const Los
   });
 }
 
-// Losses, reciprocals and total, by the block that finishes last: a warp a task, then one thread for the total.
+// Losses, reciprocals and total, by the block that finishes last: one warp per task, then one thread for the total.
 template <class Table>
 __device__ void finish(const TaskLosses& work, const Table& table, const LossWorkspace& space, bool counted) {
   for (uint32_t t = threadIdx.x / 32; t < table.tensors; t += kThreads / 32) {

@@ -18,7 +18,7 @@ namespace mtlbench {
 // numbers, `inner` apart; the element-wise losses have classes = inner = 1, so that every number is a position.
 //
 // Position p is labelled where mask[p / mask_span] is true (or mask is null) and, for class indices, targets[p] is not
-// ignore_index. Targets are int64 class indices, one a position, for CrossEntropy; for all others they have the shape
+// ignore_index. Targets are int64 class indices, one per position, for CrossEntropy; for all others they have the shape
 // of the outputs and the type the outputs are computed with.
 struct TaskLoss {
   const void* outputs = nullptr;

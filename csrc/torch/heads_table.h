@@ -19,7 +19,7 @@ struct HeadArguments {
   at::TensorList exp_avgs;
   at::TensorList exp_avg_sqs;
   at::TensorList max_exp_avg_sqs;  // empty without amsgrad
-  at::TensorList steps;            // one, or one a tensor
+  at::TensorList steps;            // one, or one per tensor
 };
 
 // Points into the arguments, which must outlive it.

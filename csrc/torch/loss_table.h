@@ -15,7 +15,7 @@ struct LossArguments {
   at::TensorList targets;
   const c10::List<std::optional<at::Tensor>>& masks;  // empty: every label is known
   at::IntArrayRef kinds;                              // LossKind
-  at::ArrayRef<double> betas;                         // one, or one a task
+  at::ArrayRef<double> betas;                         // one, or one per task
   const std::optional<at::Tensor>& weights;
 };
 

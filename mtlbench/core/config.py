@@ -51,6 +51,6 @@ class Config(BaseModel):
     @classmethod
     def paper(cls) -> str:
         """The works that the docstring's ``Source:`` names, each up to its year, for ``mtlbench list``."""
-        found = _SOURCES.search(" ".join((inspect.getdoc(cls) or "").split()))
-        works = map(_CITATION.match, found[1].split("; ")) if found else ()
+        sources = _SOURCES.search(" ".join((inspect.getdoc(cls) or "").split()))
+        works = map(_CITATION.match, sources[1].split("; ")) if sources else ()
         return "; ".join(work[0] for work in works if work)

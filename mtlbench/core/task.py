@@ -14,8 +14,6 @@ from .objectives import Objectives
 if TYPE_CHECKING:
     import numpy as np
 
-    from .metrics.base import Kind
-
     Array = np.ndarray[Any, Any]
     Inputs = Array | Mapping[str, Array]
     Shape = tuple[int, ...]
@@ -148,8 +146,8 @@ class Split:
         rows = self.labelled(names)
         if rows is None:
             return Split(self.inputs, targets, masks)
-        kept = {name: mask[rows] for name, mask in masks.items() if not mask[rows].all()}
-        return Split(self.inputs[rows], {name: rows_t[rows] for name, rows_t in targets.items()}, kept)
+        partial = {name: mask[rows] for name, mask in masks.items() if not mask[rows].all()}
+        return Split(self.inputs[rows], {name: rows_t[rows] for name, rows_t in targets.items()}, partial)
 
     def labelled(self, names: tuple[str, ...]) -> Array | None:
         """Which rows of shared inputs carry a label of at least one of these tasks, bool [N]; None where all do."""

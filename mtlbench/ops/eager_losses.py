@@ -58,8 +58,8 @@ def _cross_entropy(
         return F.cross_entropy(x, y, reduction=reduction, label_smoothing=smoothing)
     ignored = _NO_LABEL if ignore_index is None else ignore_index
     if mask is not None:
-        known = spread(mask, y.shape)
-        x, y = x.where(known.unsqueeze(1), 0), y.masked_fill(~known, ignored)
+        labelled = spread(mask, y.shape)
+        x, y = x.where(labelled.unsqueeze(1), 0), y.masked_fill(~labelled, ignored)
     loss = F.cross_entropy(x, y, reduction="sum", ignore_index=ignored, label_smoothing=smoothing)
     return loss / (y != ignored).sum().clamp(min=1) if reduction == "mean" else loss
 
@@ -78,10 +78,10 @@ def _of_values(
     if mask is None:
         return function(x, y, beta, smoothing, reduction if x.numel() else "sum")
     spans = LOSSES[kind].spans_classes
-    known = spread(mask, x.shape[:1] + x.shape[2:] if spans else x.shape)
-    x = x.where(known.unsqueeze(1) if spans else known, 0)
-    loss = function(x, y, beta, smoothing, "none").where(known, 0).sum()
-    return loss / known.sum().clamp(min=1) if reduction == "mean" else loss
+    labelled = spread(mask, x.shape[:1] + x.shape[2:] if spans else x.shape)
+    x = x.where(labelled.unsqueeze(1) if spans else labelled, 0)
+    loss = function(x, y, beta, smoothing, "none").where(labelled, 0).sum()
+    return loss / labelled.sum().clamp(min=1) if reduction == "mean" else loss
 
 
 def _reduced(values: Tensor, reduction: str) -> Tensor:

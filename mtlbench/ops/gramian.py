@@ -59,8 +59,8 @@ def reference(gradients: Sequence[Tensor], places: Sequence[int], tensors: int, 
     for row in _rows(places, tensors, tasks):
         if row:
             matrix = torch.stack([gradients[k].reshape(-1).double() for _, k in row])
-            own = torch.tensor([t for t, _ in row], device=total.device)
-            total = total.index_put((own[:, None], own[None, :]), matrix @ matrix.T, accumulate=True)
+            tasks_of_row = torch.tensor([t for t, _ in row], device=total.device)
+            total = total.index_put((tasks_of_row[:, None], tasks_of_row[None, :]), matrix @ matrix.T, accumulate=True)
     total = (total + total.T) / 2  # a matrix product need not be symmetric in its last bit
     return total.to(torch.promote_types(gradients[0].dtype, torch.float32))
 

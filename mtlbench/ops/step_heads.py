@@ -178,12 +178,12 @@ def reference(
     number = torch.promote_types(params[0].dtype, torch.float32)
     with torch.enable_grad():
         inputs = [h.detach().to(number).requires_grad_() for h in features]
-        own = [p.detach().to(number).requires_grad_() for p in params]
-        outputs = _outputs(inputs, own, biased, targets, codes)
+        leaves = [p.detach().to(number).requires_grad_() for p in params]
+        outputs = _outputs(inputs, leaves, biased, targets, codes)
         total, losses = losses_reference(
             outputs, targets, codes, weights, masks, knees, mean, ignore_index, label_smoothing
         )
-        gradients = torch.autograd.grad(total, [*inputs, *own])
+        gradients = torch.autograd.grad(total, [*inputs, *leaves])
     rate = lr if lr_tensor is None else lr_tensor.double()
     for i, (p, g) in enumerate(zip(params, gradients[len(inputs) :], strict=True)):
         step = steps[0] if len(steps) == 1 else steps[i]

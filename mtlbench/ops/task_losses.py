@@ -36,7 +36,7 @@ def task_losses(
 
     Kinds are the losses of torch.nn.functional: ``cross_entropy`` (outputs [N, C, ...]; targets: class indices
     [N, ...], or probabilities in the shape of the outputs), ``bce_with_logits``, ``mse``, ``l1``, ``smooth_l1`` and
-    ``huber`` with ``beta`` (one, or one a task; huber's delta), targets in the shape of the outputs; ``cosine`` is
+    ``huber`` with ``beta`` (one, or one per task; huber's delta), targets in the shape of the outputs; ``cosine`` is
     1 - cos over dimension 1 of outputs and targets [N, C, ...], for surface normals. ``weights`` is λ [T], default 1.
 
     A position p is a row of classes, a vector of ``cosine``, or one number of the other kinds; N_t counts the labelled
@@ -199,8 +199,10 @@ def _gradient_like(output: Tensor, code: int) -> Tensor:
         formats.append(torch.channels_last)
     if code in SPANNING_CODES and output.ndim == 5:
         formats.append(torch.channels_last_3d)
-    kept = next((form for form in formats if output.is_contiguous(memory_format=form)), torch.contiguous_format)
-    return torch.empty_like(output, memory_format=kept)
+    memory_format = next(
+        (form for form in formats if output.is_contiguous(memory_format=form)), torch.contiguous_format
+    )
+    return torch.empty_like(output, memory_format=memory_format)
 
 
 @backend.register_fake("task_losses_forward")

@@ -49,8 +49,8 @@ def _cpu() -> Check:
 
     facts: dict[str, Any] = environment()
     flags = set(facts.get("cpu_features", ()))
-    found = ", ".join(feature for feature in _CPU_FEATURES if feature in flags) or "no AVX2"
-    return Check("cpu", f"{facts.get('cpu', platform.processor())}, {os.cpu_count()} logical cores, {found}")
+    features = ", ".join(feature for feature in _CPU_FEATURES if feature in flags) or "no AVX2"
+    return Check("cpu", f"{facts.get('cpu', platform.processor())}, {os.cpu_count()} logical cores, {features}")
 
 
 def _compiler() -> Check:
@@ -80,8 +80,8 @@ def _kernels() -> Check:
         return Check("kernels", "need torch")
     from ..ops.backend import backend
 
-    found = backend()
-    if not found.available:
-        return Check("kernels", "not built: operations run on the torch reference", found.reason)
-    cuda = f"CUDA for {', '.join(found.cuda_architectures)}" if found.cuda_architectures else "no CUDA"
-    return Check("kernels", f"built with {found.built_with}: C++ ({found.cpu}), {cuda}")
+    kernels = backend()
+    if not kernels.available:
+        return Check("kernels", "not built: operations run on the torch reference", kernels.reason)
+    cuda = f"CUDA for {', '.join(kernels.cuda_architectures)}" if kernels.cuda_architectures else "no CUDA"
+    return Check("kernels", f"built with {kernels.built_with}: C++ ({kernels.cpu}), {cuda}")

@@ -57,7 +57,7 @@ __device__ T sum_of_tiles(const Call& call, int t, const volatile T* numbers) {
   return group_sum(sum, 32);
 }
 
-// w_t r_t, by one block: a warp a task.
+// w_t r_t, by one block: one warp per task.
 template <class Call>
 __device__ void find_factors(const Call& call) {
   const TaskLosses& losses = call.work.losses;

@@ -57,7 +57,7 @@ class Cnn(Trunk):
         return tuple((c, height // f, width // f) for c, f in zip(self.channels, factors, strict=True))
 
     def blocks(self, form: Form) -> list[nn.Module]:
-        """One block a convolution, one a fully connected layer."""
+        """One block per convolution, and one per fully connected layer."""
         from torch import nn
 
         blocks: list[nn.Module] = []

@@ -20,7 +20,7 @@ class Mlp(Trunk):
     dropout: Dropout = 0.0
 
     def blocks(self, form: Form) -> list[nn.Module]:
-        """One block a layer."""
+        """One block per layer."""
         from torch import nn
 
         blocks: list[nn.Module] = [] if len(form.shape) == 1 else [nn.Flatten()]
@@ -49,7 +49,7 @@ class Linear(Trunk):
     dropout: Dropout = 0.0
 
     def blocks(self, form: Form) -> list[nn.Module]:
-        """One block a layer."""
+        """One block per layer."""
         from torch import nn
 
         blocks: list[nn.Module] = [] if len(form.shape) == 1 else [nn.Flatten()]

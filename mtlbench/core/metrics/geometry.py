@@ -70,8 +70,8 @@ def angles(target: Array, score: Array) -> Array:
 
     lengths = np.linalg.norm(target, axis=1) * np.linalg.norm(score, axis=1)
     cosines = (target * score).sum(1) / np.maximum(lengths, 1e-12)
-    found: Array = np.degrees(np.arccos(np.clip(cosines, -1, 1)))
-    return found
+    degrees: Array = np.degrees(np.arccos(np.clip(cosines, -1, 1)))
+    return degrees
 
 
 def _angles_one_by_one(target: Array, score: Array) -> list[float]:

@@ -106,8 +106,8 @@ class RelativeError(LineMetric):
 
     def compute(self, target: Array, score: Array) -> float:
         """By the formula above."""
-        known = target != 0
-        return float((abs(target - score)[known] / abs(target[known])).mean()) if known.any() else float("nan")
+        nonzero = target != 0
+        return float((abs(target - score)[nonzero] / abs(target[nonzero])).mean()) if nonzero.any() else float("nan")
 
     def oracle(self, target: Array, score: Array) -> float:
         """scikit-learn's mean absolute percentage error, without the targets that are 0."""

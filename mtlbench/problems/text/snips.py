@@ -69,7 +69,7 @@ class Snips(Sequences):
             if not sentence:
                 raise DataError(f"{sources[0]}:{number}: expected words, got an empty line")
             if len(tags) != len(sentence):
-                raise DataError(f"{sources[1]}:{number}: expected {len(sentence)} tags, one a word, got {len(tags)}")
+                raise DataError(f"{sources[1]}:{number}: expected {len(sentence)} tags, one per word, got {len(tags)}")
             if len(intent) != 1:
                 raise DataError(f"{sources[2]}:{number}: expected one word, the intent, got {' '.join(intent)!r}")
         labels = {"intent": [intent for (intent,) in intents]}

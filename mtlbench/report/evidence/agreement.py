@@ -46,14 +46,14 @@ def agreements(data: ReportData) -> tuple[Agreement, ...]:
 
 def _agreement(data: ReportData, problem: str, method: str, engine: str, comparisons: int) -> Agreement:
     ours, eager = (data.scores(problem, method, name) for name in (engine, EAGER))
-    found = [
+    by_task = [
         Agreement(problem, method, engine, task.name, *_compare(ours[task.name], eager[task.name], comparisons))
         for task in data.tasks(problem)
     ]
-    known = [agreement for agreement in found if math.isfinite(agreement.relative)]
-    if not known:
+    comparable = [agreement for agreement in by_task if math.isfinite(agreement.relative)]
+    if not comparable:
         return Agreement(problem, method, engine, "", math.nan, False)
-    return max(known, key=lambda agreement: (agreement.differs, abs(agreement.relative)))
+    return max(comparable, key=lambda agreement: (agreement.differs, abs(agreement.relative)))
 
 
 def _compare(ours: pd.Series, eager: pd.Series, comparisons: int) -> tuple[float, bool]:

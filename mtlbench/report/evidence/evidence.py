@@ -32,8 +32,8 @@ class Evidence:
 
     def of(self, problem: str) -> tuple[Delta, ...]:
         """Delta m of every method of a problem except the baseline, with one engine each."""
-        found = (d for d in self.deltas if d.problem == problem and not d.baseline)
-        return tuple(delta for delta in found if delta.engine == self.engine(problem, delta.method))
+        deltas = (d for d in self.deltas if d.problem == problem and not d.baseline)
+        return tuple(delta for delta in deltas if delta.engine == self.engine(problem, delta.method))
 
     def order(self, problem: str) -> list[str]:
         """Methods as tables list them: the baseline, then the best first, then those without Delta m."""

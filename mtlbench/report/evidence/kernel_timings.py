@@ -96,7 +96,7 @@ def kernel_timings(data: ReportData) -> tuple[KernelTiming, ...]:
     """Every case, device and state of the caches that a finished kernel trial timed, in the order of the plan."""
     facts = data.kernel_records
     shared = set(data.planned.loc[data.planned["shared"], "trial"])
-    found = []
+    timings = []
     for (case, device), of_case in groups(facts, _KEYS):
         owned = of_case[of_case["metric"] == "ours"]
         ours = tuple(owned.loc[owned["value"] == 1, "task"].unique())
@@ -105,8 +105,8 @@ def kernel_timings(data: ReportData) -> tuple[KernelTiming, ...]:
         for (cache,), rows in groups(timed, ["split"]):
             calls, kernels = (_wide(rows[rows["metric"] == f"{what}_seconds"]) for what in ("call", "kernel"))
             busy = bool(set(rows["trial"]) & shared)
-            found.append(KernelTiming(case, device, cache, calls, kernels, ours, float(traffic), busy))
-    return tuple(found)
+            timings.append(KernelTiming(case, device, cache, calls, kernels, ours, float(traffic), busy))
+    return tuple(timings)
 
 
 def _wide(rows: pd.DataFrame) -> pd.DataFrame:

@@ -88,7 +88,7 @@ def sign_flip(differences: Sequence[float] | Array) -> float:
         return 1.0
     scaled = sample / np.abs(sample).max()  # keeps sums of flips comparable at any unit
     resamples = np.inf if len(sample) <= EXACT else 9999
-    found = stats.permutation_test(
+    test = stats.permutation_test(
         (scaled,),
         lambda rows, axis: rows.mean(axis=axis),
         permutation_type="samples",
@@ -96,7 +96,7 @@ def sign_flip(differences: Sequence[float] | Array) -> float:
         n_resamples=resamples,
         rng=np.random.default_rng(0),
     )
-    return float(found.pvalue)
+    return float(test.pvalue)
 
 
 def holm(p_values: Sequence[float] | Array) -> list[float]:

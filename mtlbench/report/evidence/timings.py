@@ -70,15 +70,15 @@ def timings(data: ReportData) -> tuple[Timing, ...]:
     wide = facts.groupby([*index, "metric"])["value"].last().unstack("metric").reindex(columns=[*_TIMES, *_SIZES])
     rows = wide.reset_index().merge(data.trials[["trial", "shared"]].drop_duplicates("trial"), on="trial")
     tasks = {problem: len(data.tasks(problem)) for problem in data.problems}
-    found = {key: _timing(key, group, tasks[key[0]]) for key, group in groups(rows, KEYS[:3])}
+    by_key = {key: _timing(key, group, tasks[key[0]]) for key, group in groups(rows, KEYS[:3])}
     ordered = [
-        found[key]
+        by_key[key]
         for problem in data.problems
         for method in data.methods(problem)
         for engine in data.engines_of(problem, method)
-        if (key := (problem, method, engine)) in found
+        if (key := (problem, method, engine)) in by_key
     ]
-    return tuple(_with_ratio(timing, found.get((timing.problem, timing.method, EAGER))) for timing in ordered)
+    return tuple(_with_ratio(timing, by_key.get((timing.problem, timing.method, EAGER))) for timing in ordered)
 
 
 def _timing(key: tuple[str, str, str], rows: pd.DataFrame, tasks: int) -> Timing:
@@ -102,14 +102,14 @@ def _per_seed(rows: pd.DataFrame, baseline: bool, tasks: int) -> pd.DataFrame:
     grouped = rows.groupby("seed")
     if not baseline:
         return grouped[[*_TIMES, *_SIZES]].mean()
-    kept = rows[rows["seed"].isin([seed for seed, group in grouped if len(group) >= tasks])]
-    return kept.groupby("seed").agg(_SINGLE)[[*_TIMES, *_SIZES]]
+    complete = rows[rows["seed"].isin([seed for seed, group in grouped if len(group) >= tasks])]
+    return complete.groupby("seed").agg(_SINGLE)[[*_TIMES, *_SIZES]]
 
 
 def _with_ratio(timing: Timing, eager: Timing | None) -> Timing:
     if eager is None or timing.engine == EAGER:
         return timing
-    rates = [found.times["samples_per_second"] for found in (timing, eager)]
+    rates = [each.times["samples_per_second"] for each in (timing, eager)]
     pairs = pd.concat(rates, axis=1, join="inner").dropna().to_numpy(dtype=np.float64)
     mean, interval = ratio(pairs[:, 0], pairs[:, 1])
     return replace(

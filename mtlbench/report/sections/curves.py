@@ -26,8 +26,8 @@ def section(evidence: Evidence) -> Part | None:
     """One figure per problem: training loss and validation metric, one row per task."""
     facts = evidence.data.records
     facts = facts[facts["split"].isin(["train", "validation"]) & (facts["task"] != "") & facts["value"].notna()]
-    kept = facts[np.array([evidence.engine(r.problem, r.method) == r.engine for r in rows(facts)], dtype=bool)]
-    curves = {problem: group for (problem,), group in groups(kept, ["problem"])}
+    of_engine = facts[np.array([evidence.engine(r.problem, r.method) == r.engine for r in rows(facts)], dtype=bool)]
+    curves = {problem: group for (problem,), group in groups(of_engine, ["problem"])}
     names = file_names(curves, "curves")
     drawn = (_figure(evidence, names[problem], problem, group) for problem, group in curves.items())
     figures = tuple(figure for figure in drawn if figure)
@@ -39,14 +39,14 @@ def _figure(evidence: Evidence, name: str, problem: str, facts: pd.DataFrame) ->
     grids = [[_curves(facts, "train", task.name, "loss"), _validation(facts, task)] for task in tasks]
     if not any(len(curve) for row in grids for curve in row):
         return None
-    known = sorted((d for d in evidence.of(problem) if d.relative), key=lambda d: -d.mean)
-    best = [delta.method for delta in known[:_NAMED]]
+    compared = sorted((d for d in evidence.of(problem) if d.relative), key=lambda d: -d.mean)
+    best = [delta.method for delta in compared[:_NAMED]]
     left = len(evidence.data.tasks(problem)) - len(tasks)
     title = f"Curves on {problem}: mean over seeds as far as all of them trained, band is the 95 % interval"
     title += f"; {left} more tasks not shown" if left else ""
-    title += f"; in colour the best {len(best)} by Δm" if len(known) > _NAMED else ""
+    title += f"; in colour the best {len(best)} by Δm" if len(compared) > _NAMED else ""
     alt = f"Training loss and validation metric by epoch for {listing((t.name for t in tasks), 8)}, "
-    alt += f"of {plural(len(known), 'method')} and the single-task baseline"
+    alt += f"of {plural(len(compared), 'method')} and the single-task baseline"
     single = evidence.data.baseline(problem)
     return draw(
         name, title, alt, (WIDTH, 0.7 + 1.9 * len(tasks)), lambda canvas: _paint(canvas, tasks, grids, best, single)

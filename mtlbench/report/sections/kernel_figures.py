@@ -20,10 +20,10 @@ _UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 def ratios(timings: Sequence[KernelTiming]) -> tuple[Figure, ...]:
     """One figure per device: how many times as fast ours is, one row per case and state of the caches."""
-    known = [timing for timing in timings if math.isfinite(timing.speedup[0])]
-    devices = dict.fromkeys(timing.device for timing in known)
+    timed = [timing for timing in timings if math.isfinite(timing.speedup[0])]
+    devices = dict.fromkeys(timing.device for timing in timed)
     names = file_names(devices, "kernels")
-    return tuple(_ratios(names[device], device, [t for t in known if t.device == device]) for device in devices)
+    return tuple(_ratios(names[device], device, [t for t in timed if t.device == device]) for device in devices)
 
 
 def _ratios(name: str, device: str, timings: list[KernelTiming]) -> Figure:
@@ -56,10 +56,10 @@ def _paint_ratios(canvas: Canvas, timings: list[KernelTiming]) -> None:
 
 def rooflines(timings: Sequence[KernelTiming]) -> tuple[Figure, ...]:
     """One figure per device: bytes per second against the bytes of a call, under the roof of a plain copy."""
-    known = [timing for timing in timings if math.isfinite(timing.rate(COPY))]
-    devices = dict.fromkeys(timing.device for timing in known)
+    timed = [timing for timing in timings if math.isfinite(timing.rate(COPY))]
+    devices = dict.fromkeys(timing.device for timing in timed)
     names = file_names(devices, "roofline")
-    return tuple(_roofline(names[device], device, [t for t in known if t.device == device]) for device in devices)
+    return tuple(_roofline(names[device], device, [t for t in timed if t.device == device]) for device in devices)
 
 
 def _roofline(name: str, device: str, timings: list[KernelTiming]) -> Figure:

@@ -48,8 +48,8 @@ def section(evidence: Evidence) -> Part | None:
     raw = pd.DataFrame([_raw(timing, name) for timing in timings for name in timing.contenders])
     devices = tuple(dict.fromkeys(timing.device for timing in timings))
     by_device = [(device, [t for t in timings if t.device == device]) for device in devices]
-    panels = tuple(_panel(device, found) for device, found in by_device)
-    folded = tuple(_everyone(device, found) for device, found in by_device)
+    panels = tuple(_panel(device, group) for device, group in by_device)
+    folded = tuple(_everyone(device, group) for device, group in by_device)
     table = Table("kernels", "Kernels", _CAPTION, raw, panels, folded, "every contender")
     return Part("kernels", "Kernels", _warnings(timings), (table,), (*ratios(timings), *rooflines(timings)))
 
@@ -59,17 +59,17 @@ def statements(evidence: Evidence) -> list[Statement]:
     said = []
     timings = [t for t in headlines(evidence.kernels) if math.isfinite(t.speedup[0])]
     for device in dict.fromkeys(timing.device for timing in timings):
-        found = [timing for timing in timings if timing.device == device]
-        values = [timing.speedup[0] for timing in found]
-        faster = sum(bool(t.speedup[1] and t.speedup[1].low > 1) for t in found)
-        slower = sum(bool(t.speedup[1] and t.speedup[1].high < 1) for t in found)
+        on_device = [timing for timing in timings if timing.device == device]
+        values = [timing.speedup[0] for timing in on_device]
+        faster = sum(bool(t.speedup[1] and t.speedup[1].low > 1) for t in on_device)
+        slower = sum(bool(t.speedup[1] and t.speedup[1].high < 1) for t in on_device)
         middle = math.exp(sum(map(math.log, values)) / len(values))
         text = (
             f"On {device}, mtlbench's kernels were clearly faster than the best other contender in {faster} of "
-            f"{plural(len(found), 'case')} and clearly slower in {slower}: {number(middle, 2)} times as fast in the "
-            f"geometric mean, from {number(min(values), 2)} to {number(max(values), 2)}."
+            f"{plural(len(on_device), 'case')} and clearly slower in {slower}: {number(middle, 2)} times as fast in "
+            f"the geometric mean, from {number(min(values), 2)} to {number(max(values), 2)}."
         )
-        if any(timing.shared for timing in found):
+        if any(timing.shared for timing in on_device):
             text += " Other work ran on the machine, so take this as a hint."
         said.append(Statement(text))
     return said

@@ -55,10 +55,10 @@ def _flags(evidence: Evidence) -> tuple[Statement, ...]:
     )
 
 
-def _lacking(found: tuple[Delta, ...]) -> list[str]:
+def _lacking(deltas: tuple[Delta, ...]) -> list[str]:
     """Why there is no Δm; nothing if the reason is the same for all methods, since the verdict states it."""
-    whys = {delta.reason for delta in found}
-    return reasons(found, lambda d: [f"no Δm, {d.reason}"] if d.reason else []) if len(whys) > 1 else []
+    whys = {delta.reason for delta in deltas}
+    return reasons(deltas, lambda d: [f"no Δm, {d.reason}"] if d.reason else []) if len(whys) > 1 else []
 
 
 def _doubts(delta: Delta) -> list[str]:
@@ -108,8 +108,8 @@ def _limits(name: str, interval: Interval | None) -> dict[str, float]:
 
 def _panel(evidence: Evidence, problem: str, tested: bool, everywhere: bool) -> Panel:
     order = evidence.order(problem)
-    found = sorted((d for d in evidence.deltas if d.problem == problem), key=lambda d: order.index(d.method))
-    timed = [evidence.timing(problem, delta.method, delta.engine) for delta in found]
+    deltas = sorted((d for d in evidence.deltas if d.problem == problem), key=lambda d: order.index(d.method))
+    timed = [evidence.timing(problem, delta.method, delta.engine) for delta in deltas]
     mark = ", shared" if everywhere and evidence.timings else ""
     columns = [Column("method", number=False), Column("engine", number=False), Column("Δm [%]", higher=True)]
     columns += [Column("mean rank", higher=False), Column("seeds"), Column("p (Holm)")]
@@ -117,10 +117,10 @@ def _panel(evidence: Evidence, problem: str, tested: bool, everywhere: bool) -> 
     columns += [Column("parameters"), Column(f"training [s]{mark}")]
     hidden = set() if len(evidence.data.engines) > 1 else {"engine", "× eager"}
     hidden |= set() if tested else {"p (Holm)"}
-    decimals = decimals_for((d.interval.half for d in found if d.interval), (d.mean for d in found), most=2)
+    decimals = decimals_for((d.interval.half for d in deltas if d.interval), (d.mean for d in deltas), most=2)
     rows = [
         _ranked(delta, [*_quality(delta, decimals), *_cost(timing, marked=not everywhere)])
-        for delta, timing in zip(found, timed, strict=True)
+        for delta, timing in zip(deltas, timed, strict=True)
     ]
     return panel_of(problem, columns, rows, hidden)
 

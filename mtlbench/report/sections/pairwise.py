@@ -68,10 +68,10 @@ def _ordered(deltas: tuple[Delta, ...]) -> list[Delta]:
 
 
 def _pairs(data: ReportData, deltas: tuple[Delta, ...]) -> pd.DataFrame:
-    found = [row for one, other in combinations(_ordered(deltas), 2) if (row := _pair(data, one, other))]
-    frame = pd.DataFrame(found, columns=_COLUMNS)
+    pairs = [row for one, other in combinations(_ordered(deltas), 2) if (row := _pair(data, one, other))]
+    frame = pd.DataFrame(pairs, columns=_COLUMNS)
     frame["p_holm"] = holm(frame["p"].to_numpy(dtype=np.float64))
-    frame["can_be_significant"] = [can_be_significant(int(n), len(found)) for n in frame["seeds"]]
+    frame["can_be_significant"] = [can_be_significant(int(n), len(pairs)) for n in frame["seeds"]]
     return frame
 
 
@@ -119,15 +119,15 @@ def _panel(problem: str, frame: pd.DataFrame) -> Panel:
         Column("p (Holm)"),
     )
     decimals = decimals_for((frame["high"] - frame["low"]) / 2, frame["difference"], most=2)
-    found = []
+    lines = []
     for row in rows(frame):
         star = "*" if row.can_be_significant and row.p_holm <= 0.05 else ""
         text = bracket(row.difference, _interval(row), decimals) + star
         p = Cell(p_value(row.p_holm), row.p_holm) if row.can_be_significant else Cell(NOTHING)
-        found.append(
+        lines.append(
             (Cell(row.method_a), Cell(row.method_b), Cell(text, row.difference), Cell(str(row.seeds), row.seeds), p)
         )
-    return Panel(problem, columns, tuple(found))
+    return Panel(problem, columns, tuple(lines))
 
 
 def _figure(name: str, problem: str, methods: list[str], frame: pd.DataFrame) -> Figure:
@@ -150,11 +150,13 @@ def _figure(name: str, problem: str, methods: list[str], frame: pd.DataFrame) ->
 
 def _paint(canvas: Canvas, problem: str, methods: list[str], differences: np.ndarray, clear: np.ndarray) -> None:
     axes = canvas.subplots()
-    known = np.argwhere(np.isfinite(differences))
+    measured = np.argwhere(np.isfinite(differences))
     most = float(np.nanmax(np.abs(differences))) or 1.0
-    tiles = [Rectangle((j - 0.48, i - 0.48), 0.96, 0.96) for i, j in known]
+    tiles = [Rectangle((j - 0.48, i - 0.48), 0.96, 0.96) for i, j in measured]
     axes.add_collection(
-        PatchCollection(tiles, linewidth=0, facecolor=[_tint(differences[i, j] / most, clear[i, j]) for i, j in known])
+        PatchCollection(
+            tiles, linewidth=0, facecolor=[_tint(differences[i, j] / most, clear[i, j]) for i, j in measured]
+        )
     )
     axes.set(xlim=(-0.5, len(methods) - 0.5), ylim=(len(methods) - 0.5, -0.5), aspect="equal")
     names = [shortened(method, 20) for method in methods]
@@ -165,7 +167,7 @@ def _paint(canvas: Canvas, problem: str, methods: list[str], differences: np.nda
     axes.spines[:].set_visible(False)
     if len(methods) <= _NUMBERED:
         decimals = decimals_for((), np.abs(differences[np.isfinite(differences)]).tolist(), most=1)
-        for i, j in known:
+        for i, j in measured:
             text = number(float(differences[i, j]), max(1, decimals), sign=True)
             axes.text(j, i, text, ha="center", va="center", fontsize=8, color=INK)
     axes.set_title(shortened(problem, 60), pad=10)

@@ -42,23 +42,23 @@ class _Point:
 def section(evidence: Evidence) -> Part | None:
     """One figure per problem."""
     points = {problem: _points(evidence, problem) for problem in evidence.data.problems}
-    points = {problem: found for problem, found in points.items() if len(found) > 1}
+    points = {problem: listed for problem, listed in points.items() if len(listed) > 1}
     names = file_names(points, "tradeoff")
     shared = any(timing.shared for timing in evidence.timings)
-    figures = tuple(_figure(names[p], p, found, evidence.data.engines, shared) for p, found in points.items())
+    figures = tuple(_figure(names[p], p, listed, evidence.data.engines, shared) for p, listed in points.items())
     return Part("tradeoff", "Accuracy against throughput", figures=figures) if figures else None
 
 
 def _points(evidence: Evidence, problem: str) -> list[_Point]:
-    found = []
+    points = []
     for delta in evidence.deltas:
         timing = evidence.timing(delta.problem, delta.method, delta.engine)
         if delta.problem != problem or timing is None or delta.tasks or not math.isfinite(delta.mean):
             continue
         rate = timing.mean("samples_per_second")
         if math.isfinite(rate) and rate > 0:
-            found.append(_Point(delta.method, delta.engine, rate, delta.mean, delta.interval, delta.baseline))
-    return found
+            points.append(_Point(delta.method, delta.engine, rate, delta.mean, delta.interval, delta.baseline))
+    return points
 
 
 def _front(points: list[_Point]) -> list[_Point]:

@@ -22,13 +22,13 @@ Spec = Mapping[str, Any]
 def settings(evidence: Evidence) -> Table | None:
     """One panel per problem, one row per method, without what all methods of the problem have in common."""
     data = evidence.data
-    found = {problem: _texts(data, problem) for problem in data.problems}
-    if not found:
+    texts = {problem: _texts(data, problem) for problem in data.problems}
+    if not texts:
         return None
-    raw = pd.concat([frame.assign(problem=problem) for problem, frame in found.items()], ignore_index=True)
+    raw = pd.concat([frame.assign(problem=problem) for problem, frame in texts.items()], ignore_index=True)
     raw = raw[["problem", "method", *coordinates()]].rename(columns={name: key_of(name) for name in coordinates()})
-    panels = tuple(_panel(problem, frame) for problem, frame in found.items())
-    caption = " ".join([_CAPTION, *_common(found)])
+    panels = tuple(_panel(problem, frame) for problem, frame in texts.items())
+    caption = " ".join([_CAPTION, *_common(texts)])
     return Table("settings", "What was compared", caption, raw, panels)
 
 
@@ -97,15 +97,15 @@ def _differ(frame: pd.DataFrame) -> list[str]:
 
 
 def _panel(problem: str, frame: pd.DataFrame) -> Panel:
-    kept = ["method", *_differ(frame)]
-    columns = tuple(Column(part if part == "method" else key_of(part), number=False) for part in kept)
-    return Panel(problem, columns, tuple(tuple(map(Cell, row)) for row in rows(frame[kept])))
+    shown_columns = ["method", *_differ(frame)]
+    columns = tuple(Column(part if part == "method" else key_of(part), number=False) for part in shown_columns)
+    return Panel(problem, columns, tuple(tuple(map(Cell, row)) for row in rows(frame[shown_columns])))
 
 
-def _common(found: Mapping[str, pd.DataFrame]) -> list[str]:
+def _common(texts: Mapping[str, pd.DataFrame]) -> list[str]:
     """What methods have in common, stated once for all problems where it is the same."""
     said: dict[str, list[str]] = {}
-    for problem, frame in found.items():
+    for problem, frame in texts.items():
         alike = [part for part in coordinates() if part not in _differ(frame) and frame[part].iloc[0]]
         words = [f"{key_of(part)} {frame[part].iloc[0]}" for part in alike]
         if words:

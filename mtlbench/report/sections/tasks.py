@@ -35,8 +35,8 @@ _COLUMNS = [
     "paired_seeds",
 ]
 _KEYS = ["problem", "task", "metric", "method", "engine"]
-Found = tuple[Any, pd.Series]  # a row of the raw table, and its values by seed
-Cells = dict[tuple[str, ...], Found]  # by problem, task, metric, method
+Summary = tuple[Any, pd.Series]  # a row of the raw table, and its values by seed
+Cells = dict[tuple[str, ...], Summary]  # by problem, task, metric, method
 _READ = 40  # most tasks of a panel that is not folded away
 _WIDE = 8  # most columns of numbers in a panel that is not turned round
 
@@ -85,12 +85,12 @@ def _series(data: ReportData) -> dict[tuple[str, ...], pd.Series]:
 
 def _raw(data: ReportData, series: Mapping[tuple[str, ...], pd.Series]) -> pd.DataFrame:
     heads = _facts(data).drop_duplicates(_KEYS)
-    found = []
+    lines = []
     for head in rows(heads):
         values = series[tuple(getattr(head, key) for key in _KEYS)]
         single = _single(data, head, series)
-        found.append({**_head(head), **summary(values, single, head.method == data.baseline(head.problem))})
-    return pd.DataFrame(found, columns=_COLUMNS)
+        lines.append({**_head(head), **summary(values, single, head.method == data.baseline(head.problem))})
+    return pd.DataFrame(lines, columns=_COLUMNS)
 
 
 def _head(head: Any) -> dict[str, object]:
@@ -128,12 +128,12 @@ def _interval(low: float, high: float) -> Interval | None:
     return Interval(low, high) if math.isfinite(low) else None
 
 
-def cells_of(found: list[Found | None]) -> list[Cell]:
+def cells_of(summaries: list[Summary | None]) -> list[Cell]:
     """One metric of several methods, with decimals in common."""
-    known = [each[0] for each in found if each is not None]
-    halves = ((row.high - row.low) / 2 for row in known)
-    decimals = decimals_for(halves, (row.mean for row in known))
-    return [Cell("–") if each is None else _cell(*each, decimals) for each in found]
+    means = [each[0] for each in summaries if each is not None]
+    halves = ((row.high - row.low) / 2 for row in means)
+    decimals = decimals_for(halves, (row.mean for row in means))
+    return [Cell("–") if each is None else _cell(*each, decimals) for each in summaries]
 
 
 def _cell(row: Any, values: pd.Series, decimals: int) -> Cell:

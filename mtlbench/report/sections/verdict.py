@@ -44,66 +44,66 @@ def gain(delta: Delta, decimals: int) -> str:
     return f"{text} {limits(delta.interval, decimals)}" if delta.interval else text
 
 
-def gains(found: Sequence[Delta], most: int, like: Sequence[Delta]) -> str:
+def gains(deltas: Sequence[Delta], most: int, like: Sequence[Delta]) -> str:
     """Several of them, with the decimals that suit all of ``like``."""
     decimals = decimals_for((d.interval.half for d in like if d.interval), (d.mean for d in like), most=2)
-    return listing((gain(delta, decimals) for delta in found), most)
+    return listing((gain(delta, decimals) for delta in deltas), most)
 
 
-def _problem(problem: str, found: Sequence[Delta]) -> Statement:
-    known = sorted((delta for delta in found if delta.relative), key=lambda delta: -delta.mean)
-    if not known:
-        why = sorted({delta.reason for delta in found}) or ["no multi-task method was planned"]
+def _problem(problem: str, deltas: Sequence[Delta]) -> Statement:
+    compared = sorted((delta for delta in deltas if delta.relative), key=lambda delta: -delta.mean)
+    if not compared:
+        why = sorted({delta.reason for delta in deltas}) or ["no multi-task method was planned"]
         return Statement(f"Nothing can be said about joint training on {problem}: {listing(why, 3)}.", "warning")
-    groups = {name: [d for d in known if d.outcome == name] for name in _WORDS}
-    if len(groups["few"]) == len(known):
-        return Statement(_without_interval(problem, known), "unclear", tuple(_doubts(found)))
-    head, tone = _head(len(groups["better"]), len(groups["worse"]), len(known))
-    points = [text.format(gains(groups[name], 4, known)) for name, text in _WORDS.items() if groups[name]]
-    return Statement(head.format(f"{problem}{_over(known)}"), tone, (*points, *_doubts(found)))
+    groups = {name: [d for d in compared if d.outcome == name] for name in _WORDS}
+    if len(groups["few"]) == len(compared):
+        return Statement(_without_interval(problem, compared), "unclear", tuple(_doubts(deltas)))
+    head, tone = _head(len(groups["better"]), len(groups["worse"]), len(compared))
+    points = [text.format(gains(groups[name], 4, compared)) for name, text in _WORDS.items() if groups[name]]
+    return Statement(head.format(f"{problem}{_over(compared)}"), tone, (*points, *_doubts(deltas)))
 
 
 def _alone(problem: str) -> Statement:
     return Statement(f"No verdict on {problem}, one task: nothing is trained jointly.")
 
 
-def _without_interval(problem: str, known: Sequence[Delta]) -> str:
-    seeds, found = max(len(delta.seeds) for delta in known), gains(known, 4, known)
+def _without_interval(problem: str, compared: Sequence[Delta]) -> str:
+    seeds, gained = max(len(delta.seeds) for delta in compared), gains(compared, 4, compared)
     if seeds >= FEWEST:
-        return f"Joint training on {problem} cannot be judged: {found}, the same for each of {plural(seeds, 'seed')}."
+        return f"Joint training on {problem} cannot be judged: {gained}, the same for each of {plural(seeds, 'seed')}."
     return (
-        f"Too few seeds to judge joint training on {problem}: {found}, without an interval over "
+        f"Too few seeds to judge joint training on {problem}: {gained}, without an interval over "
         f"{plural(seeds, 'seed')}. Run at least {FEWEST}, better 5."
     )
 
 
-def _head(better: int, worse: int, known: int) -> tuple[str, Tone]:
+def _head(better: int, worse: int, compared: int) -> tuple[str, Tone]:
     if better and worse:
         return "On {}, the method decides whether joint training helped or hurt.", "mixed"
     if not better and not worse:
         return "Joint training made no clear difference on {}.", "unclear"
-    part = f" with {better + worse} of {known} methods" if better + worse < known else ""
+    part = f" with {better + worse} of {compared} methods" if better + worse < compared else ""
     return f"Joint training {'helped' if better else 'hurt'} on {{}}{part}.", "good" if better else "bad"
 
 
-def _over(known: Sequence[Delta]) -> str:
-    seeds = sorted({len(delta.seeds) for delta in known})
+def _over(compared: Sequence[Delta]) -> str:
+    seeds = sorted({len(delta.seeds) for delta in compared})
     return f" over {plural(seeds[0], 'seed')}" if len(seeds) == 1 else f" over {seeds[0]} to {seeds[-1]} seeds"
 
 
-def _doubts(found: Sequence[Delta]) -> list[str]:
+def _doubts(deltas: Sequence[Delta]) -> list[str]:
     """What the verdict leaves out, and what to mind about the rest."""
-    doubts = [f"without Δm, {text}" for text in reasons(found, lambda d: [d.reason] if d.reason else [])]
-    doubts += [f"mind: {text}" for text in reasons(found, lambda d: d.flags if d.relative else ())]
-    unlike = [f"{delta.method} ({listing(delta.unlike, 4)})" for delta in found if delta.unlike and delta.relative]
+    doubts = [f"without Δm, {text}" for text in reasons(deltas, lambda d: [d.reason] if d.reason else [])]
+    doubts += [f"mind: {text}" for text in reasons(deltas, lambda d: d.flags if d.relative else ())]
+    unlike = [f"{delta.method} ({listing(delta.unlike, 4)})" for delta in deltas if delta.unlike and delta.relative]
     if unlike:
         doubts.append(f"not of joint training alone, for settings other than single-task's: {', '.join(unlike)}")
     return doubts
 
 
-def _power(found: Sequence[Delta]) -> list[Statement]:
+def _power(deltas: Sequence[Delta]) -> list[Statement]:
     """What this number of seeds can prove."""
-    weak = [delta for delta in found if delta.interval and not delta.testable]
+    weak = [delta for delta in deltas if delta.interval and not delta.testable]
     if not weak:
         return []
     seeds, comparisons = min(len(delta.seeds) for delta in weak), max(delta.comparisons for delta in weak)

@@ -116,7 +116,7 @@ def test_intents_and_slots(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"label": "P\nW\n"}, r"dev/label: expected 3 lines as in .*dev/seq\.in, got 2"),
-        ({"seq.out": "O O B-x\nO\nO O\n"}, r"dev/seq\.out:2: expected 2 tags, one a word, got 1"),
+        ({"seq.out": "O O B-x\nO\nO O\n"}, r"dev/seq\.out:2: expected 2 tags, one per word, got 1"),
         ({"seq.in": "play a song\n\nplay it\n"}, r"dev/seq\.in:2: expected words, got an empty line"),
         ({"label": "P\nW W\nP\n"}, r"dev/label:2: expected one word, the intent, got 'W W'"),
         ({"label": "P\nW\nQ\n"}, "expected the classes of .*train/seq.in, got 'Q', which never occurs there"),
