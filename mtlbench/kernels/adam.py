@@ -105,15 +105,15 @@ class CombinedAdam(Adam):
 
 
 def _fused(device: torch.device) -> dict[str, Any]:
-    return {"fused": True, "capturable": device.type == "cuda"}  # so that a CUDA graph can hold it
+    return {"fused": True, "capturable": device.type == "cuda"}  # so that a CUDA graph can capture it
 
 
 class _Updates:
     """Parameters, their gradients g_t and weights lambda_t, drawn once; and the expected result of k steps.
 
     Under a constant gradient g the moments are m = (1 - b1^k) g and v = (1 - b2^k) g^2, so every step moves p by
-    -lr u(g) with u(g) = g / (|g| + eps), whatever k. u grows with g: so u(g -+ d) bound it, where d is the rounding of
-    the combination, which decides the sign where weighted gradients cancel.
+    -lr u(g) with u(g) = g / (|g| + eps), whatever k. u increases with g, so u(g - d) and u(g + d) bound it, where d is
+    the rounding error of the combination, which decides the sign where weighted gradients cancel.
     """
 
     def __init__(self, tensors: Sequence[str], tasks: int, device: torch.device) -> None:
@@ -129,7 +129,7 @@ class _Updates:
         self.bounds = [self._bounds(i) for i in range(len(self.start))]
 
     def _bounds(self, i: int) -> tuple[Tensor, Tensor]:
-        """u(g - d) and u(g + d) of one parameter, from float64."""
+        """u(g - d) and u(g + d) of one parameter, computed in float64."""
         weights = [1.0] if self.weights is None else self.weights.tolist()
         terms = [weight * of_task[i].double() for weight, of_task in zip(weights, self.gradients, strict=True)]
         total, size = sum(terms), sum(term.abs() for term in terms)
@@ -192,10 +192,10 @@ class _Updates:
 
     @staticmethod
     def combine_foreach(gradients: list[list[Tensor]], weights: Tensor) -> Sequence[Tensor]:
-        """The same over lists, one task at a time."""
+        """The same with torch._foreach, one task at a time."""
         import torch
 
-        # Numbers cost least on a CPU; on a GPU reading them would make every call wait for the device.
+        # On a CPU Python scalars are cheapest; on a GPU reading them would make every call wait for the device.
         if weights.is_cuda:
             weighted = [torch._foreach_mul(of_task, w) for of_task, w in zip(gradients, weights, strict=True)]
             for other in weighted[1:]:
@@ -217,13 +217,13 @@ class _Updates:
         return params
 
     def _checker(self, params: list[Tensor]) -> Callable[[int], None]:
-        """Rounding may add up to one unit in the last place of p, and a thousandth of the update, a step."""
+        """Each step may add a rounding error of one unit in the last place of p and a thousandth of the update."""
 
         def check(calls: int) -> None:
             for i, (p, start, (low, high)) in enumerate(zip(params, self.start, self.bounds, strict=True)):
                 moved, far = (start - p.detach()) / (calls * LR), 1e-3 + 2.0**-22 * (1 + start.abs() + calls * LR) / LR
                 off = float(((low - far) - moved).max()), float((moved - (high + far)).max())
                 if not max(off) <= 0:  # NaN is not
-                    raise Wrong(f"parameter {i} after {calls} steps: off by {max(off):.3g} learning rates a step")
+                    raise Wrong(f"parameter {i} after {calls} steps: off by {max(off):.3g} learning rates per step")
 
         return check

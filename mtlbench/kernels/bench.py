@@ -42,7 +42,7 @@ class _Lane:
 class Bench:
     """A kernel on a device.
 
-    rounds   maximal number of blocks of a timing; no further block starts after ``seconds``
+    rounds   maximum number of blocks per timing; no further block starts after ``seconds``
     notes    why contenders are missing
     """
 
@@ -100,7 +100,7 @@ class Bench:
             "cold": lambda name: evict(),
         }
         if traffic > evict.bytes:
-            del preparations["warm"]  # by its end, a call has evicted its first data from the caches
+            del preparations["warm"]  # a call evicts its own first data from the caches
         for cache, before in preparations.items():
             seed = derive(self.seed, "order", metric, cache)
             times = interleave(runners, self.device, self.rounds, seed, before=before, clock=clock, budget=self.seconds)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LR = 1e-3
-Results = tuple["Tensor", "Tensor"]  # losses [T], and the total's derivative by the features
+Results = tuple["Tensor", "Tensor"]  # losses [T], and the gradient of their sum with respect to the features
 
 
 class Heads(Kernel):

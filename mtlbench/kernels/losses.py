@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class TaskLosses(Kernel):
-    """The weighted sum of T losses, and its gradient to the outputs, through autograd."""
+    """The weighted sum of T losses, and its gradient with respect to the outputs, through autograd."""
 
-    outputs: Tensors = Field(description="one tensor a task, such as 4 x 256x10; classes are dimension 1")
+    outputs: Tensors = Field(description="one tensor per task, such as 4 x 256x10; classes are dimension 1")
     kind: LossName = "cross_entropy"
 
     @classmethod
@@ -36,10 +36,10 @@ class TaskLosses(Kernel):
         return self
 
     contenders: ClassVar = {
-        "eager": "a call of torch.nn.functional a task, their dot product with the weights, backward",
+        "eager": "one call of torch.nn.functional per task, dot product of the losses with the weights, backward",
         "compiled": "torch.compile of the same",
         OURS: "mtlbench.ops.task_losses, backward",
-        "liger": "Liger's cross-entropy a task, their dot product with the weights, backward",
+        "liger": "Liger's cross-entropy for each task, dot product of the losses with the weights, backward",
     }
 
     @property
@@ -110,8 +110,8 @@ def _gradients(outputs: list[Tensor], total: Callable[[list[Tensor]], Tensor]) -
 
 
 def _sizes(kind: str, outputs: list[Tensor], expected: list[Tensor], weights: Tensor) -> list[Tensor]:
-    """How large the numbers are that each gradient is computed from: it is a difference, and where it vanishes the
-    rounding of its terms remains. They are lambda / N over N positions, and lambda / (N |x|) for directions.
+    """The magnitude of the terms that each gradient is the difference of: where they cancel, their rounding errors
+    remain. It is lambda / N over N positions, and lambda / (N |x|) for directions.
     """
     sizes = []
     for output, exact, weight in zip(outputs, expected, weights.double(), strict=True):

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 LR = 1e-3
 _FIRST_CALLS = 10
-_CLOSE, _TOLERANCE = 1e-4, 0.01  # of a loss in the first calls and later: rounding grows slowly along a training run
+_CLOSE, _TOLERANCE = (
+    1e-4,
+    0.01,
+)  # of a loss in the first calls and later: rounding errors grow slowly over a training run
 
 
 def _has_kernels(engine: str) -> bool:

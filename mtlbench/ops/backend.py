@@ -20,7 +20,7 @@ HOW_TO_BUILD = "build them with: pip install --no-build-isolation --no-deps -e .
 
 @dataclass(frozen=True)
 class Backend:
-    """What ``mtlbench doctor`` shows of the kernels."""
+    """What ``mtlbench doctor`` shows about the kernels."""
 
     available: bool
     built_with: str  # compilers and versions; empty without kernels
@@ -38,7 +38,7 @@ def _load() -> tuple[ModuleType | None, str]:
 
 
 def checked(built: ModuleType) -> tuple[ModuleType | None, str]:
-    """The module, unless its table of losses is not that of ``mtlbench.core.losses``; and why it was refused."""
+    """The module, or None and the reason if its table of losses differs from that of ``mtlbench.core.losses``."""
     losses = list(getattr(built, "losses", ()))
     if losses != list(LOSSES):
         return None, (
@@ -64,15 +64,15 @@ def backend() -> Backend:
 
 
 def library(device: torch.device) -> Any | None:
-    """The namespace of compiled operations for tensors on ``device``; None where the torch reference must do.
+    """The namespace of compiled operations for tensors on ``device``; None where only the torch reference can run.
 
-    Warns once where kernels could be had: the module is not built, or was built without CUDA.
+    Warns once where building would provide kernels: the module is missing, or was built without CUDA.
     """
     if module is not None and (device.type == "cpu" or (device.type == "cuda" and _has_cuda)):
         return torch.ops.mtlbench
     if device.type in ("cpu", "cuda"):
         _warn_once(_reason or f"the kernels of mtlbench were built without CUDA; {HOW_TO_BUILD}")
-    return None  # for other kinds of device there are no kernels
+    return None  # other kinds of device have no kernels
 
 
 def _warn_once(reason: str) -> None:
@@ -82,12 +82,12 @@ def _warn_once(reason: str) -> None:
 
 
 def register_fake(operation: str) -> Callable[[_Function], _Function]:
-    """Decorator: the function gives the shapes of a compiled operation's results, for torch.compile."""
+    """Decorator: register a function that gives torch.compile the shapes of a compiled operation's results."""
 
     def register(function: _Function) -> _Function:
         for name in _libraries():
             if not hasattr(getattr(torch.ops, name), operation):
-                raise ImportError(f"mtlbench._C is older than mtlbench.ops, it has no {operation}; {HOW_TO_BUILD}")
+                raise ImportError(f"mtlbench._C is older than mtlbench.ops and has no {operation}; {HOW_TO_BUILD}")
             torch.library.register_fake(f"{name}::{operation}", function)
         return function
 
@@ -95,7 +95,7 @@ def register_fake(operation: str) -> Callable[[_Function], _Function]:
 
 
 def register_autograd(operation: str, backward: Callable[..., Any], setup_context: Callable[..., Any]) -> None:
-    """Give a compiled operation its derivative."""
+    """Register the derivative of a compiled operation."""
     for name in _libraries():
         torch.library.register_autograd(f"{name}::{operation}", backward, setup_context=setup_context)
 

@@ -16,7 +16,7 @@ from ..core.losses import LOSSES
 
 Reduction = Literal["mean", "sum"]
 
-_NO_LABEL = -100  # where labels are hidden by a mask alone
+_NO_LABEL = -100  # marks masked labels where no ignore_index is in use
 
 
 def per_task_losses(
@@ -32,7 +32,7 @@ def per_task_losses(
 ) -> Tensor:
     """The task losses L [T] of ``mtlbench.ops.task_losses``, which describes the arguments, in the outputs' dtype.
 
-    Shapes and names are taken to be right: ``task_losses`` checks them.
+    Shapes and names are not checked here; ``task_losses`` does that.
     """
     losses = []
     for t, (x, y, kind) in enumerate(zip(outputs, targets, kinds, strict=True)):
@@ -47,7 +47,7 @@ def per_task_losses(
 
 
 def spread(mask: Tensor, shape: Sequence[int]) -> Tensor:
-    """A mask of the first dimensions as one of all dimensions."""
+    """Broadcast a mask of the leading dimensions to all dimensions."""
     return mask.reshape([*mask.shape, *[1] * (len(shape) - mask.ndim)]).expand(shape)
 
 
@@ -74,7 +74,7 @@ def _of_values(
     beta: float,
     smoothing: float,
 ) -> Tensor:
-    """The losses whose targets are numbers; a mask hides a position before anything is computed from it."""
+    """The losses whose targets are numbers; outputs at masked positions are replaced before anything is computed."""
     if mask is None:
         return function(x, y, beta, smoothing, reduction if x.numel() else "sum")
     spans = LOSSES[kind].spans_classes
@@ -95,8 +95,8 @@ def _of_probabilities(x: Tensor, y: Tensor, beta: float, smoothing: float, reduc
     return _reduced(-(smoothed * x.log_softmax(1)).sum(1), reduction)
 
 
-# The loss of outputs x and targets y, from its parameter, label smoothing and the reduction ("none" keeps all
-# positions): a row for each of mtlbench.core.losses, and what the kernels are tested against.
+# The loss of outputs x and targets y, given its parameter, label smoothing and the reduction ("none" keeps all
+# positions): one row for each loss of mtlbench.core.losses. The kernels are tested against these.
 REFERENCES: dict[str, Callable[[Tensor, Tensor, float, float, str], Tensor]] = {
     "cross_entropy": _of_probabilities,
     "bce_with_logits": lambda x, y, beta, _, how: F.binary_cross_entropy_with_logits(x, y, reduction=how),

@@ -20,8 +20,8 @@ def gramian(gradients: Sequence[Sequence[Tensor | None]]) -> Tensor:
 
     ``gradients[t][i]`` is task t's gradient for parameter i, or None, which counts as zero. Returns G [T, T],
     symmetric, float64 for float64 gradients and float32 otherwise. Differentiable: dL/dg_t = sum_u (H + H^T)_tu g_u
-    with H = dL/dG. The same bits on each run, whatever the number of threads. Kernels exist for float32, float64 and
-    bfloat16 gradients of at most 256 tasks; the rest runs on the torch reference.
+    with H = dL/dG. Bitwise reproducible, whatever the number of threads. Kernels exist for float32, float64 and
+    bfloat16 gradients of at most 256 tasks; everything else runs on the torch reference.
 
     Raises: ValueError for lengths or shapes that do not match, TypeError for mixed dtypes or devices.
     """
@@ -46,7 +46,7 @@ def gramian(gradients: Sequence[Sequence[Tensor | None]]) -> Tensor:
 
 
 def _rows(places: Sequence[int], tensors: int, tasks: int) -> list[list[tuple[int, int]]]:
-    """For each tensor its tasks, and where their gradients stand in the list."""
+    """For each tensor, the tasks that have a gradient for it, and the indices of these gradients in the list."""
     rows: list[list[tuple[int, int]]] = [[] for _ in range(tensors)]
     for k, place in enumerate(places):
         rows[place // tasks].append((place % tasks, k))
@@ -54,7 +54,7 @@ def _rows(places: Sequence[int], tensors: int, tasks: int) -> list[list[tuple[in
 
 
 def reference(gradients: Sequence[Tensor], places: Sequence[int], tensors: int, tasks: int) -> Tensor:
-    """The same in torch, with the arguments of the compiled operation: place i T + t is task t's for parameter i."""
+    """The same in torch, with the arguments of the compiled operation: place i T + t means task t, parameter i."""
     total = torch.zeros(tasks, tasks, dtype=torch.float64, device=gradients[0].device)
     for row in _rows(places, tensors, tasks):
         if row:

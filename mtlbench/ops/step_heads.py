@@ -16,7 +16,7 @@ from .task_losses import NOTHING_IGNORED, SPANNING_CODES, codes_of
 from .task_losses import reference as losses_reference
 from .weighted_adam import AdamNumbers, update_one_
 
-Head = tuple[Tensor, Tensor | None]  # a matrix [C, H] and a bias [C], or what belongs to each of them
+Head = tuple[Tensor, Tensor | None]  # a matrix [C, H] and a bias [C] or None; or their states, in the same form
 
 _MOST_HEADS_ON_CUDA = 128
 _MOST_NUMBERS = 2**20  # of all heads on the same features; see heads_win
@@ -47,7 +47,8 @@ def step_heads_(
     masks: Sequence[Tensor | None] | None = None,
     beta: float | Sequence[float] = 1.0,
 ) -> tuple[Tensor, Tensor | list[Tensor]]:
-    r"""Update linear heads in place by one Adam step; the losses L [T] and the total's derivative by the features.
+    r"""Update linear heads in place by one Adam step; return the losses L [T] and the gradient of their weighted sum
+    with respect to the features.
 
     .. math::
         X_t = h_t W_t^\top + b_t, \qquad L_t = \text{loss}_t(X_t, y_t), \qquad D_t = λ_t\, ∂L_t / ∂X_t \\
@@ -55,25 +56,25 @@ def step_heads_(
         W_t ← \text{Adam}(W_t, D_t^\top h_t), \qquad b_t ← \text{Adam}(b_t, \textstyle\sum_B D_t)
 
     ``features`` h: one [B, H] for all tasks, or one [B_t, H] for each; ``heads``: a pair (W_t [C_t, H], b_t [C_t] or
-    None) for each task. The derivative has the form of ``features`` and is taken at the old heads, so that
-    ``h.backward(d_features)`` continues the step. The heads' gradients never reach memory.
+    None) for each task. The gradient has the form of ``features`` and is taken before the heads are updated, so that
+    ``h.backward(d_features)`` continues the step. The heads' gradients are never written to memory.
 
     Losses are those of ``task_losses`` on outputs X_t [B, C_t] (or [B], where C_t = 1 and the targets of a loss of
     numbers are [B]): ``targets``, ``kinds``, ``weights`` (λ, default 1), ``reduction``, ``ignore_index``,
     ``label_smoothing``, ``masks`` and ``beta`` mean what they mean there. The update is that of ``weighted_adam_``;
-    ``exp_avgs``, ``exp_avg_sqs`` and ``max_exp_avg_sqs`` (which makes it AMSGrad) are pairs as ``heads``, ``step`` is
-    one counter for all, or pairs of counters. ``maximize`` turns the update around, not the derivative.
+    ``exp_avgs``, ``exp_avg_sqs`` and ``max_exp_avg_sqs`` (which makes it AMSGrad) are pairs like ``heads``; ``step`` is
+    one counter for all, or pairs of counters. ``maximize`` reverses the update, not the returned gradient.
 
-    An explicit call: it changes the heads, so keep it out of modules, checkpointing, accumulation and clipping. Each
-    head is updated at every call: where no row is labelled, or there are no rows, by a gradient of zero.
+    The call changes the heads, so it cannot be used inside modules, nor with checkpointing, gradient accumulation or
+    clipping. Every call updates each head, with a gradient of zero where no row is labelled or there are no rows.
     Outputs, D and the heads' gradients stay in float32 (float64 for float64) where torch rounds them to bfloat16.
 
-    Kernels exist for float32 and float64, and for bfloat16 features with heads of bfloat16 or float32 and states of
-    float32; on CUDA for at most 128 heads. The rest runs on the torch reference. See ``heads_win`` for when it pays.
+    Kernels exist for float32 and float64, and for bfloat16 features with bfloat16 or float32 heads and float32 states;
+    on CUDA for at most 128 heads. Everything else runs on the torch reference. ``heads_win`` says when it pays.
 
     Raises: ValueError for lengths, shapes or names that do not match and for heads or states that share memory,
     TypeError for dtypes or devices that do not match, IndexError for a class index out of range (as in
-    ``task_losses``, on CUDA such an index makes its task's loss NaN, and with it what the loss touches).
+    ``task_losses``, on CUDA such an index makes its task's loss NaN, and with it everything computed from that loss).
     """
     if reduction not in ("mean", "sum"):
         raise ValueError(f"step_heads_: expected reduction 'mean' or 'sum', got {reduction!r}")
@@ -113,13 +114,13 @@ def step_heads_(
 
 
 def heads_win(features: Tensor | Sequence[Tensor], heads: Sequence[Head]) -> bool:
-    """Whether step_heads_ is worth its call: a kernel exists, and the heads on the same features have <= 2^20 numbers.
+    """Whether step_heads_ pays: a kernel exists, and the heads on the same features have at most 2^20 weights.
 
-    Measured on one core of an AMD EPYC with AVX-512 that others used too, against torch's linear layers with
-    ``task_losses``, autograd and ``weighted_adam_``, interleaved, as a ratio of medians (B x H, heads x C):
+    Speedup over torch's linear layers with ``task_losses``, autograd and ``weighted_adam_``, interleaved, as a ratio of
+    medians, on one shared core of an AMD EPYC with AVX-512 (B x H, heads x C):
     256 x 128, 4 x 10: 2.3. 256 x 128, 40 x 2: 4.9. 4096 x 256, 4 x 10: 3.5. 1024 x 256, 4 x 100: 2.2.
     512 x 512, 1 x 1000: 1.8. 256 x 1024, 2 x 1000: 1.3. 256 x 4096, 1 x 1000: 0.97, where a matrix library wins.
-    On CUDA no time is measured yet, so there the answer is no.
+    No times have been measured on CUDA yet, so there the answer is no.
     """
     inputs = [features] if isinstance(features, Tensor) else features
     if inputs[0].device.type != "cpu" or backend.module is None or not has_kernel(inputs[0], heads):
@@ -129,9 +130,9 @@ def heads_win(features: Tensor | Sequence[Tensor], heads: Sequence[Head]) -> boo
 
 
 def _flat(pairs: Sequence[Head], heads: Sequence[Head], name: str) -> list[Tensor]:
-    """Head by head the matrix and, where there is one, the bias."""
+    """For each head in turn, its matrix and, where it has one, its bias."""
     if len(pairs) != len(heads):
-        raise ValueError(f"step_heads_: expected {len(heads)} pairs of {name} as heads, got {len(pairs)}")
+        raise ValueError(f"step_heads_: expected {len(heads)} pairs of {name}, one per head, got {len(pairs)}")
     for t, (pair, head) in enumerate(zip(pairs, heads, strict=True)):
         if (pair[1] is None) != (head[1] is None):
             wanted = "None" if head[1] is None else "a tensor"
@@ -140,7 +141,7 @@ def _flat(pairs: Sequence[Head], heads: Sequence[Head], name: str) -> list[Tenso
 
 
 def has_kernel(features: Tensor, heads: Sequence[Head], states: Sequence[Head] = ()) -> bool:
-    """Whether a kernel exists for such a call; without ``states``, for states of the usual dtype."""
+    """Whether a kernel exists for these dtypes; without ``states``, assuming states of the usual dtype."""
     if features.device.type == "cuda" and len(heads) > _MOST_HEADS_ON_CUDA:
         return False
     param = heads[0][0].dtype
@@ -204,7 +205,7 @@ def _outputs(
     targets: Sequence[Tensor],
     codes: Sequence[int],
 ) -> list[Tensor]:
-    """X_t: [B, C], or [B] where a loss of numbers has one label for each row."""
+    """X_t: [B, C], or [B] where the targets of a loss of numbers are [B]."""
     rest, outputs = iter(params), []
     for t, (bias, target, code) in enumerate(zip(biased, targets, codes, strict=True)):
         x = F.linear(features[0 if len(features) == 1 else t], next(rest), next(rest) if bias else None)

@@ -15,7 +15,7 @@ from .eager_losses import Reduction, per_task_losses, spread
 _NAMES = tuple(LOSSES)
 _CODES = {kind: code for code, kind in enumerate(_NAMES)}
 SPANNING_CODES = tuple(_CODES[kind] for kind, row in LOSSES.items() if row.spans_classes)
-NOTHING_IGNORED = -(2**63)  # what the compiled operation takes for None: no label equals it
+NOTHING_IGNORED = -(2**63)  # stands for None in the compiled operation: no label equals it
 
 
 def task_losses(
@@ -30,7 +30,7 @@ def task_losses(
     masks: Sequence[Tensor | None] | None = None,
     beta: float | Sequence[float] = 1.0,
 ) -> tuple[Tensor, Tensor]:
-    r"""The total weighted loss (a scalar) and the task losses L [T]; one pass gives them and the outputs' gradients.
+    r"""The weighted total loss (a scalar) and the task losses L [T]; the same pass computes the outputs' gradients.
 
     .. math:: L = \sum_t λ_t L_t, \qquad L_t = \frac{1}{N_t} \sum_{p\ \text{labelled}} \ell_t(x_p, y_p)
 
@@ -43,15 +43,15 @@ def task_losses(
     ones (with ``reduction="sum"`` it is 1). ``masks``: bool, True where the label is known, in the shape of the
     positions or of their first dimensions; None where all are. A class index equal to ``ignore_index`` is not labelled
     either (None: every index is a label). A task with no labelled position has L_t = 0 and zero gradient, where
-    torch's mean is NaN. ``label_smoothing`` concerns cross-entropy alone. A weight of 0 multiplies: 0 times NaN is NaN,
-    as in torch.
+    torch's mean is NaN. ``label_smoothing`` applies to cross-entropy alone. A weight of 0 still multiplies: 0 times NaN
+    is NaN, as in torch.
 
     Outputs are float32, float64, bfloat16 or float16, computed in float32 or float64; the results are float32, or
-    float64 where an output is. Differentiable once, in outputs and weights (dL/dλ_t = L_t).
+    float64 if any output is. Differentiable once, with respect to outputs and weights (dL/dλ_t = L_t).
 
     Raises: ValueError for lengths, shapes or names that do not match, TypeError for dtypes or devices that do not,
-    IndexError for a class index out of range. On CUDA nothing waits for the device: there such an index makes its
-    task's loss NaN, and ``check_labels`` names it.
+    IndexError for a class index out of range. On CUDA the host never waits for the device: there such an index makes
+    its task's loss NaN, and ``check_labels`` finds it.
     """
     if reduction not in ("mean", "sum"):
         raise ValueError(f"task_losses: expected reduction 'mean' or 'sum', got {reduction!r}")
@@ -82,7 +82,7 @@ def check_labels(
 
 
 def codes_of(operation: str, kinds: Sequence[str]) -> list[int]:
-    """The numbers of the kinds, as the compiled operations know them."""
+    """The codes by which the compiled operations know the kinds."""
     try:
         return [_CODES[kind] for kind in kinds]
     except KeyError as error:
@@ -149,7 +149,7 @@ def _check(
     masks: Sequence[Tensor | None],
     betas: Sequence[float],
 ) -> None:
-    """What torch/loss_table.cpp checks."""
+    """The checks of torch/loss_table.cpp."""
     count = len(outputs)
     if count == 0:
         raise ValueError("task_losses: expected at least one task, got none")
@@ -193,7 +193,7 @@ def _check_task(t: int, output: Tensor, target: Tensor, code: int, mask: Tensor 
 
 
 def _gradient_like(output: Tensor, code: int) -> Tensor:
-    """As LossTable::make_gradient: contiguous in the memory format of the outputs."""
+    """Like LossTable::make_gradient: contiguous in the memory format of the outputs."""
     formats = [torch.contiguous_format]
     if code in SPANNING_CODES and output.ndim == 4:
         formats.append(torch.channels_last)

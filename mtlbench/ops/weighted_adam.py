@@ -45,15 +45,15 @@ def weighted_adam_(
 
     Shapes: n ``params``, as many ``exp_avgs`` (m) and ``exp_avg_sqs`` (v) of the same shapes; ``gradients`` is T lists
     of n gradients or None; ``losses`` and ``weights`` (λ, default 1) are [T]. With one list of gradients and several
-    weights the gradients count as weighted already. ``step`` holds the number k - 1 of updates so far, float32: one
-    for all, advanced by a call that updates any parameter, or one for each, advanced where its parameter is updated.
-    ``max_exp_avg_sqs`` makes it AMSGrad: the running maximum of v stands for v. ``grad_scale`` is s; where
-    ``found_inf`` is not 0 nothing is updated. Returns L (float32, not differentiable), or None without ``losses``.
+    weights the gradients are taken as already weighted. ``step`` holds the number k - 1 of updates so far, float32: one
+    for all, advanced by a call that updates any parameter, or one for each, advanced when its parameter is updated.
+    ``max_exp_avg_sqs`` makes it AMSGrad: the running maximum of v replaces v. ``grad_scale`` is s; if ``found_inf`` is
+    not 0, nothing is updated. Returns L (float32, not differentiable), or None without ``losses``.
 
-    A parameter that no task touches stays as it is. A weight of 0 multiplies: 0 times NaN is NaN, as in torch; leave a
-    task out by giving None. Kernels exist for float32, float64 and bfloat16 parameters (bfloat16 with float32 or
-    bfloat16 states), at most 1024 tasks; the rest runs on the torch reference. On CUDA some 600 tensors with one
-    task, 80 with 16, fit one launch; more take several.
+    A parameter without a gradient of any task stays unchanged. A weight of 0 still multiplies: 0 times NaN is NaN, as
+    in torch; to leave a task out, pass None. Kernels exist for float32, float64 and bfloat16 parameters (bfloat16 with
+    float32 or bfloat16 states) and at most 1024 tasks; everything else runs on the torch reference. On CUDA, one launch
+    holds some 600 tensors with one task, or 80 with 16; more take several.
 
     Raises: ValueError for lengths or shapes that do not match, TypeError for dtypes or devices that do not.
     Source: Kingma and Ba 2015, algorithm 1; Loshchilov and Hutter 2019, algorithm 2; Reddi et al. 2018, algorithm 2.
@@ -86,7 +86,7 @@ def has_kernel(param: Tensor, state: Tensor) -> bool:
 
 
 class AdamNumbers(NamedTuple):
-    """The plain numbers of an update, in the order of the compiled operation."""
+    """The scalar settings of an update, in the order of the compiled operation."""
 
     beta1: float
     beta2: float
@@ -138,7 +138,7 @@ def reference(
 
 
 def total_loss(losses: Tensor, weights: Tensor | None) -> Tensor:
-    """sum_t λ_t L_t, formed in float64, as float32."""
+    """sum_t λ_t L_t, summed in float64 and returned as float32."""
     weighted = losses.double() if weights is None else losses.double() * weights
     return weighted.sum().float()
 
@@ -154,7 +154,7 @@ def _factors(weights: Tensor | None, tasks: int, grad_scale: Tensor | None, sign
 def update_one_(
     p: Tensor, grad: Any, m: Tensor, v: Tensor, peak: Tensor | None, step: Tensor, lr: Any, n: AdamNumbers
 ) -> None:
-    """Adam for one tensor, in float32 or better, rounded once to what is stored."""
+    """Adam for one tensor, computed in float32 or float64 and rounded once to the stored dtype."""
     number = torch.promote_types(p.dtype, torch.float32)
     new = p.to(number)
     if n.decoupled:
@@ -188,11 +188,11 @@ def weighted_adam_from_state_(
     scalars: tuple[Any, ...],
     numbers: AdamNumbers,
 ) -> Tensor | list[int] | bool | None:
-    """weighted_adam_ on an optimizer's own parameters and state, read in C++: no work in Python for each tensor.
+    """weighted_adam_ on an optimizer's own parameters and state, read in C++ so that no tensor costs time in Python.
 
-    ``gradients[t][offset + i]`` belongs to ``params[i]``; None takes each parameter's ``grad``, weighted already.
-    ``scalars`` are losses, weights, lr, grad_scale, found_inf. Returns the total loss or None when done, the indices
-    of parameters that must be given a state first, or False where this way is closed and weighted_adam_ must be called.
+    ``gradients[t][offset + i]`` belongs to ``params[i]``; None takes each parameter's ``grad``, already weighted.
+    ``scalars`` are losses, weights, lr, grad_scale, found_inf. Returns the total loss or None when done, the indices of
+    parameters whose state must be created first, or False where this call is unsupported and weighted_adam_ is needed.
     """
     if backend.module is None or torch.compiler.is_compiling():
         return False

@@ -33,7 +33,7 @@ def broken(name: str) -> tuple[dict[str, Any], type[Exception], str]:
         return made, TypeError, r"exp_avg_sqs\[1\]\[0\] of dtype Float, got Double"
     if name == "pairs":
         made["exp_avg_sqs"].pop()
-        return made, ValueError, "expected 2 pairs of exp_avg_sqs as heads, got 1"
+        return made, ValueError, "expected 2 pairs of exp_avg_sqs, one per head, got 1"
     if name == "missing bias":
         made["exp_avgs"][0] = (made["exp_avgs"][0][0], None)
         return made, ValueError, r"exp_avgs\[0\]\[1\] to be a tensor, as the bias of head 0"

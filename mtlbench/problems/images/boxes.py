@@ -47,7 +47,7 @@ class Boxes(WithMetrics):
     path: str = Field(description="Pascal VOC folder, or a tar archive of one")
     size: int = Field(32, ge=8, description="side of a crop in pixels, after resizing")
     jitter: float = Field(0.5, gt=0, description="each side moves out by at most this share of the box's size")
-    lists: bool = Field(False, description="divide pictures by ImageSets/Main instead of anew for each seed")
+    lists: bool = Field(False, description="split pictures by ImageSets/Main instead of anew for each seed")
     split: Fractions = Field(Fractions(), description="shares of the pictures in each split")
     losses: dict[Literal["box"], NumbersLoss] = Field({}, description="loss of the box (usually smooth_l1)")
 

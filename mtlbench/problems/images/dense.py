@@ -37,13 +37,13 @@ class Dense(WithMetrics):
     [H, W], neither standardised. ``size`` downsamples an image by averaging and its labels by taking the one at each
     new pixel's centre; normals are not rotated, since with the same aspect ratio all axes scale alike.
 
-    Formats: LibMTL's folders train/ and val/ of image, label, depth and normal with 0.npy … [height, width, channels]:
-    val/ is the test split of every seed, and validation is split off train/ by the shares of ``split``. Or pictures:
-    x.png beside segm_gt_x.png (bytes), depth_gt_x.png (16 bits, ``depth_scale`` to a metre) and norm_gt_x.png (127 is
-    0), in a folder or below; a frame may lack a kind, whose pixels are then masked. Pictures are divided for each
-    seed, stratified by the kinds of labels that they have.
+    Formats: LibMTL's folders train/ and val/, each with image, label, depth and normal, which hold 0.npy … [height,
+    width, channels]: val/ is the test split of every seed, and validation is split off train/ by the shares of
+    ``split``. Or pictures: x.png beside segm_gt_x.png (bytes), depth_gt_x.png (16 bits, ``depth_scale`` per metre) and
+    norm_gt_x.png (127 is 0), in a folder or its subfolders; a frame may lack a kind, whose pixels are then masked.
+    Pictures are divided for each seed, stratified by the kinds of labels that they have.
     ``tiles`` cuts every frame into tiles x tiles images; ``divide: tiles`` allows tiles of one frame in different
-    splits, which makes every method look better than it is and is meant only for trials on a few frames.
+    splits, which makes every method look better than it is and is meant only for experiments on a few frames.
 
     Sources: Silberman et al., Indoor Segmentation and Support Inference from RGBD Images, ECCV 2012; the arrays as Liu,
     Johns and Davison, End-to-end Multi-task Learning with Attention, CVPR 2019, prepared them (288x384, 13 classes);
@@ -61,9 +61,9 @@ class Dense(WithMetrics):
         None, strict=False, description="[height, width] of an input; default: of a frame, or of its tile"
     )
     classes: int = Field(13, ge=2, description="classes of the segmentation: 13 in LibMTL's arrays, 40 in the pictures")
-    depth_scale: float = Field(5000, gt=0, description="what a metre is in a picture of depths")
+    depth_scale: float = Field(5000, gt=0, description="value that stands for one metre in a picture of depths")
     tiles: int = Field(1, ge=1, description="cut every frame into tiles x tiles images")
-    divide: Literal["frames", "tiles"] = Field("frames", description="what comes into one split as a whole")
+    divide: Literal["frames", "tiles"] = Field("frames", description="the unit that is never divided between splits")
     split: Fractions = Field(Fractions(), description="shares of the splits")
     losses: Losses = Field({}, description="losses of depth (usually l1) and normals (usually cosine)")
 
@@ -107,7 +107,7 @@ class Dense(WithMetrics):
             if (lacking := sum(task not in frame.labels for frame in frames))
         ]
         if self.tiles > 1 and self.divide == "tiles":
-            notes.append("tiles of one frame are in different splits: errors are too small")
+            notes.append("tiles of one frame are in different splits: errors are underestimated")
         specs = tuple(self._task(task, (height, width)) for task in self.tasks)
         return self.ranked(Outline(specs, (3, height, width), len(frames) * self.tiles**2, tuple(notes)))
 

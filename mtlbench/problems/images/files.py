@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Members:
-    """The files of some kinds in a folder (read when asked for) or in a tar archive, by their paths in it, sorted."""
+    """The files of some kinds in a folder (read on demand) or in a tar archive, sorted by their paths within it."""
 
     path: Path
     content: Mapping[str, bytes | Path]

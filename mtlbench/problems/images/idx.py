@@ -28,7 +28,7 @@ UNUSED = 3
 class FixedTest(Config):
     """Files of a test split that is the same for every seed."""
 
-    test_images: str | None = Field(None, description="images of a fixed test split; without, one is split off")
+    test_images: str | None = Field(None, description="images of a fixed test split; without them one is split off")
     test_labels: str | None = Field(None, description="labels of the fixed test split")
 
     @model_validator(mode="after")

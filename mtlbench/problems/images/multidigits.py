@@ -44,7 +44,9 @@ class MultiDigits(WithMetrics):
     """
 
     path: str | None = Field(None, description="folder of MNIST's four IDX files; none: scikit-learn's 8x8 digits")
-    repeats: int = Field(1, ge=1, description="images in which each source digit stands left, and as many right")
+    repeats: int = Field(
+        1, ge=1, description="images in which each source digit is on the left, and as many with it on the right"
+    )
     limit: int | None = Field(None, ge=100, description="at most so many images in each split")
     flat: bool = Field(False, description="true: vectors of pixels; false: 1xHxW images")
 

@@ -20,12 +20,12 @@ TASKS = ("segmentation", "depth", "normals")
 FOLDERS = {"segmentation": "label", "depth": "depth", "normals": "normal"}  # of .npy arrays
 PREFIXES = {"segmentation": "segm_gt_", "depth": "depth_gt_", "normals": "norm_gt_"}  # of pictures
 ZERO_NORMAL = 127  # the byte that means 0 in a picture of normals
-SHORT = 0.5  # normals have length 1; a shorter one than this means that there is none
+SHORT = 0.5  # normals have length 1; a vector shorter than this means that there is none
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One image and the files of its labels by task; ``held`` is True if it is in the test folder."""
+    """One image and the files of its labels by task; ``held`` is True if it belongs to the test folder."""
 
     image: Path
     labels: Mapping[str, Path]
@@ -60,7 +60,7 @@ def list_frames(folder: Path, tasks: Sequence[str]) -> list[Frame]:
 
 
 def _arrays(folder: Path, tasks: Sequence[str]) -> list[Frame]:
-    """Every array of image/ has one of the same name in each other folder, and the other way round."""
+    """Frames of arrays: every array of image/ has one of the same name in each other folder, and vice versa."""
     frames = []
     for part in ("train", "val"):
         kinds = {"image": "image", **{task: FOLDERS[task] for task in tasks}}
@@ -72,7 +72,7 @@ def _arrays(folder: Path, tasks: Sequence[str]) -> list[Frame]:
 
 
 def _pictures(folder: Path, tasks: Sequence[str]) -> list[Frame]:
-    """Every picture that has a label; those of a kind may be missing."""
+    """Every picture that has at least one label; it need not have all."""
     frames = []
     for image in sorted(folder.rglob("*.png")):
         files = {task: image.with_name(PREFIXES[task] + image.name) for task in tasks}
@@ -92,7 +92,7 @@ def read_image(path: Path) -> Array:
 
 
 def read_label(path: Path, task: str, classes: int, depth_scale: float) -> tuple[Array, Array]:
-    """Labels [H, W] or [H, W, K], 0 where they are unknown, and where they are known, bool [H, W]. Raises DataError."""
+    """Labels [H, W] or [H, W, K], 0 where unknown, and a mask bool [H, W] of where they are known. Raises DataError."""
     if task == "segmentation":
         return _segmentation(path, classes)
     return _depth(path, depth_scale) if task == "depth" else _normals(path)

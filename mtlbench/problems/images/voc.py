@@ -22,7 +22,7 @@ LISTS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Annotated:
-    """Pictures with at least one object, by the order of their names, and their objects.
+    """Pictures with at least one object, sorted by name, and their objects.
 
     names [P] and sizes [P, 2] (width, height) of the pictures; picture [N], codes int64 [N] and boxes float64 [N, 4]
     (x0, y0, x1, y1 in pixels) of the objects.
@@ -70,7 +70,7 @@ def read_voc(path: Path) -> Annotated:
             f"{path}: expected Annotations/*.xml with objects of at least 2 classes, got {sorted(set(labels))}"
         )
     refused = sum(picture.refused for picture in read)
-    notes = (f"{refused} of {len(labels) + refused} boxes have no width or height and are refused",)
+    notes = (f"{refused} of {len(labels) + refused} boxes have no width or height and are left out",)
     classes, codes = np.unique(labels, return_inverse=True)
     return Annotated(
         members,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Texts:
-    """A corpus in memory: sentences and class indices int64 of each split that has a file, None for others."""
+    """A corpus in memory: sentences and int64 class indices of each split that has a file, None for the others."""
 
     path: Path
     spec: TaskSpec
@@ -40,7 +40,7 @@ class _Texts:
 
     @cached_property
     def keys(self) -> list[list[str]]:
-        """The keys by which texts count as equal, for each part."""
+        """The keys by which texts are compared, for each part."""
         return [[" ".join(words) for words in part or ()] for part in self.sentences]
 
 
@@ -48,13 +48,13 @@ class Text(Words, Problem):
     """Classification of texts (sentiment, topic, spam …), each task with its own corpus: one set of inputs per task.
 
     ``tasks: {topic: {train: file, test: file}, sentiment: {classes: {negative: file, positive: file}}}``. Two classes
-    make a binary task, in the order of ``classes`` or of the alphabet, the second being positive. Texts become
-    words in lower case and single signs, and these token ids int64 [N, length]; one vocabulary is built from the
-    training rows of all tasks. Parts that have no file are drawn from train anew for each seed, stratified by class,
-    by the shares of ``split`` that are left.
+    make a binary task, in the order of ``classes`` or else in alphabetical order, the second being positive. Texts
+    are split into lower-case words and single symbols, encoded as int64 token ids [N, length]; one vocabulary is built
+    from the training rows of all tasks. Splits without a file are drawn from train anew for each seed, stratified by
+    class, in the proportions that ``split`` gives.
 
-    No text is in two splits, not even of two tasks: one that repeats in train is used once, one that several corpora
-    have is in the same split of each, and one of a given test or validation part is in no task's training split.
+    No text is in two splits, not even in those of different tasks: duplicates in train are used once, a text shared by
+    several corpora is in the same split of each, and no text of a test or validation file is in any training split.
     """
 
     tasks: dict[str, Corpus] = Field(min_length=1, description="the corpus of each task, by the task's name")
@@ -105,7 +105,9 @@ class Text(Words, Problem):
                 assert sentences is not None
                 assert codes is not None
                 if not len(rows):
-                    raise DataError(f"{texts.path}: expected texts that no given part has, got none left to draw from")
+                    raise DataError(
+                        f"{texts.path}: expected texts outside the given test and validation files, got none"
+                    )
                 part[texts.spec.name] = [sentences[row] for row in rows], codes[rows]
         ids = self.fit(sentence[: self.length] for sentences, _ in taken[TRAIN].values() for sentence in sentences)
         splits = {}
@@ -144,7 +146,7 @@ def _target(spec: TaskSpec, codes: Array) -> Array:
 
 @lru_cache(maxsize=16)
 def _read(config: str, name: str, root: Path, _: tuple[tuple[int, int], ...]) -> _Texts:
-    """The corpus of a task; the trials of a process that differ in seed or method share it. Raises DataError."""
+    """The corpus of a task, shared by all trials of a process. Raises DataError."""
     import numpy as np
 
     corpus = Corpus.model_validate_json(config)
@@ -177,7 +179,7 @@ def _read(config: str, name: str, root: Path, _: tuple[tuple[int, int], ...]) ->
 
 
 def _given(corpora: list[_Texts]) -> dict[str, int]:
-    """The split of each text that no draw decides: test where some test part has it, else validation, else train."""
+    """The split of each text that the files fix: test if any test file has it, else validation, else train."""
     whole = [texts for texts in corpora if None not in texts.rows]
     places = {key: TRAIN for texts in whole for key in texts.keys[TRAIN]}
     for part in (VALIDATION, TEST):
@@ -186,7 +188,7 @@ def _given(corpora: list[_Texts]) -> dict[str, int]:
 
 
 def _left_out(corpora: list[_Texts]) -> Iterator[str]:
-    """A note on each task whose train has texts of given parts, where it has such a part of its own."""
+    """A note on each task whose training texts also occur in test or validation, if its corpus has that file."""
     places = _given(corpora)
     for texts in corpora:
         parts = [places.get(key, TRAIN) for key in texts.keys[TRAIN]]
@@ -196,11 +198,11 @@ def _left_out(corpora: list[_Texts]) -> Iterator[str]:
 
 
 def _usable(corpus_rows: dict[str, list[Row]], name: str) -> tuple[dict[str, list[Row]], tuple[str, ...]]:
-    """The rows with a text, of those in train the first of each text, and notes on the others."""
+    """The rows whose text is not empty, without the duplicates in train, and notes on what was dropped."""
     texts = {part: [row for row in rows if row.text.strip()] for part, rows in corpus_rows.items()}
     empty = sum(map(len, corpus_rows.values())) - sum(map(len, texts.values()))
     first = list({" ".join(tokenize(row.text)): row for row in reversed(texts["train"])}.values())[::-1]
     again = len(texts["train"]) - len(first)
     notes = [f"{name}: {empty} rows without a text are left out"] if empty else []
-    notes += [f"{name}: {again} texts that repeat are left out"] if again else []
+    notes += [f"{name}: {again} duplicate texts are left out"] if again else []
     return {**texts, "train": first}, tuple(notes)

@@ -28,24 +28,24 @@ class Row(NamedTuple):
 class Corpus(Config):
     """The files of one task.
 
-    lines     a label, white space, the text: the question classes of TREC (``LOC:city What county …``), the SMS Spam
+    lines     a label, whitespace, the text: the question classes of TREC (``LOC:city What county …``), the SMS Spam
               Collection (``ham<TAB>Ok …``), the sentence collections of Kim, 2014 (``1 a stirring , funny …``)
-    csv, tsv  a header line, and columns of texts and labels
-    classes   ``{negative: file, positive: file}``, each line a text, as the film reviews of Pang and Lee have it
+    csv, tsv  a header line, a column of texts and one of labels
+    classes   ``{negative: file, positive: file}``, one text per line, as in the film reviews of Pang and Lee
 
-    A path may lead into a zip archive: ``corpora.zip/folder/train.txt``. Empty lines are passed over.
+    A path may lead into a zip archive: ``corpora.zip/folder/train.txt``. Empty lines are skipped.
     """
 
     train: str | None = Field(None, description="file of training rows, or of all rows")
-    classes: dict[str, str] | None = Field(None, min_length=2, description="instead of train: one file for each class")
-    validation: str | None = Field(None, description="file of validation rows; without, they are drawn from train")
-    test: str | None = Field(None, description="file of test rows; without, they are drawn from train")
+    classes: dict[str, str] | None = Field(None, min_length=2, description="instead of train: one file per class")
+    validation: str | None = Field(None, description="file of validation rows; without it they are drawn from train")
+    test: str | None = Field(None, description="file of test rows; without it they are drawn from train")
     format: Format | None = Field(None, description="lines, csv or tsv; default: by the file's name, else lines")
     text: str = Field("text", description="csv, tsv: column of texts")
     label: str = Field("label", description="csv, tsv: column of labels")
     coarse: bool = Field(False, description="labels end before their first ':', as in TREC's LOC:city")
     encoding: str = Field("utf-8", description="text encoding of the files")
-    metrics: MetricNames = Field((), description="metrics of classes, the first one ranks methods")
+    metrics: MetricNames = Field((), description="metrics of classes; the first one ranks methods")
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

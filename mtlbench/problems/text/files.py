@@ -1,4 +1,4 @@
-"""Lines of text files, plain, gzipped or inside a zip archive. Every fault is a DataError that names file and line."""
+"""Lines of text files: plain, gzipped or inside a zip archive. Every fault is a DataError naming file and line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Source(NamedTuple):
 
 
 def locate(root: Path, name: str) -> Source:
-    """The file that ``name`` means, relative to ``root``. Raises DataError where it, or its archive, is missing."""
+    """The file that ``name`` refers to, relative to ``root``. Raises DataError if it, or its archive, is missing."""
     path = root / Path(name).expanduser()
     archive = next((parent for parent in path.parents if parent.suffix == ".zip" and parent.is_file()), None)
     if archive is None:

@@ -1,4 +1,4 @@
-"""Sentences with a tag at every token, or one label each: what problems on sentences have in common."""
+"""What problems on sentences have in common: a tag for every token, or one label per sentence."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sentences:
-    """The sentences of one part: words, tags of every word by task, and labels of every sentence by task."""
+    """The sentences of one part: their words, and by task the tags of each word and the labels of each sentence."""
 
     path: Path
     words: list[list[str]]
@@ -130,7 +130,7 @@ def _rows(parts: Parts) -> list[int | None]:
 
 
 def _strata(part: Sentences, outline: Outline) -> Array:
-    """The strata of draws: the classes of the first task with one label per sentence, if there is one."""
+    """The strata for drawing splits: the classes of the first task with one label per sentence, if there is one."""
     import numpy as np
 
     task = next((task for task in outline.tasks if not task.positions), None)
@@ -160,5 +160,5 @@ def _read(problem: Sequences, root: Path) -> Parts:
 
 @lru_cache(maxsize=4)
 def _cached(kind: type[Sequences], config: str, root: Path, _: tuple[tuple[int, int], ...]) -> Parts:
-    """The files of a configuration; the trials of a process that differ in seed or method share them."""
+    """The files of a configuration, shared by all trials of a process."""
     return kind.model_validate_json(config).read(root)

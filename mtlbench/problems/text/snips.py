@@ -17,19 +17,19 @@ _WORDS, _SLOTS, _INTENTS = "seq.in", "seq.out", "label"
 
 
 class Snips(Sequences):
-    """Intent and slots of spoken commands (SNIPS, ATIS): one label a sentence, a tag at every token, same sentences.
+    """Intent and slots of spoken commands (SNIPS, ATIS): one label per sentence and a tag for each of its tokens.
 
     ``intent`` is ranked by accuracy, ``slots`` by the F1 of exactly matched slots. All three splits are fixed by the
-    files, so seeds differ in initial weights and order alone, unless ``limit`` draws rows.
+    files, so seeds differ only in initial weights and order, unless ``limit`` draws rows.
 
     Format: folders train, dev and test, each with the files seq.in (words), seq.out (B-type, I-type or O for each
-    word) and label (the intent), gzipped or not, one sentence a line. 13,084 / 700 / 700 sentences, 7 intents, 72 tags.
+    word) and label (the intent), gzipped or not, one sentence per line. 13,084 / 700 / 700 sentences, 7 intents, 72 tags.
 
     Source: Coucke et al., Snips Voice Platform, arXiv 2018; in this form Goo et al., Slot-gated modeling for joint slot
     filling and intent prediction, NAACL 2018.
     """
 
-    path: str = Field(description="the folder of the folders train, dev and test")
+    path: str = Field(description="the folder that holds the folders train, dev and test")
 
     @classmethod
     def write_example(cls, folder: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Tags in columns, as the shared tasks of CoNLL have them."""
+"""Tags in columns, as in the shared tasks of CoNLL."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ _DOCUMENT = "-DOCSTART-"  # the line between documents of CoNLL-2003
 
 
 class Tagging(Sequences):
-    """Part-of-speech and chunk tags (or other columns) at every token, on the same sentences.
+    """Part-of-speech and chunk tags (or other columns) for every token, on the same sentences.
 
-    Format: a token a line, its word and tags in columns parted by white space, an empty line between sentences:
+    Format: one token per line, its word and tags in columns separated by whitespace, an empty line between sentences:
     ``Confidence NN B-NP``. Every task is a column, int64 [N, length]; a column of B-type, I-type and O is ranked by
     chunk F1, others by accuracy. Splits without a file are drawn from train for each seed.
 
     Source: Tjong Kim Sang and Buchholz, Introduction to the CoNLL-2000 shared task: chunking, CoNLL 2000.
     """
 
-    train: str = Field(description="file of training sentences, or of all")
-    validation: str | None = Field(None, description="file of validation sentences; without, drawn from train")
-    test: str | None = Field(None, description="file of test sentences; without, drawn from train")
+    train: str = Field(description="file of training sentences, or of all sentences")
+    validation: str | None = Field(
+        None, description="file of validation sentences; without it they are drawn from train"
+    )
+    test: str | None = Field(None, description="file of test sentences; without it they are drawn from train")
     word: int = Field(0, ge=0, description="column of the words, counted from 0")
     columns: dict[str, int] = Field({"pos": 1, "chunk": 2}, min_length=1, description="column of each task's tags")
     encoding: str = Field("utf-8", description="text encoding of the files")

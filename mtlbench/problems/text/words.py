@@ -22,7 +22,7 @@ Sentence = Sequence[str]
 
 
 def tokenize(text: str) -> list[str]:
-    """Words (letters, digits, _, and apostrophes between them) and single symbols, in lower case."""
+    """Lower-case words (letters, digits, _, and apostrophes between them) and single symbols."""
     return _WORD.findall(text.lower())
 
 
@@ -31,13 +31,13 @@ class Words(Config):
 
     vocabulary  the most frequent words of the training rows, in order of frequency (then of the alphabet), get the ids
                 2, 3 …; all other words share id 1
-    hashing     2 + crc32(word) mod (vocabulary - 2): nothing is fitted, and words that fall together stay together
+    hashing     2 + crc32(word) mod (vocabulary - 2): nothing is fitted, and colliding words share an id
     """
 
     features: Literal["vocabulary", "hashing"] = Field(
         "vocabulary", description="ids of the words of the training rows, or hashes of words"
     )
-    vocabulary: int = Field(20_000, ge=3, description="number of ids, padding and unknown words included; at most")
+    vocabulary: int = Field(20_000, ge=3, description="maximum number of ids, padding and unknown words included")
     min_count: int = Field(2, ge=1, description="how often a word must occur in the training rows to get an id")
 
     def fit(self, sentences: Iterable[Sentence]) -> dict[str, int]:
@@ -49,7 +49,7 @@ class Words(Config):
         return {word: UNKNOWN + 1 + i for i, (_, word) in enumerate(often[: self.vocabulary - UNKNOWN - 1])}
 
     def size(self, ids: Mapping[str, int]) -> int:
-        """The size of the vocabulary after ``fit``."""
+        """The number of ids in use after ``fit``."""
         return self.vocabulary if self.features == "hashing" else UNKNOWN + 1 + len(ids)
 
     def encode(self, sentences: Sequence[Sentence], ids: Mapping[str, int], length: int) -> Array:

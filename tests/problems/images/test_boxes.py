@@ -68,7 +68,7 @@ def test_crops_are_drawn_anew_for_each_seed(write_voc: Write, tmp_path: Path) ->
 def test_blood_cells(real_data: Path) -> None:
     problem = Boxes(path="bccd.tar.gz", size=16)
     outline, data = problem.outline(real_data), problem.load(0, real_data)
-    assert outline.notes == ("2 of 4888 boxes have no width or height and are refused",)
+    assert outline.notes == ("2 of 4888 boxes have no width or height and are left out",)
     assert outline.tasks[0].classes == ("Platelets", "RBC", "WBC")
     assert np.bincount(np.concatenate([getattr(data, part).targets["class"] for part in PARTS])).tolist() == [
         361,

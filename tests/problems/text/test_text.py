@@ -87,7 +87,7 @@ def test_rows_that_repeat_or_are_empty_are_left_out_and_said(tmp_path: Path) -> 
     name = write(tmp_path / "a", [*mood(20), *mood(20)[:3], "good", "", "good  "])
     outline = build({"mood": {"train": name}}).outline(tmp_path)
     assert outline.rows == 20
-    assert outline.notes == ("mood: 2 rows without a text are left out", "mood: 3 texts that repeat are left out")
+    assert outline.notes == ("mood: 2 rows without a text are left out", "mood: 3 duplicate texts are left out")
 
 
 def keys(part: Split | Stream) -> set[bytes]:
