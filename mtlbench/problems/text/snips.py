@@ -23,7 +23,8 @@ class Snips(Sequences):
     files, so seeds differ only in initial weights and order, unless ``limit`` draws rows.
 
     Format: folders train, dev and test, each with the files seq.in (words), seq.out (B-type, I-type or O for each
-    word) and label (the intent), gzipped or not, one sentence per line. 13,084 / 700 / 700 sentences, 7 intents, 72 tags.
+    word) and label (the intent), gzipped or not, one sentence per line. 13,084 / 700 / 700 sentences, 7 intents, 72
+    tags.
 
     Source: Coucke et al., Snips Voice Platform, arXiv 2018; in this form Goo et al., Slot-gated modeling for joint slot
     filling and intent prediction, NAACL 2018.
