@@ -17,7 +17,7 @@ namespace {
 
 constexpr int64_t kTile = 1024;   // 8 tasks of float fill the first-level cache
 constexpr int64_t kBlocks = 256;  // partial sums at most; each is the work of one thread
-constexpr int kRows = 2;          // 2 x 4 dot products a pass: 8 chains of fused multiply-add hide their latency
+constexpr int kRows = 2;          // 2 x 4 dot products per pass: 8 chains of fused multiply-add hide their latency
 constexpr int kColumns = 4;
 
 // Dot products of 2 rows with 4 columns.

@@ -1,4 +1,4 @@
-// Work shared out over the threads that torch.set_num_threads allows (torch and this module use one OpenMP runtime).
+// Work divided among the threads that torch.set_num_threads allows (torch and this module use one OpenMP runtime).
 #pragma once
 
 #include <omp.h>

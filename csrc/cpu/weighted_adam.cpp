@@ -46,7 +46,7 @@ struct UpdateTile {
     }
   }
 
-  // sum[i] = sum_t factors[t] g_t[i], two tasks a pass.
+  // sum[i] = sum_t factors[t] g_t[i], two tasks per pass.
   MTLBENCH_FN static void combine(const Tile<Param, State>& tile, Number* __restrict sum) {
     for (int64_t t = 0; t < tile.tasks; t += 2) {
       const bool pair = t + 1 < tile.tasks;

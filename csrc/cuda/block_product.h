@@ -1,4 +1,4 @@
-// Products of matrices by the threads of a block, a tile of kSide x kSide sums at a time: four sums a thread, factors
+// Products of matrices by the threads of a block, a tile of kSide x kSide sums at a time: four sums per thread, factors
 // through shared memory. Sums run along the length in order, whatever the grid.
 #pragma once
 
@@ -58,7 +58,7 @@ __device__ void multiply(int64_t length, const Prepare& prepare, const Left& lef
   }
 #pragma unroll 1
   for (int64_t first = 0; first < length; first += kDepth) {
-    __syncthreads();  // nobody still reads what was there
+    __syncthreads();  // no thread still reads the previous contents
     prepare(first);
     load_factor<left_along>(first, left, factors.left);
     load_factor<right_along>(first, right, factors.right);

@@ -29,7 +29,7 @@ __device__ T over_block(T x, T neutral, const Combine& combine) {
   constexpr int kWarps = static_cast<int>(kThreads) / 32;
   __shared__ T of_warp[kWarps];
   x = combine(x, 32);
-  __syncthreads();  // nobody still reads what the last call left here
+  __syncthreads();  // no thread still reads the results of the last call
   if (threadIdx.x % 32 == 0) of_warp[threadIdx.x / 32] = x;
   __syncthreads();
   const int lane = static_cast<int>(threadIdx.x) % 32;

@@ -82,7 +82,7 @@ void launch(const char* what, void (*kernel)(Parameters...), const Grid& grid, A
 }
 
 // How many blocks of this kernel the current device runs at once: the grid of a persistent kernel. Asking the driver
-// takes microseconds, so the answer is kept. Raises the limit on dynamic shared memory where the kernel needs it.
+// takes microseconds, so the answer is cached. Raises the limit on dynamic shared memory where the kernel needs it.
 template <class... Parameters>
 unsigned resident_blocks(void (*kernel)(Parameters...), unsigned threads, size_t shared_bytes = 0) {
   const void* entry = reinterpret_cast<const void*>(kernel);

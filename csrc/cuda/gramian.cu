@@ -1,14 +1,14 @@
 // Gramian of the task gradients in one launch (formula: math/gramian.h).
 //
 // Tasks are taken in groups of G <= 8. A block serves one pair of groups (I <= J) and one stretch of the tiles of all
-// tensors: a thread keeps the G x G dot products of its elements in registers and reads each gradient once for a pair,
-// so up to 8 tasks cost 4 T bytes an element, and 16 tasks twice that.
+// tensors: a thread keeps the G x G dot products of its elements in registers and reads each gradient once per pair,
+// so up to 8 tasks cost 4 T bytes per element, and 16 tasks twice that.
 //
 //   threads    float, over kFlush tiles at most; then a tree over the warp
 //   blocks     double in shared memory, one place for each warp and entry; then one partial sum for each block
 //   grid       the block that finishes last adds the partial sums in their order
 //
-// No atomics on numbers: the same bits on each run.
+// No atomics on floating-point numbers, so results are bitwise reproducible.
 #include "cuda/gramian.h"
 #include "cuda/tensor_table.h"
 #include "cuda/ticket.h"

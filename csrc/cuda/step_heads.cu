@@ -1,14 +1,14 @@
 // Linear heads in one cooperative launch (formulas: math/step_heads.h).
 //
 //   1  outputs X = h W^T + b, by tiles of rows x classes; labelled positions are counted
-//   -  barrier: the reciprocals, and with them what slopes are multiplied with
+//   -  barrier: the reciprocals, and with them the factors of the slopes
 //   2  losses; X becomes D in place, a tile of rows of one task at a time
 //   -  barrier: the losses
 //   3  dh = D W, by tiles of rows x width, from the old W
-//   -  barrier: what Adam shares for each tensor; steps advance
+//   -  barrier: Adam's coefficients for each tensor; steps advance
 //   4  D^T h by tiles of classes x width, summed over all rows in registers and handed to Adam there
 //
-// The classes of all heads on the same features are numbered through, so that a tile may span many small heads. Tiles
+// The classes of all heads on the same features are numbered consecutively, so a tile may span many small heads. Tiles
 // depend on shapes alone, a block takes every gridDim-th, and sums over tiles are added in their order: the same bits
 // on every run and every GPU. Outputs and slopes [B, C] pass through memory (they stay in the second-level cache); the
 // gradients of the heads do not.

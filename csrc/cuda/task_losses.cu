@@ -149,7 +149,7 @@ void launch_all(const TaskLosses& work, void* stream) {
       launch_kernel<Types<float>>(work, table, counted, stream);
     } else if (bfloats) {
       launch_kernel<Types<BFloat16>>(work, table, counted, stream);
-    } else {  // one kernel for whatever is rare
+    } else {  // one kernel for all rare cases
       launch_kernel<AnyType>(work, table, counted, stream);
     }
   }
@@ -206,7 +206,7 @@ __global__ void __launch_bounds__(kThreads)
     const double factor = remaining_factor(
         dtype, number_at(work.weights, work.dtype, t, 1.0), number_at(work.reciprocals, work.dtype, t, 1.0),
         number_at(work.of_total, work.dtype, 0, 0.0), number_at(work.of_losses, work.dtype, t, 0.0));
-    if (factor == 1.0 && row[kIn] == row[kOut]) return;  // as foreseen: nothing is read
+    if (factor == 1.0 && row[kIn] == row[kOut]) return;  // as predicted: nothing is read
     with_type(AnyType(), dtype, [&](auto type) {
       scale_tiles<decltype(type)>(row, table.size(i), table.aligned(i), factor, first, last);
     });

@@ -19,7 +19,7 @@ namespace mtlbench::MTLBENCH_DEVICE {
 
 constexpr int64_t kThreads = 256;
 constexpr int64_t kVector = 4;                 // elements a thread moves at once
-constexpr int64_t kTile = kThreads * kVector;  // one vector a thread
+constexpr int64_t kTile = kThreads * kVector;  // one vector per thread
 constexpr size_t kParameterBytes = 32764;      // CUDA's limit since 12.1, on every GPU since Volta
 constexpr size_t kHeadBytes = 256;             // left for the kernel's other parameters
 constexpr size_t kSmallCells = (4096 - kHeadBytes) / 8;

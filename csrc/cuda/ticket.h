@@ -46,7 +46,7 @@ inline unsigned ticket_for(void* stream) {
 }
 
 // True in every thread of the block that calls this last; what other blocks wrote before is visible to it then.
-// All threads of all blocks call this, once a launch.
+// All threads of all blocks call this, once per launch.
 __device__ inline bool is_last_block(unsigned ticket) {
   __shared__ bool last;
   __threadfence();

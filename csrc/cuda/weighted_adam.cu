@@ -1,8 +1,8 @@
 // Weighted loss, gradient combination and Adam for all parameters in one launch (formulas: math/weighted_adam.h).
 //
-//   traffic    (24 + 4 T) bytes a float parameter: p, m, v read and written, each g_t read once; g never exists
+//   traffic    (24 + 4 T) bytes per float parameter: p, m, v read and written, each g_t read once; g is never stored
 //   grid       persistent: every block that fits at once owns one stretch of the tiles of all tensors
-//   latency    no shared memory in the loop: a warp never waits for another but where the step count changes
+//   latency    no shared memory in the loop: a warp waits for another only where the step count changes
 //   steps      read by all blocks, advanced by the block that finishes last
 //
 // The table of tensors travels in the launch's parameters (cuda/tensor_table.h), so the launch copies nothing to the

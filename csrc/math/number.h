@@ -1,4 +1,4 @@
-// Numbers as they are stored, and as they are computed with.
+// Numbers as they are stored, and as they are used in computations.
 //
 //   stored     float   double   BFloat16   Float16
 //   computed   float   double   float      float

@@ -3,10 +3,10 @@
 //   X_t  = h_t W_t^T + b_t                       outputs [B, C_t] of task t
 //   D_t  = w_t dL_t/dX_t                         (losses: math/task_losses.h)
 //   dh   = sum_t D_t W_t                         from the old W; one for each task where each has features of its own
-//   g(W_t) = D_t^T h_t,   g(b_t) = sum_B D_t     never stored: they go into Adam (math/weighted_adam.h) as they are
-//   found
+//   g(W_t) = D_t^T h_t,   g(b_t) = sum_B D_t     never stored: consumed by Adam (math/weighted_adam.h) as they are
+//   computed
 //
-// Classes of the tasks that share features are numbered through: [C], C = sum_t C_t.
+// Classes of the tasks that share features are numbered consecutively: [C], C = sum_t C_t.
 #pragma once
 
 #include "math/task_losses.h"
@@ -28,7 +28,7 @@ struct HeadTensor {
 struct Head {
   HeadTensor matrix;  // [classes, width]
   HeadTensor bias;    // [classes]
-  void* outputs;      // X_t, then D_t, [rows, classes] in the type that is computed with
+  void* outputs;      // X_t, then D_t, [rows, classes] in the type of the computation
   int64_t classes;
   int64_t first_class;  // its place among the classes that share its features
 };

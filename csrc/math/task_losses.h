@@ -3,10 +3,10 @@
 //   L_t   = r_t S_t            S_t sums over the labelled positions of task t; r_t = 1 / their number for means, 1 for
 //                              sums, and 0 where nothing is labelled
 //   total = sum_t w_t L_t
-//   G_t   = f_t dS_t/dx        written with the losses; f_t = w_t r_t foresees the backward pass of the total
+//   G_t   = f_t dS_t/dx        written with the losses; f_t = w_t r_t anticipates the backward pass of the total
 //
 // Two exceptions keep G_t in the range of its type: float16 waits for the loss scale (f_t = 1), and weights beyond
-// 2^±40, zero and NaN among them, are left out (f_t = r_t). The backward pass multiplies with what then remains.
+// 2^±40, zero and NaN among them, are left out (f_t = r_t). The backward pass multiplies by the remaining factor.
 #pragma once
 
 #include "math/losses/table.h"
@@ -24,7 +24,7 @@ struct TaskLoss {
   const void* outputs = nullptr;
   const void* targets = nullptr;
   const bool* mask = nullptr;
-  void* gradients = nullptr;  // G_t, as outputs; null where nobody asks for it
+  void* gradients = nullptr;  // G_t, as outputs; null where it is not needed
   int64_t outer = 0;
   int64_t classes = 1;
   int64_t inner = 1;
@@ -93,7 +93,7 @@ MTLBENCH_FN double foreseen_factor(DType dtype, double weight, double reciprocal
   return is_foreseen(weight) ? weight * reciprocal : reciprocal;
 }
 
-// What G_t is still to be multiplied with; exactly 1 where the backward pass is as foreseen.
+// The factor that G_t still lacks; exactly 1 where the backward pass is as anticipated.
 MTLBENCH_FN double remaining_factor(DType dtype, double weight, double reciprocal, double of_total, double of_loss) {
   const double wanted = of_total * weight + of_loss;
   if (dtype == DType::Float16) return wanted * reciprocal;

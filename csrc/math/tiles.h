@@ -1,4 +1,4 @@
-// Many tensors as one list of tiles, so that one launch shares them out evenly however small or large they are.
+// Many tensors as one list of tiles, so that one launch distributes them evenly, however small or large they are.
 //
 // Tensors lie one behind the other, each rounded up to whole tiles of `tile` elements; an empty tensor has no tile:
 //

@@ -1,4 +1,4 @@
-// The tensors of one Adam update, checked and laid out as the kernels want them (struct WeightedAdam).
+// The tensors of one Adam update, checked and laid out as the kernels expect them (struct WeightedAdam).
 #pragma once
 
 #include <ATen/core/Tensor.h>

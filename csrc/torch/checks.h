@@ -27,7 +27,7 @@ inline DType dtype_of(c10::ScalarType type, const char* operation, const char* a
   }
 }
 
-// Lists of tensors are as long as those of the parameters they belong to; `name` says what they hold.
+// Lists of tensors are as long as the list of parameters; `name` says what they hold.
 inline void check_length(size_t length, size_t expected, const char* operation, const char* name) {
   MTLBENCH_CHECK_VALUE(length == expected, operation, ": expected ", expected, " ", name, " as params, got ", length);
 }

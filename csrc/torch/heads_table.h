@@ -12,8 +12,8 @@ namespace mtlbench {
 
 // Lists of tensors hold, head by head, the matrix and, where biased[t] is not 0, the bias.
 struct HeadArguments {
-  at::TensorList features;    // one, or one a head
-  at::TensorList d_features;  // contiguous, as many and of the same shapes: what dh is written to
+  at::TensorList features;    // one, or one per head
+  at::TensorList d_features;  // contiguous, as many and of the same shapes: dh is written here
   at::TensorList params;
   at::IntArrayRef biased;
   at::TensorList exp_avgs;

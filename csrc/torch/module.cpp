@@ -1,5 +1,5 @@
-// The Python module mtlbench._C. Operations register themselves with torch when it is loaded; what is here says how it
-// was built, for `mtlbench doctor`.
+// The Python module mtlbench._C. Operations register themselves with torch when it is loaded; the attributes set here
+// say how it was built, for `mtlbench doctor`.
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 

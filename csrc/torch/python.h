@@ -1,4 +1,4 @@
-// What the Python module holds beside the operations registered with torch.
+// What the Python module holds besides the operations registered with torch.
 #pragma once
 
 #include <pybind11/pybind11.h>

@@ -5,7 +5,7 @@
 //   task_losses_backward   what G_t becomes once d(loss)/d(total) and d(loss)/d(L_t) are known
 //
 // The passes are in torch/task_losses_passes.cpp; here autograd joins them. In eager backward passes that do not keep
-// the graph, G_t is handed out as it is, or scaled in place: it was written for this moment and nobody else holds it.
+// the graph, G_t is returned as it is, or scaled in place: it was written for this purpose and has no other owner.
 #include "torch/task_losses.h"
 
 #include <ATen/TensorSubclassLikeUtils.h>
@@ -45,7 +45,7 @@ struct Operations {
   }
 };
 
-// What is not differentiated; one argument, so that autograd looks at no more than it must.
+// Everything that is not differentiated, in one argument, so that autograd inspects no more than it must.
 struct Constants {
   at::TensorList targets;
   at::IntArrayRef kinds;
@@ -72,7 +72,7 @@ bool is_plain(const at::Tensor& tensor) {
 
 template <bool emulated>
 struct TaskLossesFunction : torch::autograd::Function<TaskLossesFunction<emulated>> {
-  // saved: losses (where weights want their gradient), reciprocals, weights, then the gradients.
+  // saved: losses (where weights need a gradient), reciprocals, weights, then the gradients.
   static constexpr size_t kGradients = 3;
 
   static variable_list forward(AutogradContext* ctx, at::TensorList outputs, const std::optional<at::Tensor>& weights,

@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* kName = "task_losses";
 
-// Without the way through the dispatcher, which costs more than a small loss.
+// Without a call through the dispatcher, which costs more than a small loss.
 template <Place place>
 at::Tensor new_tensor(at::IntArrayRef sizes, c10::ScalarType dtype, c10::Device device) {
   if constexpr (place == Place::Cuda) return at::empty(sizes, at::TensorOptions().dtype(dtype).device(device));
@@ -102,7 +102,7 @@ const void* data_of(const std::optional<at::Tensor>& tensor, c10::ScalarType dty
   return kept.const_data_ptr();
 }
 
-// Writes to `out` what remains to be done to `in`; the two may be the same tensors.
+// Writes `in`, multiplied by its remaining factors, to `out`; the two may be the same tensors.
 template <Place place>
 void remaining(const std::optional<at::Tensor>& of_total, const std::optional<at::Tensor>& of_losses,
                const std::optional<at::Tensor>& weights, const at::Tensor& reciprocals, at::TensorList in,

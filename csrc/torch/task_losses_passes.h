@@ -14,7 +14,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, std::vector<at::Tensor>> task_los
     const Masks& masks, at::ArrayRef<double> betas, bool mean, int64_t ignore_index, double label_smoothing,
     at::IntArrayRef differentiated);
 
-// What G_t becomes once d(loss)/d(total) and d(loss)/d(L_t) are known.
+// G_t with its remaining factor, once d(loss)/d(total) and d(loss)/d(L_t) are known.
 template <Place place>
 std::vector<at::Tensor> task_losses_backward(const std::optional<at::Tensor>& of_total,
                                              const std::optional<at::Tensor>& of_losses,

@@ -1,4 +1,4 @@
-// Adam on a row of a parameter whose gradient has just been found (formula: math/weighted_adam.h).
+// Adam on a row of a parameter whose gradient has just been computed (formula: math/weighted_adam.h).
 #pragma once
 
 #include "cpu/dispatch.h"

@@ -1,4 +1,4 @@
-// One call of step_heads_: what its passes share, and how they share out their parts among the threads.
+// One call of step_heads_: what its passes share, and how they divide their parts among the threads.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,7 @@ inline constexpr int64_t kBlockRows = 48;                     // a multiple of k
 inline constexpr int64_t kGradientRows = 4 * kRows;           // classes of a panel of W
 inline constexpr int64_t kThreadProducts = int64_t{1} << 17;  // fewer do not pay for waking a thread
 
-// Features and heads as the products want them: numbers that are computed with, rows filled up with zeros.
+// Features and heads as the products need them: in the type of the computation, rows padded with zeros.
 template <class Number>
 struct Packed {
   const Number* features;  // [rows][feature_step]

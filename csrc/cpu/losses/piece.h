@@ -11,15 +11,15 @@ struct Piece {
   const TaskLoss* task;
   int64_t first;  // positions [first, last)
   int64_t last;
-  double factor;  // what dS/dx is multiplied with before it is written
+  double factor;  // multiplies dS/dx before it is written
   double label_smoothing;
   int64_t ignore_index;
   void* scratch;  // scratch_numbers() doubles, aligned to 64 bytes
   double sum;     // result: the sum of the losses of the labelled positions
 };
 
-// Numbers that the kernels treat side by side: one AVX-512 register of floats, two of AVX2. Loops over kWidth have a
-// fixed count, so that their arrays live in registers and nothing is left over for scalar code.
+// Numbers that the kernels process side by side: one AVX-512 register of floats, two of AVX2. Loops over kWidth have a
+// fixed count, so that their arrays live in registers and no scalar remainder is left.
 inline constexpr int64_t kWidth = 16;
 
 // Positions of a tile: a few cache lines of each class at a time.

@@ -134,7 +134,7 @@ struct SoftmaxRows {
     return losses;
   }
 
-  // What the loss needs of the targets and the gaps top - x_c.
+  // What the loss needs from the targets and the gaps top - x_c.
   MTLBENCH_FN static void targets_of_row(const TaskLoss& task, const CrossEntropy<T>& loss, int64_t i, T top,
                                          const T* x, Rows& rows) {
     T gaps = 0, total = 1;

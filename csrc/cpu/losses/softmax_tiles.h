@@ -10,7 +10,7 @@ template <class Stored, bool indices>
 struct SoftmaxTiles {
   using T = Computed<Stored>;
 
-  // What is kept of each position between the two passes over its classes.
+  // The state of each position between the two passes over its classes.
   struct Lanes {
     T known[kLanes];
     T scale[kLanes];  // Q / sum_c exp(x_c - top)

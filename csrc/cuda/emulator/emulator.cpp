@@ -40,7 +40,7 @@ struct Fiber {
   unsigned exchanges = 0;  // parity chooses the buffer: a fast lane must not overwrite what a slow one still reads
 };
 
-// Stacks of one block at a time, handed on from block to block so that their pages are touched for the first time once.
+// Stacks of one block at a time, reused from block to block so that each of their pages is faulted in only once.
 class Stacks {
  public:
   Stacks() {
@@ -164,7 +164,7 @@ uint64_t Block::exchange(unsigned mask, uint64_t value, unsigned source) {
   return buffer[thread - thread % kWarp + source];
 }
 
-// Lets those go on whose company has arrived; false if nobody can go on.
+// Resumes the fibers whose barrier or exchange is complete; false if no fiber can run.
 bool Block::release() {
   bool any = false;
   const auto absent = [](const Fiber& fiber) { return fiber.waits == Waits::No || fiber.waits == Waits::ForWarp; };

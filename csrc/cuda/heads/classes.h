@@ -1,4 +1,5 @@
-// The classes of all heads on the same features, numbered through; weights, features and slopes found by them.
+// The classes of all heads on the same features, numbered consecutively, and access by this number to weights, features
+// and slopes.
 #pragma once
 
 #include "cuda/heads/call.h"

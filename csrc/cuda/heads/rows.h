@@ -1,4 +1,4 @@
-// What step_heads_ finds of each row: outputs, losses and their slopes D, then dh (steps 1 to 3 of cuda/step_heads.cu).
+// What step_heads_ computes per row: outputs, losses and their slopes D, then dh (steps 1 to 3 of cuda/step_heads.cu).
 #pragma once
 
 #include "cuda/block_sums.h"

@@ -6,7 +6,7 @@
 
 namespace mtlbench::MTLBENCH_DEVICE {
 
-// By one block: a thread a tensor. Then all steps advance.
+// By one block, one thread per tensor. Then all steps advance.
 template <class Call>
 __device__ void find_coefficients(const Call& call) {
   const StepHeads& work = call.work;
@@ -67,7 +67,7 @@ __device__ void update_matrices(const Call& call, const HeadFeatures& features, 
   });
 }
 
-// A lane a class; the warps share the rows.
+// One lane per class; the warps share the rows.
 template <class Call>
 __device__ void update_biases(const Call& call, const HeadFeatures& features, const Class* classes) {
   using Number = typename Call::Number;

@@ -1,4 +1,4 @@
-// Cosine: a thread a position.
+// Cosine: one thread per position.
 #pragma once
 
 #include "cuda/losses/positions.h"

@@ -1,4 +1,4 @@
-// Element-wise losses: a vector of kVector numbers a thread.
+// Element-wise losses: one vector of kVector numbers per thread.
 #pragma once
 
 #include "cuda/losses/positions.h"

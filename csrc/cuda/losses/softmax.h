@@ -1,9 +1,9 @@
 // Cross-entropy. A softmax reads its row twice: the second time it comes from the cache, and no row is too long for
 // registers.
 //
-//   rows        few classes, contiguous   a group of up to 32 lanes a row, so that small rows waste none
-//   long_row    many classes              the whole block a row
-//   columns     classes `inner` apart     a thread a position: neighbours read neighbouring addresses
+//   rows        few classes, contiguous   up to 32 lanes per row, so that small rows waste none
+//   long_row    many classes              the whole block per row
+//   columns     classes `inner` apart     one thread per position: neighbours read neighbouring addresses
 #pragma once
 
 #include <limits>

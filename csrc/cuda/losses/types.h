@@ -8,7 +8,7 @@
 
 namespace mtlbench::MTLBENCH_DEVICE {
 
-// The types that outputs may be stored in; a kernel made for one of them takes fewer registers than one for all.
+// The types that outputs may be stored in; a kernel for one of them takes fewer registers than one for all.
 template <class... Stored>
 struct Types {};
 using AnyType = Types<float, BFloat16, Float16, double>;

@@ -1,4 +1,4 @@
-// What one element of a loss gives: its value and its derivative with respect to the network's output.
+// The value of a loss at one element, and its derivative with respect to the network's output.
 #pragma once
 
 namespace mtlbench {

@@ -23,7 +23,7 @@
   NUMBERS(huber, Huber)                   \
   ROWS(cosine, Cosine)
 
-#define MTLBENCH_NO_LOSS(name, Kind)  // for those rows of the table that a use passes over
+#define MTLBENCH_NO_LOSS(name, Kind)  // for the rows of the table that a use skips
 
 namespace mtlbench {
 
