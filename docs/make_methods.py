@@ -129,7 +129,7 @@ def page(rows: Sequence[Listed]) -> str:
 
 
 def names(room: str, peer: int) -> set[str]:
-    """What one peer calls the entries of a room that it has too."""
+    """The names that one peer has for the entries of a room."""
     return {have[peer] for have in HAVE.get(room, {}).values() if have[peer]}
 
 
@@ -141,7 +141,7 @@ def without_level() -> list[str]:
 
 
 def _counts(rooms: Mapping[str, Sequence[Listed]]) -> str:
-    """How many entries each has in all; a peer's entry that is two here counts once."""
+    """How many entries each has in total; a peer's entry that corresponds to two here counts once."""
     lines = [f"| | mtlbench | {' | '.join(PEERS)} |", "|---|---:|---:|---:|"]
     for room, entries in rooms.items():
         others = [len(names(room, peer)) + len(MISSING.get(room, ([], []))[peer]) for peer in range(len(PEERS))]
@@ -150,7 +150,7 @@ def _counts(rooms: Mapping[str, Sequence[Listed]]) -> str:
 
 
 def _table(room: str, entries: Sequence[Listed]) -> str:
-    """One row an entry; columns that are empty throughout are left out."""
+    """One row per entry; empty columns are left out."""
     rows = [["name", "what", "paper", *PEERS]]
     for entry in entries:
         have = [f"`{name}`" if name else "" for name in HAVE.get(room, {}).get(entry.name, ("", ""))]

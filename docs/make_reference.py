@@ -63,14 +63,14 @@ def question(suite: str) -> str:
 
 
 def answer(run: Path) -> str:
-    """What the report's verdict states, without what is under each statement or about the number of seeds."""
+    """The statements of the report's verdict, without the details under each and those on the number of seeds."""
     verdict = (run / "report.md").read_text().split("## Verdict\n", 1)[1].split("\n## ", 1)[0]
     stated = [line.removeprefix("- ") for line in verdict.splitlines() if line.startswith("- ")]
     return "<br>".join(line for line in stated if not line.startswith("With "))
 
 
 def hardware(runs: list[Path]) -> str:
-    """What the runs of a folder say of their machine."""
+    """What the runs of a folder say about their machine."""
     found = {" · ".join(_machine(run)) for run in runs}
     return "; ".join(sorted(found))
 

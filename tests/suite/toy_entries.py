@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from mtlbench.core.config import Config
+from mtlbench.core.parts import PARTS
 from mtlbench.core.protocols import ProblemEntry
 from mtlbench.core.registry import Registry
 from mtlbench.core.task import Outline, TaskSpec
@@ -176,4 +177,10 @@ TABLES = {
     "penalty": Registry("penalties", _rows(none="Free")),
     "engine": Registry("engines", _rows(eager="Engine", fused="Engine")),
     "kernel": Registry("kernels", _rows(copy="Copy")),
+}
+# Parts that these tests are not about have one entry, their default.
+TABLES |= {
+    part.room: Registry(part.room, _rows(**{part.default["name"]: "Free"}))
+    for part in PARTS.values()
+    if part.room and part.room not in TABLES
 }
