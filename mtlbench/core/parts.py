@@ -61,7 +61,6 @@ class Part:
         """What trials written before the part existed had in its place."""
         return {} if self.default is REQUIRED or self.settings else dict(self.default)
 
-
     def identity(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:
         """What of a trial's spec identifies the trial: all but settings that came later and have their default."""
         if self.settings is None:

@@ -12,7 +12,7 @@ from .config import Config
 
 MAX_CANDIDATES = 100  # of one method: combinations of ``tune``, or weights that are tried
 EPOCHS = 10  # of ``until: epochs``
-CAP, PATIENCE, MIN_DELTA = 1000, 10, 1e-3  # of ``until: plateau``
+CAP, PATIENCE, MIN_DELTA = 1000, 20, 1e-3  # of ``until: plateau``
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 
 
@@ -45,7 +45,6 @@ class EarlyStopping(Config):
 
     patience: int = Field(5, ge=1, description="epochs without improvement before stopping")
     min_delta: float = Field(0.0, ge=0, description="smallest decrease of the score that counts as improvement")
-
 
     def improves(self, score: float, best: float) -> bool:
         """Whether a score counts as better than the best one so far; both are losses, lower being better."""
@@ -81,7 +80,7 @@ class Train(Config):
     steps: int | None = Field(None, ge=1, description="steps of the optimizer, at most")
     until: Literal["epochs", "plateau"] = Field("epochs", description="what ends training: a number, or a plateau")
     patience: int | None = Field(
-        None, ge=1, description="of until: plateau: epochs without improvement before it ends; 10 unless given"
+        None, ge=1, description="of until: plateau: epochs without improvement before it ends; 20 unless given"
     )
     min_delta: float | None = Field(
         None, ge=0, lt=1, description="of until: plateau: smallest improvement, as a share; 0.001 unless given"

@@ -35,7 +35,7 @@ def transfer(job: Job, pretrain: tuple[str, ...], epochs: int | None, freeze: bo
 
 
 def _cut_short(before: Training) -> list[Record]:
-    """Whether pre-training was undertrained, where its validation losses, which are no records of the trial, can say."""
+    """Whether pre-training was undertrained: its validation losses, which tell, are no records of the trial."""
     totals = [Record("epochs", len(before.epochs)), Record("steps", before.steps)]
     ended = ending(before.job.train.model_dump(mode="json"), [*before.records, *totals])
     known = ended is not None and ended.undertrained is not None
