@@ -129,6 +129,11 @@ class Train(Config):
         """Whether it is known beforehand how many epochs there are, unless training is stopped early."""
         return self.until == "epochs" and self.steps is None
 
+    def allows(self, other: Train) -> bool:
+        """Whether its caps are no lower than another's."""
+        caps = ((self.epochs, other.epochs), (self.steps, other.steps))
+        return all(mine is None or (theirs is not None and mine >= theirs) for mine, theirs in caps)
+
     def capped(self, epochs: int, steps: int) -> bool:
         """Whether training that has come so far has to end."""
         return epochs == self.epochs or steps == self.steps

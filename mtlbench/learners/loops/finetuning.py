@@ -38,8 +38,8 @@ def _cut_short(before: Training) -> list[Record]:
     """Whether pre-training was undertrained: its validation losses, which tell, are no records of the trial."""
     totals = [Record("epochs", len(before.epochs)), Record("steps", before.steps)]
     ended = ending(before.job.train.model_dump(mode="json"), [*before.records, *totals])
-    known = ended is not None and ended.undertrained is not None
-    return [Record("pretrain_undertrained", float(ended.undertrained))] if known else []
+    cut = ended.undertrained if ended else None
+    return [] if cut is None else [Record("pretrain_undertrained", float(cut))]
 
 
 def _of_both(record: Record, seconds: float) -> Record:

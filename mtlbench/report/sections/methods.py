@@ -20,8 +20,8 @@ _CAPTION = (
     "is better; in brackets its 95 % interval (Student's t over seeds, the baseline's uncertainty included). Mean rank "
     "is over tasks and among all methods, over the seeds that all of them have, 1 is best. The single-task row is one "
     "model a task: parameters, steps and seconds of training are sums over tasks, samples/s is 1 / Σ 1/rate (a row "
-    "counts when every task has seen it), peak memory is the largest; on a CPU it is the resident memory of the whole worker "
-    "process, so compare it only between runs of the same kind. "
+    "counts when every task has seen it), peak memory is the largest; on a CPU it is the resident memory of the whole "
+    "worker process, so compare it only between runs of the same kind. "
     "Bold is best; ≈ marks a Δm whose difference to the best, paired by seed, has a 95 % interval that holds zero."
 )
 _ENGINES = (

@@ -98,7 +98,7 @@ def _doubts(deltas: Sequence[Delta]) -> list[str]:
     """What the verdict leaves out, and what to mind about the rest."""
     doubts = [f"without Δm, {text}" for text in reasons(deltas, lambda d: [d.reason] if d.reason else [])]
     held = [delta for delta in deltas if delta.outcome == "held"]
-    doubts += [f"no verdict yet, {text}" for text in reasons(held, lambda d: d.held)]
+    doubts += [f"mind: {text}" for text in reasons(held, lambda d: d.held)]
     doubts += [f"mind: {text}" for text in reasons(deltas, lambda d: d.flags if d.relative else ())]
     unlike = [f"{delta.method} ({listing(delta.unlike, 4)})" for delta in deltas if delta.unlike and delta.relative]
     if unlike:
