@@ -71,7 +71,8 @@ def undertrained(train: Train, steps: int, scores: Sequence[float]) -> bool | No
 def _still_improving(train: Train, scores: Sequence[float]) -> bool:
     epochs, stopping = len(scores) - 1, train.stopping
     if stopping is None:
-        tail = ceil(TAIL * epochs)
+        short = int(train.steps is not None)  # the last epoch may be a part of one
+        tail = min(ceil(TAIL * epochs) + short, epochs)
         before = min(scores[:-tail])
         return min(scores[-tail:]) < before - STILL * abs(before)
     best, last = inf, 0

@@ -47,7 +47,10 @@ def test_what_is_not_given_follows_from_what_is(written: dict[str, Any], filled:
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ({"until": "plateau", "early_stopping": {"patience": 3}}, "early_stopping: expected none beside until: plateau"),
+        (
+            {"until": "plateau", "early_stopping": {"patience": 3}},
+            "early_stopping: expected none beside until: plateau",
+        ),
         ({"patience": 3}, "patience: expected until: plateau beside it, got until: epochs"),
         ({"until": "epochs", "min_delta": 0.1}, "min_delta: expected until: plateau beside it, got until: epochs"),
         ({"until": "plateau", "patience": 0}, "greater than or equal to 1"),
