@@ -22,6 +22,10 @@ class Config(BaseModel):
     # The parameter that is an entry itself and whose own parameters may be written beside it, flat; "" for none.
     shorthand: ClassVar[str] = ""
 
+    # Of settings of a trial: the fields that trials were not identified by from the start (``core.parts``). At its
+    # default such a field is left out of their identity, so that finished trials stay what they were.
+    later: ClassVar[frozenset[str]] = frozenset()
+
     @classmethod
     def keys(cls, written: Mapping[str, Any]) -> Set[str]:
         """The keys that may stand in a mapping of parameters, those of its ``shorthand`` included."""

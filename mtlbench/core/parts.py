@@ -4,7 +4,7 @@ all follow from here: to add a part, add its row (and its table of entries to ``
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +60,13 @@ class Part:
     def as_written(self) -> dict[str, Any]:
         """What trials written before the part existed had in its place."""
         return {} if self.default is REQUIRED or self.settings else dict(self.default)
+
+    def identity(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What of a trial's spec identifies the trial: all but settings that came later and have their default."""
+        if self.settings is None:
+            return spec
+        defaults = {name: self.settings.model_fields[name].get_default() for name in self.settings.later}
+        return {key: value for key, value in spec.items() if key not in defaults or value != defaults[key]}
 
 
 # In the order in which resolved suites show them.

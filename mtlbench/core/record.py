@@ -13,7 +13,9 @@ pair of tasks names the second one in ``other``, which is "" everywhere else:
 - train, "", "epoch_seconds"       training time of that epoch, synchronised, evaluation excluded
 - train, "", "samples_per_second"  once: median over the epochs after warm-up (rows seen by the model per second)
 - train, "", "step_seconds"        once: median over the epochs after warm-up
-- "", "", "pretrain_seconds" | "pretrain_epochs"  training on other tasks beforehand; train_seconds includes it
+- "", "", "pretrain_seconds" | "pretrain_epochs" | "pretrain_steps"  training on other tasks beforehand; train_seconds
+  includes it
+- "", "", "pretrain_undertrained"  1 if a cap ended that training before its own end (``core.convergence``), or else 0
 - train, "" | t, "chosen_<parameter>"      once: what cross-validation on training rows chose (t: for some tasks alone,
                                            of which t is the first)
 - train, "" | t, "cross_validation_error"  once: its error on held-out training rows, mean squared or share of errors

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from math import isfinite
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from .config import Config
 
 MAX_CANDIDATES = 100  # of one method: combinations of ``tune``, or weights that are tried
+EPOCHS = 10  # of ``until: epochs``
+CAP, PATIENCE, MIN_DELTA = 1000, 20, 1e-3  # of ``until: plateau``
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 
 
@@ -42,15 +46,97 @@ class EarlyStopping(Config):
     patience: int = Field(5, ge=1, description="epochs without improvement before stopping")
     min_delta: float = Field(0.0, ge=0, description="smallest decrease of the score that counts as improvement")
 
+    def improves(self, score: float, best: float) -> bool:
+        """Whether a score counts as better than the best one so far; both are losses, lower being better."""
+        return score < best - self.min_delta
+
+
+class Plateau(EarlyStopping):
+    """Early stopping whose ``min_delta`` is a share of the best score, so that it means the same at every scale."""
+
+    def improves(self, score: float, best: float) -> bool:
+        """score < best - min_delta |best|; the first finite score always does."""
+        return score < (best - self.min_delta * abs(best) if isfinite(best) else best)
+
 
 class Train(Config):
-    """How a trial trains. One epoch is one pass over the training split."""
+    """How a trial trains, and until when. One epoch is one pass over the training split of the trial's tasks.
 
-    epochs: int = Field(10, ge=1, description="passes over the training split, at most")
+    ``until: epochs`` trains for ``epochs``, or stops early. ``until: plateau`` trains until the validation score has
+    not improved by the share ``min_delta`` for ``patience`` epochs, and keeps the best epoch's weights; ``epochs`` is
+    then no plan but a cap, and a trial that reaches it is reported as undertrained. ``steps`` ends either after so many
+    steps of the optimizer: since tasks of unequal size have epochs of unequal length, it is what gives every trial the
+    same number of updates.
+    """
+
+    later: ClassVar[frozenset[str]] = frozenset({"until", "patience", "min_delta", "steps"})
+
+    epochs: int | None = Field(
+        EPOCHS,
+        ge=1,
+        description="passes over the training split, at most; unless given, 10, with until: plateau 1000, and with "
+        "steps as many as these take",
+    )
+    steps: int | None = Field(None, ge=1, description="steps of the optimizer, at most")
+    until: Literal["epochs", "plateau"] = Field("epochs", description="what ends training: a number, or a plateau")
+    patience: int | None = Field(
+        None, ge=1, description="of until: plateau: epochs without improvement before it ends; 20 unless given"
+    )
+    min_delta: float | None = Field(
+        None, ge=0, lt=1, description="of until: plateau: smallest improvement, as a share; 0.001 unless given"
+    )
     batch_size: int = Field(128, ge=1, description="rows per step")
     evaluation_batch_size: int = Field(4096, ge=1, description="rows per forward pass when evaluating")
     early_stopping: EarlyStopping | None = Field(None, description="stop on the validation split; best epoch is kept")
     warmup_epochs: int = Field(1, ge=0, description="first epochs left out of step times and throughput")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled(cls, written: Any) -> Any:
+        """With the defaults that depend on how training ends; null asks for them, too."""
+        if not isinstance(written, Mapping):
+            return written
+        dependent = {"epochs", "steps", "patience", "min_delta"}
+        given = {key: value for key, value in written.items() if value is not None or key not in dependent}
+        plateau = given.get("until") == "plateau"
+        usual: dict[str, Any] = {"patience": PATIENCE, "min_delta": MIN_DELTA, "epochs": CAP} if plateau else {}
+        return {**usual, **({"epochs": None} if "steps" in given else {}), **given}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.until == "plateau" and self.early_stopping:
+            raise ValueError(
+                "early_stopping: expected none beside until: plateau, which stops by a patience of its own; remove it "
+                "(early_stopping: null), and give train.patience if the default does not suit"
+            )
+        for key in ("patience", "min_delta"):
+            if self.until == "epochs" and getattr(self, key) is not None:
+                raise ValueError(
+                    f"{key}: expected until: plateau beside it, got until: epochs; write until: plateau, or "
+                    f"early_stopping: {{{key}: …}}"
+                )
+        return self
+
+    @property
+    def stopping(self) -> EarlyStopping | None:
+        """What ends training before its caps, by the validation split; None where nothing does."""
+        if self.patience is None or self.min_delta is None:
+            return self.early_stopping
+        return Plateau(patience=self.patience, min_delta=self.min_delta)
+
+    @property
+    def length_known(self) -> bool:
+        """Whether it is known beforehand how many epochs there are, unless training is stopped early."""
+        return self.until == "epochs" and self.steps is None
+
+    def allows(self, other: Train) -> bool:
+        """Whether its caps are no lower than another's."""
+        caps = ((self.epochs, other.epochs), (self.steps, other.steps))
+        return all(mine is None or (theirs is not None and mine >= theirs) for mine, theirs in caps)
+
+    def capped(self, epochs: int, steps: int) -> bool:
+        """Whether training that has come so far has to end."""
+        return epochs == self.epochs or steps == self.steps
 
 
 class InitFrom(Config):

@@ -150,9 +150,11 @@ class TrainTrial(Trial):
         return replace(self, parts={**self.parts, **parts})
 
     def coordinates(self) -> dict[str, Any]:
-        """See ``Trial``; a part that came later is left out at its default, too."""
-        later = {name: part.as_written for name, part in coordinates().items() if not part.founding}
-        return {key: value for key, value in super().coordinates().items() if later.get(key) != value}
+        """See ``Trial``; a part or a setting that came later is left out at its default, too."""
+        parts = coordinates()
+        later = {name: part.as_written for name, part in parts.items() if not part.founding}
+        found = {key: value for key, value in super().coordinates().items() if later.get(key) != value}
+        return {key: parts[key].identity(value) if key in parts else value for key, value in found.items()}
 
     def _fields(self) -> dict[str, Any]:
         values = super()._fields()

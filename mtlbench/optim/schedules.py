@@ -26,6 +26,7 @@ class Schedule(Config):
     """
 
     by_score: ClassVar[bool] = False  # whether it needs the score of the validation split
+    spans: ClassVar[bool] = False  # whether it is laid over all epochs, whose number has to be known beforehand
 
     warmup: int = Field(0, ge=0, description="epochs in which lr rises linearly to its full value")
     beta_decay: float = Field(1.0, gt=0, le=1, description="factor of beta_1 or momentum per epoch")
@@ -101,6 +102,8 @@ class Cosine(Schedule):
 
     Source: Loshchilov and Hutter, SGDR, ICLR 2017, equation 5 without restarts.
     """
+
+    spans: ClassVar[bool] = True
 
     final: float = Field(0.0, ge=0, le=1, description="last factor")
 

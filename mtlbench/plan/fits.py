@@ -192,7 +192,7 @@ def _parameters(variant: Variant, outline: Outline) -> int:
 
 def _misfits_together(variant: Variant, outline: Outline) -> Iterator[tuple[Entry[Any], Iterable[str]]]:
     architecture, weighting, penalty = variant["architecture"], variant["weighting"], variant["penalty"]
-    optimizer, schedule = variant["optimizer"], variant["schedule"]
+    optimizer, schedule, train = variant["optimizer"], variant["schedule"], variant["train"]
     if outline.objectives and not uses(variant.learner, "architecture"):
         yield variant.learner, ["the tasks are formulas of a point, not of data: use learner gradient"]
     if architecture.config:
@@ -208,3 +208,6 @@ def _misfits_together(variant: Variant, outline: Outline) -> Iterator[tuple[Entr
         yield optimizer, optimizer.config.check_weighting(moves)
     if optimizer.config and schedule.config:
         yield schedule, schedule.config.check(optimizer.config)
+    if schedule.config and schedule.config.spans and train.config and not train.config.length_known:
+        yield schedule, ["it is laid over all epochs, whose number until: plateau and steps leave open: use schedule "
+                         "plateau, or train for a number of epochs"]  # fmt: skip

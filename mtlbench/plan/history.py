@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any, Protocol
 
 from ..core.record import Result
+from ..core.settings import Train
 from ..core.trial import KernelTrial, TrainTrial, Trial
 from ..core.wording import shown
 
@@ -37,6 +38,10 @@ class PastTrial(Protocol):
     def trunk(self) -> bool:
         """Whether the trunk that it trained was kept."""
 
+    @property
+    def undertrained(self) -> bool | None:
+        """Whether a cap ended its training too early; None where nothing can say."""
+
 
 @dataclass(frozen=True)
 class Planned:
@@ -61,11 +66,15 @@ class History:
         self._by_id: dict[str, PastTrial] = {}
         self._by_labels: dict[tuple[object, ...], list[Trial]] = defaultdict(list)
         self._seconds: dict[tuple[object, ...], list[float]] = defaultdict(list)
+        self._ended: dict[tuple[object, ...], list[tuple[Train, bool]]] = defaultdict(list)
         for entry in stored:
             self._by_id[entry.trial.id] = entry
             self._by_labels[_called(entry.trial)].append(entry.trial)
             if entry.result.ok:
                 self._seconds[_kind(entry.trial)].append(entry.result.seconds)
+            if isinstance(entry.trial, TrainTrial) and entry.undertrained is not None:
+                train = Train.from_plain(entry.trial.parts["train"])
+                self._ended[_kind(entry.trial)].append((train, entry.undertrained))
 
     def plan(self, trial: Trial) -> Planned:
         """What has to be done about a trial, and why."""
@@ -96,6 +105,14 @@ class History:
         if isinstance(trial, KernelTrial):
             return 2 * float(trial.kernel["seconds"]) + _AROUND_TIMING  # caches warm and cold
         return None
+
+    def undertrained(self, trial: TrainTrial) -> tuple[int, int]:
+        """How many earlier trials of the same problem, method and engine were undertrained, and of how many, though
+        they were allowed as many epochs and steps or more.
+        """
+        train = Train.from_plain(trial.parts["train"])
+        ended = [cut for earlier, cut in self._ended.get(_kind(trial), ()) if earlier.allows(train)]
+        return sum(ended), len(ended)
 
     def _what_changed(self, trial: Trial) -> str:
         """The differences from the most similar trial that went by the same labels; "" where there is none."""

@@ -18,6 +18,7 @@ from ..suite.expand import expand, expand_kernels
 from ..suite.reader import read_with_issues
 from ..suite.suite import Suite
 from .candidates import with_choices
+from .caps import cap_notes
 from .history import History, Planned
 from .kernel_fits import extension_digest
 from .reading import tables
@@ -56,6 +57,7 @@ class Plan:
     data_notes: tuple[str, ...]  # choices made for the user, such as inferred task types
     expanded: tuple[Trial, ...]  # those that follow from the suite alone: without what candidates chose
     only: str | None = None
+    profile: str | None = None  # of the suite's, if one was chosen
     ran: frozenset[str] = frozenset()  # ids of trials that this run has tried already
 
     def again(self, ran: Iterable[Trial] = ()) -> Plan:
@@ -72,7 +74,7 @@ class Plan:
         """What a person should know of the plan."""
         waiting = sum(trial.labels.waiting for trial in self.every)
         later = (f"{waiting} choices wait for their candidates; what they choose runs afterwards",) if waiting else ()
-        return (*self.data_notes, *later)
+        return (*self.data_notes, *cap_notes(self.planned, self.history, self.profile), *later)
 
     @cached_property
     def trials(self) -> tuple[Trial, ...]:
@@ -240,4 +242,4 @@ def make_plan(
         expanded += tuple(expand_kernels(suite, suite.kernels, extension_digest(), seen.code))
     store = Store(Path(out) if out else Path("results") / suite.name)
     notes = tuple(f"{name}: {note}" for name, outline in seen.outlines.items() for note in outline.notes)
-    return Plan(suite, (), History(()), store, (), notes, expanded, only).again()
+    return Plan(suite, (), History(()), store, (), notes, expanded, only, profile).again()

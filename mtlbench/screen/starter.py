@@ -34,7 +34,7 @@ methods:
 
 engines: [eager]                             # how a step runs; every method runs on each
 optimizer: {{name: adam, lr: 1.0e-3}}
-train: {{epochs: 10, batch_size: 128, early_stopping: {{patience: 3}}}}
+train: {{until: plateau, batch_size: 128}}     # until the validation score no longer improves; the best epoch counts
 
 # A method and its baseline share split, order and initial weights of a seed. More seeds prove more: with three methods
 # it takes 7 before a difference can be significant; `mtlbench plan` says so for your suite.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..core.convergence import TOTALS, ending
 from ..core.errors import MtlbenchError
-from ..core.record import Result
+from ..core.record import Record, Result
 from ..core.record_versions import modernised
 from ..core.trial import Trial, trial_from_json
 from ..core.yaml_writer import to_yaml
@@ -21,12 +22,15 @@ from .frames import Frames
 
 @dataclass(frozen=True)
 class Stored:
-    """A trial as it is on disk: its last result, the failed attempts before it, and whether its trunk was saved."""
+    """A trial as it is on disk: its last result, the failed attempts before it, whether its trunk was saved, and
+    whether a cap ended its training too early (``core.convergence``; None where nothing can say).
+    """
 
     trial: Trial
     result: Result
     failures: tuple[Result, ...] = ()
     trunk: bool = False
+    undertrained: bool | None = None
 
 
 class Store:
@@ -97,7 +101,7 @@ class Store:
             last = content["result"] if with_records else {**content["result"], "records": ()}
             trial, tasks = trial_from_json(content["trial"]), content["trial"].get("tasks", ())
             result, *failures = (Result.from_json(modernised(one, tasks)) for one in (last, *content["failures"]))
-            return Stored(trial, result, tuple(failures), self.trunk_path(trial.id).exists())
+            return Stored(trial, result, tuple(failures), self.trunk_path(trial.id).exists(), _undertrained(content))
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError):
@@ -163,3 +167,11 @@ class Store:
     def frames(self, trials: Iterable[Trial]) -> Frames:
         """Data frames of these trials, labelled as the current suite labels them."""
         return Frames.of((trial, self.result(trial)) for trial in trials)
+
+
+def _undertrained(content: Mapping[str, Any]) -> bool | None:
+    """What the records of a trial's file say of how its training ended; the many others are passed over."""
+    told = (record for record in content["result"].get("records", ()) if record["metric"] in ("loss", *TOTALS))
+    facts = (Record(**record) for record in told if record["split"] != "train")
+    found = ending(content["trial"].get("train", {}), facts)
+    return found.undertrained if found else None

@@ -16,8 +16,8 @@ def check_scored(first: Mapping[str, float]) -> None:
     """Raise MtlbenchError if no epoch can have a score; ``first`` holds the validation losses before training."""
     if not any(loss > 0 for loss in first.values()):
         raise MtlbenchError(
-            "early stopping (or a schedule by score) expects labelled rows in the validation split, got none: "
-            "give the problem a validation split, or remove train.early_stopping and choose another schedule"
+            "early stopping, until: plateau and schedules by score expect labelled rows in the validation split, got "
+            "none: give the problem a validation split, or train for a number of epochs with another schedule"
         )
 
 
@@ -34,7 +34,7 @@ class BestEpoch:
         if self.settings is None:
             self.epoch = epoch
             return False
-        if score < self.score - self.settings.min_delta:
+        if self.settings.improves(score, self.score):
             self.epoch, self.score = epoch, score
             self.weights = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         return epoch - self.epoch >= self.settings.patience

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import torch
 
+from ...core.convergence import ending
 from ...core.record import Record
 from ...core.seeding import derive
 from ...engine.model import Model
@@ -13,7 +14,7 @@ from ..base import Job, Start
 from .training import Training
 
 
-def transfer(job: Job, pretrain: tuple[str, ...], epochs: int, freeze: bool) -> list[Record]:
+def transfer(job: Job, pretrain: tuple[str, ...], epochs: int | None, freeze: bool) -> list[Record]:
     """Train on the tasks of ``pretrain``, then fine-tune that trunk on the job's tasks; the records of fine-tuning."""
     train = job.train.model_copy(update={"epochs": epochs})
     devices = [job.device] if job.device.type == "cuda" else []
@@ -28,7 +29,17 @@ def transfer(job: Job, pretrain: tuple[str, ...], epochs: int, freeze: bool) -> 
     return [_of_both(record, before.seconds) for record in records] + [
         Record("pretrain_seconds", before.seconds, unit="s", higher_is_better=False),
         Record("pretrain_epochs", len(before.epochs)),
+        Record("pretrain_steps", before.steps),
+        *_cut_short(before),
     ]
+
+
+def _cut_short(before: Training) -> list[Record]:
+    """Whether pre-training was undertrained: its validation losses, which tell, are no records of the trial."""
+    totals = [Record("epochs", len(before.epochs)), Record("steps", before.steps)]
+    ended = ending(before.job.train.model_dump(mode="json"), [*before.records, *totals])
+    cut = ended.undertrained if ended else None
+    return [] if cut is None else [Record("pretrain_undertrained", float(cut))]
 
 
 def _of_both(record: Record, seconds: float) -> Record:

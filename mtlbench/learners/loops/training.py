@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count, islice
 from math import isfinite
 from statistics import median
 
@@ -36,7 +37,9 @@ class Training:
         self.optimizer = job.optimizer.build(
             self.model.parameters(), job.weighting.parameters(state), job.engine.recipe.update
         )
-        self.rates = job.schedule.build(self.optimizer, job.train.epochs, job.optimizer.momentum_key)
+        # Every epoch has a step or more, so that there are no more of them than steps.
+        most = job.train.epochs or job.train.steps or 1
+        self.rates = job.schedule.build(self.optimizer, most, job.optimizer.momentum_key)
         step = Step(job.engine, self.model, self.outline, job.weighting, state, self.optimizer, job.penalty)
         self.step = graphed(step)
         size = job.optimizer.batch_size(job.train.batch_size, job.data.train.size)
@@ -54,27 +57,30 @@ class Training:
         return [*self.records, *test.records(self.model, "test", step), *self._totals()]
 
     def fit(self) -> int:
-        """Train for all epochs or until early stopping; returns the epoch whose weights the model then has."""
+        """Train until a cap or the validation split ends it; returns the epoch whose weights the model then has."""
         train = self.job.train
         first = self._validate(0)
-        if self.job.schedule.by_score or train.early_stopping:
+        if self.job.schedule.by_score or train.stopping:
             check_scored(first)
-        best = BestEpoch(train.early_stopping, self.model)
-        for epoch in range(1, train.epochs + 1):
+        best = BestEpoch(train.stopping, self.model)
+        for epoch in count(1):
             self.epoch(epoch)
             score = relative_score(self._validate(epoch), first)
-            if best.update(epoch, score):
+            if best.update(epoch, score) or train.capped(epoch, self.steps):
                 break
             self.rates.step(score)
         return best.restore()
 
     def epoch(self, epoch: int) -> None:
-        """One pass over the training split; losses and weights are copied from the device once, at its end."""
+        """One pass over the training split, or what the budget of steps leaves of it; losses and weights are copied
+        from the device once, at its end.
+        """
         self.model.train()
         loss_sums, label_counts, weight_sums = self._zeros(), self._zeros(), self._zeros()
         steps = rows = 0
         start = now(self.job.device)
-        for batch in self.batches.epoch(epoch):
+        budget = self.job.train.steps
+        for batch in islice(self.batches.epoch(epoch), budget and budget - self.steps):
             self.job.check_deadline(f"in epoch {epoch}, step {steps}")
             losses, weights = self.step(batch)
             loss_sums.addcmul_(losses, batch.counts)
@@ -92,6 +98,11 @@ class Training:
     def seconds(self) -> float:
         """Time of all epochs so far, evaluation excluded."""
         return sum(seconds for seconds, _, _ in self.epochs)
+
+    @property
+    def steps(self) -> int:
+        """Steps of all epochs so far."""
+        return sum(steps for _, steps, _ in self.epochs)
 
     def _record_epoch(self, epoch: int, means: list[float], lambdas: list[float]) -> None:
         for name, loss, weight in zip(self.outline.names, means, lambdas, strict=True):
@@ -128,7 +139,7 @@ class Training:
             Record("train_seconds", self.seconds, unit="s", higher_is_better=False),
             Record("parameters", parameters, higher_is_better=False),
             Record("epochs", len(self.epochs)),
-            Record("steps", sum(n for _, n, _ in self.epochs)),
+            Record("steps", self.steps),
         ]
 
     def _rates(self) -> list[Record]:

@@ -15,7 +15,7 @@ from ...core.wording import listing, plural
 from .frames import ReportData
 from .statistics import LEVEL, Interval, Relative, holm, mean_interval, mean_ranks, relative, sign_flip
 
-Outcome = Literal["better", "worse", "leaning", "unclear", "few", "none"]
+Outcome = Literal["better", "worse", "held", "leaning", "unclear", "few", "none"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Delta:
 
     ``interval`` is the 95 % interval; ``wide`` is corrected for all ``comparisons`` (Bonferroni). ``reason`` says why
     there is no Delta m, ``flags`` what to doubt about it, ``unlike`` what differs from the baseline apart from joint
-    training: optimizer, schedule …
+    training: optimizer, schedule …, ``held`` what else may explain its direction, so that none is claimed.
     """
 
     problem: str
@@ -44,6 +44,7 @@ class Delta:
     flags: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()  # the tasks that it covers, if not every task of the problem
     unlike: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
 
     @property
     def mean(self) -> float:
@@ -69,13 +70,15 @@ class Delta:
 
     @property
     def outcome(self) -> Outcome:
-        """Clear (better, worse) when the wide interval excludes zero and the exact test, if it can, agrees."""
+        """Clear (better, worse) when the wide interval excludes zero and the exact test, if it can, agrees; held where
+        something else may explain it.
+        """
         if self.relative is None:
             return "none"
         if self.interval is None or self.wide is None:
             return "few"
         if not self.wide.contains(0) and (self.significant or not self.testable):
-            return "better" if self.mean > 0 else "worse"
+            return "held" if self.held else "better" if self.mean > 0 else "worse"
         return "unclear" if self.interval.contains(0) else "leaning"
 
 

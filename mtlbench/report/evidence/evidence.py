@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from .agreement import Agreement, agreements
+from .convergence import Convergence, convergences, with_held
 from .deltas import Delta, deltas
 from .frames import ReportData
 from .kernel_timings import KernelTiming, kernel_timings
@@ -25,6 +26,7 @@ class Evidence:
     timings: tuple[Timing, ...]
     agreements: tuple[Agreement, ...]
     kernels: tuple[KernelTiming, ...]
+    convergences: tuple[Convergence, ...]
 
     def engine(self, problem: str, method: str) -> str:
         """The engine whose accuracy is shown if one is enough: eager, or else the method's first."""
@@ -46,10 +48,17 @@ class Evidence:
         key = (problem, method, engine)
         return next((t for t in self.timings if (t.problem, t.method, t.engine) == key), None)
 
+    def convergence(self, problem: str, method: str, engine: str) -> Convergence | None:
+        """How long one method trained; None without a finished trial that has epochs."""
+        key = (problem, method, engine)
+        return next((c for c in self.convergences if (c.problem, c.method, c.engine) == key), None)
+
 
 def gather(
     records: pd.DataFrame, trials: pd.DataFrame, environments: Mapping[str, Any], suite: Mapping[str, Any]
 ) -> Evidence:
     """Evidence from the frames of a store."""
     data = ReportData.of(records, trials, environments, suite)
-    return Evidence(data, deltas(data), timings(data), agreements(data), kernel_timings(data))
+    trained = convergences(data)
+    judged = with_held(data, deltas(data), trained)
+    return Evidence(data, judged, timings(data), agreements(data), kernel_timings(data), trained)

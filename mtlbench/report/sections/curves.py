@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -45,12 +46,13 @@ def _figure(evidence: Evidence, name: str, problem: str, facts: pd.DataFrame) ->
     title = f"Curves on {problem}: mean over seeds as far as all of them trained, band is the 95 % interval"
     title += f"; {left} more tasks not shown" if left else ""
     title += f"; in colour the best {len(best)} by Δm" if len(compared) > _NAMED else ""
+    cut = {c.method for c in evidence.convergences if c.problem == problem and c.undertrained().telling}
+    title += "; × where a cap ended undertrained trials" if cut else ""
     alt = f"Training loss and validation metric by epoch for {listing((t.name for t in tasks), 8)}, "
     alt += f"of {plural(len(compared), 'method')} and the single-task baseline"
     single = evidence.data.baseline(problem)
-    return draw(
-        name, title, alt, (WIDTH, 0.7 + 1.9 * len(tasks)), lambda canvas: _paint(canvas, tasks, grids, best, single)
-    )
+    size = (WIDTH, 0.7 + 1.9 * len(tasks))
+    return draw(name, title, alt, size, lambda canvas: _paint(canvas, tasks, grids, best, single, cut))
 
 
 def _validation(facts: pd.DataFrame, task: Task) -> pd.DataFrame:
@@ -68,12 +70,17 @@ def _curves(facts: pd.DataFrame, split: str, task: str, metric: str) -> pd.DataF
 
 
 def _paint(
-    canvas: Canvas, tasks: tuple[Task, ...], grids: list[list[pd.DataFrame]], best: list[str], single: str
+    canvas: Canvas,
+    tasks: tuple[Task, ...],
+    grids: list[list[pd.DataFrame]],
+    best: list[str],
+    single: str,
+    cut: Collection[str],
 ) -> None:
     grid = canvas.subplots(len(tasks), 2, squeeze=False, sharex=True)
     for row, task, curves in zip(grid, tasks, grids, strict=True):
         for axes, curve, what in zip(row, curves, ("training loss", titled(task.metric, task.unit)), strict=True):
-            _lines(axes, curve, best, single)
+            _lines(axes, curve, best, single, cut)
             axes.set_title(shortened(f"{task.name}: {what}", 44), fontsize=9)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             plain_numbers(axes.yaxis)
@@ -89,7 +96,7 @@ def _paint(
         canvas.legend(named.values(), named.keys(), loc="outside lower center", ncols=min(4, len(named)), fontsize=8)
 
 
-def _lines(axes: Axes, curves: pd.DataFrame, best: list[str], single: str) -> None:
+def _lines(axes: Axes, curves: pd.DataFrame, best: list[str], single: str, cut: Collection[str]) -> None:
     for method, curve in curves.groupby("method", sort=False):
         tint, label, front = QUIET, "_", 1
         if method == single:
@@ -102,6 +109,8 @@ def _lines(axes: Axes, curves: pd.DataFrame, best: list[str], single: str) -> No
             curve["step"], curve["mean"], color=tint, label=label, linestyle=style, linewidth=weight, zorder=front,
             alpha=1 if front > 1 else 0.4, marker="o" if len(curve) == 1 else None,
         )  # fmt: skip
+        if method in cut:
+            axes.plot(curve["step"].iloc[-1:], curve["mean"].iloc[-1:], "x", color=tint, label="_", zorder=front)
         if front > 1 and curve["half"].notna().any():
             low, high = curve["mean"] - curve["half"], curve["mean"] + curve["half"]
             axes.fill_between(curve["step"], low, high, color=tint, alpha=0.1, linewidth=0, zorder=front - 1)

@@ -7,6 +7,7 @@ import math
 import pandas as pd
 
 from ...core.wording import listing
+from ..evidence.convergence import Convergence
 from ..evidence.deltas import Delta, reasons
 from ..evidence.evidence import Evidence
 from ..evidence.statistics import Interval
@@ -18,9 +19,9 @@ _CAPTION = (
     "Δm: mean over tasks of the relative gain of the main test metric over single-task training, in percent, positive "
     "is better; in brackets its 95 % interval (Student's t over seeds, the baseline's uncertainty included). Mean rank "
     "is over tasks and among all methods, over the seeds that all of them have, 1 is best. The single-task row is one "
-    "model a task: parameters and training seconds are sums over tasks, samples/s is 1 / Σ 1/rate (a row counts when "
-    "every task has seen it), peak memory is the largest; on a CPU it is the resident memory of the whole worker "
-    "process, so compare it only between runs of the same kind. "
+    "model a task: parameters, steps and seconds of training are sums over tasks, samples/s is 1 / Σ 1/rate (a row "
+    "counts when every task has seen it), peak memory is the largest; on a CPU it is the resident memory of the whole "
+    "worker process, so compare it only between runs of the same kind. "
     "Bold is best; ≈ marks a Δm whose difference to the best, paired by seed, has a 95 % interval that holds zero."
 )
 _ENGINES = (
@@ -63,7 +64,7 @@ def _lacking(deltas: tuple[Delta, ...]) -> list[str]:
 
 def _doubts(delta: Delta) -> list[str]:
     """What to doubt about a Δm, and what other than joint training may explain it."""
-    texts = list(delta.flags)
+    texts = [*delta.flags, *(delta.held if delta.outcome == "held" else ())]
     if delta.unlike and delta.relative:
         unlike = listing(delta.unlike, 4)
         texts.append(f"{unlike} not as in single-task training, so Δm is not of joint training alone")
@@ -71,7 +72,21 @@ def _doubts(delta: Delta) -> list[str]:
 
 
 def _raw(evidence: Evidence) -> pd.DataFrame:
-    return pd.DataFrame([_raw_row(d, evidence.timing(d.problem, d.method, d.engine)) for d in evidence.deltas])
+    return pd.DataFrame(
+        [
+            {
+                **_raw_row(d, evidence.timing(d.problem, d.method, d.engine)),
+                **_effort(evidence.convergence(d.problem, d.method, d.engine)),
+            }
+            for d in evidence.deltas
+        ]
+    )
+
+
+def _effort(trained: Convergence | None) -> dict[str, float]:
+    """How long a method trained; NaN for a learner without epochs."""
+    names = ("epochs", "steps", "best_epoch")
+    return {name: getattr(trained, name) if trained else math.nan for name in names}
 
 
 def _raw_row(delta: Delta, timing: Timing | None) -> dict[str, object]:
@@ -110,17 +125,18 @@ def _panel(evidence: Evidence, problem: str, tested: bool, everywhere: bool) -> 
     order = evidence.order(problem)
     deltas = sorted((d for d in evidence.deltas if d.problem == problem), key=lambda d: order.index(d.method))
     timed = [evidence.timing(problem, delta.method, delta.engine) for delta in deltas]
+    trained = [_effort(evidence.convergence(problem, d.method, d.engine))["steps"] for d in deltas]
     mark = ", shared" if everywhere and evidence.timings else ""
     columns = [Column("method", number=False), Column("engine", number=False), Column("Δm [%]", higher=True)]
     columns += [Column("mean rank", higher=False), Column("seeds"), Column("p (Holm)")]
     columns += [Column(f"samples/s{mark}", higher=True), Column("× eager"), Column("peak memory")]
-    columns += [Column("parameters"), Column(f"training [s]{mark}")]
+    columns += [Column("parameters"), Column("steps"), Column(f"training [s]{mark}")]
     hidden = set() if len(evidence.data.engines) > 1 else {"engine", "× eager"}
     hidden |= set() if tested else {"p (Holm)"}
     decimals = decimals_for((d.interval.half for d in deltas if d.interval), (d.mean for d in deltas), most=2)
     rows = [
-        _ranked(delta, [*_quality(delta, decimals), *_cost(timing, marked=not everywhere)])
-        for delta, timing in zip(deltas, timed, strict=True)
+        _ranked(delta, [*_quality(delta, decimals), *_cost(timing, steps, marked=not everywhere)])
+        for delta, timing, steps in zip(deltas, timed, trained, strict=True)
     ]
     return panel_of(problem, columns, rows, hidden)
 
@@ -136,9 +152,9 @@ def _quality(delta: Delta, decimals: int) -> list[Cell]:
     return [Cell(delta.title), Cell(delta.engine), _gain(delta, decimals), rank, seeds, p]
 
 
-def _cost(timing: Timing | None, marked: bool) -> list[Cell]:
+def _cost(timing: Timing | None, steps: float, marked: bool) -> list[Cell]:
     if timing is None:
-        return [Cell(NOTHING)] * 5
+        return [Cell(NOTHING)] * 6
     rate, seconds = timing.mean("samples_per_second"), timing.mean("train_seconds")
     mark = " shared" if timing.shared and marked else ""
     return [
@@ -146,6 +162,7 @@ def _cost(timing: Timing | None, marked: bool) -> list[Cell]:
         Cell(bracket(timing.ratio, timing.ratio_interval, 2, sign=False), timing.ratio),
         Cell(memory(timing.peak_memory), timing.peak_memory),
         Cell(count(timing.parameters), timing.parameters),
+        Cell(count(steps), steps),
         Cell(short(seconds) + mark, seconds),
     ]
 

@@ -20,6 +20,7 @@ from .kernels import statements as kernel_statements
 _WORDS = {
     "better": "better than single-task: {}",
     "worse": "worse than single-task: {}",
+    "held": "no verdict yet, train longer (`train: {{until: plateau}}`, or a higher cap): {}",
     "leaning": "leaning, but not clear once all comparisons are allowed for: {}",
     "unclear": "no clear difference: {}",
     "few": "without an interval: {}",
@@ -59,6 +60,8 @@ def _problem(problem: str, deltas: Sequence[Delta]) -> Statement:
     if len(groups["few"]) == len(compared):
         return Statement(_without_interval(problem, compared), "unclear", tuple(_doubts(deltas)))
     head, tone = _head(len(groups["better"]), len(groups["worse"]), len(compared))
+    if groups["held"] and not groups["better"] and not groups["worse"]:
+        head, tone = "No verdict yet on joint training on {}.", "unclear"
     points = [text.format(gains(groups[name], 4, compared)) for name, text in _WORDS.items() if groups[name]]
     return Statement(head.format(f"{problem}{_over(compared)}"), tone, (*points, *_doubts(deltas)))
 
@@ -94,6 +97,8 @@ def _over(compared: Sequence[Delta]) -> str:
 def _doubts(deltas: Sequence[Delta]) -> list[str]:
     """What the verdict leaves out, and what to mind about the rest."""
     doubts = [f"without Δm, {text}" for text in reasons(deltas, lambda d: [d.reason] if d.reason else [])]
+    held = [delta for delta in deltas if delta.outcome == "held"]
+    doubts += [f"mind: {text}" for text in reasons(held, lambda d: d.held)]
     doubts += [f"mind: {text}" for text in reasons(deltas, lambda d: d.flags if d.relative else ())]
     unlike = [f"{delta.method} ({listing(delta.unlike, 4)})" for delta in deltas if delta.unlike and delta.relative]
     if unlike:

@@ -63,7 +63,7 @@ def test_a_task_that_starts_at_zero_loss_or_has_no_label_does_not_count(model: M
     best = BestEpoch(EarlyStopping(patience=1), model)
     assert follow(best, model, [(0.0, 50.0), (9.0, 40.0)], {"a": 0.0, "b": 100.0}) == 2
     assert best.restore() == 2
-    with pytest.raises(MtlbenchError, match="expects labelled rows in the validation split"):
+    with pytest.raises(MtlbenchError, match="expect labelled rows in the validation split"):
         check_scored({})
 
 

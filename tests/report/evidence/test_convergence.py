@@ -1,0 +1,149 @@
+"""Undertrained trials are counted, and hold back exactly the direction that they may explain."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from mtlbench.core.convergence import SPARED
+from mtlbench.core.settings import EarlyStopping, Train
+from mtlbench.report.evidence.deltas import Delta
+from mtlbench.report.evidence.evidence import Evidence, gather
+from mtlbench.report.sections.convergence import section
+from mtlbench.report.sections.verdict import section as verdict
+from tests.report.samples import TASKS, Sample, number, sample
+
+EPOCHS, SEEDS = 8, 10
+TWO = {name: TASKS[name] for name in ("digit", "ink")}
+STOPPING = EarlyStopping(patience=2)
+
+
+def made(gain: float, cut: dict[str, float], stopping: EarlyStopping | None = STOPPING, **options: Any) -> Sample:
+    """A run whose method gains so much; of the trials of each method in ``cut`` that share was undertrained: its
+    validation losses fall to the last epoch, those of others to the fourth.
+    """
+    run = sample(**{"methods": {"equal": gain}, "tasks": TWO, "seeds": SEEDS, "epochs": EPOCHS, **options})
+    train = Train(epochs=EPOCHS, early_stopping=stopping).model_dump(mode="json")
+    trials: dict[str, list[str]] = {}
+    for row in run.trials:
+        row["settings"] = json.dumps({**json.loads(row["settings"]), "train": train})
+        trials.setdefault(row["method"], []).append(row["trial"])
+    short = {trial for method, share in cut.items() for trial in trials[method][: round(share * len(trials[method]))]}
+    for fact in run.records:
+        if (fact["split"], fact["metric"]) == ("validation", "loss"):
+            fact["value"] = 0.5 ** (fact["step"] if fact["trial"] in short else min(fact["step"], 4))
+        if fact["metric"] == "epochs":
+            fact["value"] = EPOCHS
+    steps = [f | {"metric": "steps", "value": 100.0} for f in run.records if f["metric"] == "epochs"]
+    run.records += steps
+    return run
+
+
+def delta(run: Sample, method: str = "equal") -> Delta:
+    return next(d for d in gather(*run.frames()).deltas if d.method == method)
+
+
+@pytest.mark.parametrize("stopping", [STOPPING, None])
+@pytest.mark.parametrize(
+    ("gain", "cut", "outcome"),
+    [
+        (9.0, {}, "better"),
+        (-9.0, {}, "worse"),
+        (-9.0, {"equal": 1.0}, "held"),
+        (9.0, {"equal": 1.0}, "better"),  # it would gain yet more
+        (9.0, {"single-task": 1.0}, "held"),
+        (-9.0, {"single-task": 1.0}, "worse"),  # the baseline would gain yet more
+        (9.0, {"equal": 1.0, "single-task": 1.0}, "held"),
+        (-9.0, {"equal": 1.0, "single-task": 1.0}, "held"),
+        (0.0, {"equal": 1.0, "single-task": 1.0}, "unclear"),
+    ],
+)
+def test_a_direction_is_held_back_by_what_may_explain_it_alone(
+    gain: float, cut: dict[str, float], outcome: str, stopping: EarlyStopping | None
+) -> None:
+    assert delta(made(gain, cut, stopping)).outcome == outcome
+
+
+@pytest.mark.parametrize("trials", [0, 1, 2])
+def test_a_few_trials_are_spared(trials: int) -> None:
+    """Of 20 trials of the baseline, one is a twentieth, which is not more than SPARED."""
+    assert SPARED == 0.05
+    found = delta(made(9.0, {"single-task": trials / 20}))
+    assert found.outcome == ("held" if trials > 1 else "better")
+    assert found.held == ((f"{trials} of 20 single-task trials were undertrained, which alone may be why it is better",)
+                          if trials > 1 else ())  # fmt: skip
+
+
+def test_trials_without_epochs_or_settings_hold_nothing_back() -> None:
+    run = made(-9.0, {"equal": 1.0})
+    run.records = [fact for fact in run.records if fact["metric"] != "epochs"]
+    assert delta(run).outcome == "worse"
+    assert not gather(*run.frames()).convergences
+    assert section(gather(*run.frames())) is None
+    bare = made(-9.0, {"equal": 1.0})
+    for row in bare.trials:
+        row["settings"] = ""
+    assert delta(bare).outcome == "worse"
+
+
+def test_trials_without_validation_losses_are_told_but_hold_nothing_back() -> None:
+    run = made(-9.0, {"equal": 1.0})
+    run.records = [fact for fact in run.records if fact["split"] != "validation"]
+    assert delta(run).outcome == "worse"
+    said = text(gather(*run.frames()))
+    assert f"{3 * SEEDS} trials without a validation loss cannot be judged" in said
+
+
+def test_only_the_trials_that_are_compared_count() -> None:
+    """A method of one task alone is compared with the baseline on that task, over the seeds that both have."""
+    run = made(9.0, {})
+    ink = [row["trial"] for row in run.trials if row["tasks"] == ("ink",)]
+    for fact in run.records:
+        if fact["trial"] in ink and (fact["split"], fact["metric"]) == ("validation", "loss"):
+            fact["value"] = 0.5 ** fact["step"]
+    assert delta(run).outcome == "held"
+    for row in run.trials:
+        row["tasks"] = ("digit",) if row["method"] == "equal" else row["tasks"]
+    run.records = [fact for fact in run.records if (fact["method"], fact["task"]) != ("equal", "ink")]
+    assert delta(run).outcome == "better"
+
+
+def text(evidence: Evidence) -> str:
+    part = section(evidence)
+    assert part is not None
+    return " ".join(map(str, part.statements))
+
+
+def test_they_are_counted_by_method_and_by_kind() -> None:
+    run = made(9.0, {"equal": 1.0, "random": 0.5, "single-task": 0.25}, methods={"equal": 9.0, "random": -9.0})
+    evidence = gather(*run.frames())
+    assert "On digits, 15 of 20 joint trials (75 %) and 5 of 20 single-task trials (25 %) were undertrained" in text(
+        evidence
+    )
+    part = section(evidence)
+    assert part is not None
+    raw = part.tables[0].raw.set_index("method")
+    assert raw["undertrained"].to_dict() == {"single-task": 5, "equal": 10, "random": 5}
+    assert raw["trials"].to_dict() == {"single-task": 20, "equal": 10, "random": 10}
+    assert (number(raw, "equal", "steps"), number(raw, "single-task", "steps")) == (100, 200)  # a model a task
+    assert number(raw, "single-task", "epochs") == EPOCHS
+
+
+def test_none_is_said_too() -> None:
+    assert text(gather(*made(9.0, {}).frames())) == f"On digits, none of {3 * SEEDS} trials was undertrained."
+
+
+def test_the_verdict_names_what_holds_it_back() -> None:
+    said = [str(s) for s in verdict(gather(*made(-9.0, {"equal": 1.0}).frames())).statements]
+    assert said[0].startswith(
+        f"No verdict yet on joint training on digits over {SEEDS} seeds: no verdict yet, train longer"
+    )
+    assert "`train: {until: plateau}`" in said[0]
+    assert "equal: 10 of 10 trials were undertrained, which alone may be why it is worse" in said[0]
+    assert "hurt" not in " ".join(said)
+    several = made(9.0, {"b": 1.0}, methods={"a": 9.0, "b": -9.0})
+    said = [str(s) for s in verdict(gather(*several.frames())).statements]
+    assert said[0].startswith(f"Joint training helped on digits over {SEEDS} seeds with 1 of 2 methods: better than")
+    assert "no verdict yet, train longer (`train: {until: plateau}`, or a higher cap): b −" in said[0]
