@@ -15,16 +15,17 @@ from ...core.wording import listing, plural
 from .frames import ReportData
 from .statistics import LEVEL, Interval, Relative, holm, mean_interval, mean_ranks, relative, sign_flip
 
-Outcome = Literal["better", "worse", "leaning", "unclear", "few", "none"]
+Outcome = Literal["better", "worse", "equal", "undecided", "held", "few", "none"]
 
 
 @dataclass(frozen=True)
 class Delta:
     """Delta m of one method on one problem with one engine.
 
-    ``interval`` is the 95 % interval; ``wide`` is corrected for all ``comparisons`` (Bonferroni). ``reason`` says why
-    there is no Delta m, ``flags`` what to doubt about it, ``unlike`` what differs from the baseline apart from joint
-    training: optimizer, schedule …
+    ``interval`` is the 95 % interval; ``wide`` is corrected for all ``comparisons`` (Bonferroni). ``smallest`` is the
+    smallest effect of interest, in percent. ``reason`` says why there is no Delta m, ``flags`` what to doubt about it,
+    ``held`` why no verdict may rest on it, ``unlike`` what differs from the baseline apart from joint training:
+    optimizer, schedule …
     """
 
     problem: str
@@ -42,6 +43,8 @@ class Delta:
     rank: float = math.nan
     reason: str = ""
     flags: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    smallest: float = 0.0
     tasks: tuple[str, ...] = ()  # the tasks that it covers, if not every task of the problem
     unlike: tuple[str, ...] = ()
 
@@ -69,14 +72,34 @@ class Delta:
 
     @property
     def outcome(self) -> Outcome:
-        """Clear (better, worse) when the wide interval excludes zero and the exact test, if it can, agrees."""
+        """What the wide interval W says, with s the smallest effect of interest:
+
+            equal      W lies within (-s, s): practically equal, whether or not it contains zero
+            better     W lies above zero, and the exact test, if it can, agrees; worse: W lies below zero
+            undecided  otherwise
+
+        All statements about one problem rest on one set of simultaneous 95 % intervals, so that any of them is false in
+        at most 5 % of runs. W within (-s, s) amounts to two one-sided tests at 2.5 % over the number of comparisons,
+        half the usual level, so that better, worse and equal share one interval. Sources: Schuirmann 1987; Lakens 2017.
+        What is ``held`` is not said; ``few`` is without an interval, ``none`` without Delta m.
+        """
         if self.relative is None:
             return "none"
-        if self.interval is None or self.wide is None:
+        if self.wide is None:
             return "few"
-        if not self.wide.contains(0) and (self.significant or not self.testable):
-            return "better" if self.mean > 0 else "worse"
-        return "unclear" if self.interval.contains(0) else "leaning"
+        return "held" if self.held else self._decided(self.wide)
+
+    def _decided(self, wide: Interval) -> Outcome:
+        if wide.within(self.smallest):
+            return "equal"
+        if wide.contains(0) or (self.testable and not self.significant):
+            return "undecided"
+        return "better" if self.mean > 0 else "worse"
+
+    @property
+    def matters(self) -> bool:
+        """Whether a clear difference is clearly larger than the smallest effect of interest."""
+        return self.wide is not None and (self.wide.low >= self.smallest or self.wide.high <= -self.smallest)
 
 
 def reasons(compared: Sequence[Delta], texts: Callable[[Delta], Iterable[str]]) -> list[str]:
@@ -118,7 +141,8 @@ def _delta(data: ReportData, problem: str, method: str, engine: str) -> Delta:
     planned = data.planned_seeds(problem, method, engine)
     some = () if len(tasks) == len(data.tasks(problem)) else tuple(names)
     unlike = () if baseline else data.unlike_baseline(method)
-    bare = Delta(problem, method, engine, baseline, tasks=some, unlike=unlike)
+    smallest = data.judgement.smallest_effect
+    bare = Delta(problem, method, engine, baseline, tasks=some, unlike=unlike, smallest=smallest)
     if baseline:
         complete = scores.dropna() if len(tasks) else scores.iloc[:0]
         return replace(bare, seeds=tuple(complete.index), left_out=planned - len(complete))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...core.judgement import Judgement
 from ...core.parts import PARTS, columns
 from ...core.trial import CANDIDATE
 
@@ -117,6 +118,11 @@ class ReportData:
             planned[planned["role"] != CANDIDATE].reset_index(drop=True),
             facts[facts["kind"] == "kernel"].reset_index(drop=True),
         )
+
+    @cached_property
+    def judgement(self) -> Judgement:
+        """How the suite wants gains to be judged; the defaults for suites that do not say so."""
+        return Judgement.from_plain({key: self.suite[key] for key in Judgement.model_fields if key in self.suite})
 
     @cached_property
     def problems(self) -> tuple[str, ...]:

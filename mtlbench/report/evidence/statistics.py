@@ -37,6 +37,10 @@ class Interval:
         """Whether ``value`` lies within, ends included."""
         return self.low <= value <= self.high
 
+    def within(self, bound: float) -> bool:
+        """Whether all of it lies strictly between -bound and +bound."""
+        return -bound < self.low and self.high < bound
+
 
 @cache
 def critical(n: int, level: float = LEVEL) -> float:

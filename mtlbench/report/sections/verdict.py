@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ...core.power import seeds_needed, smallest_p
 from ...core.wording import listing, plural
 from ..evidence.agreement import TOLERANCE, Agreement
-from ..evidence.deltas import Delta, reasons
+from ..evidence.deltas import Delta, Outcome, reasons
 from ..evidence.evidence import Evidence
 from ..evidence.frames import EAGER
 from ..evidence.statistics import FEWEST
@@ -17,12 +17,13 @@ from ..writing.parts import Part, Statement, Tone
 from .front import statements as front_statements
 from .kernels import statements as kernel_statements
 
-_WORDS = {
-    "better": "better than single-task: {}",
-    "worse": "worse than single-task: {}",
-    "leaning": "leaning, but not clear once all comparisons are allowed for: {}",
-    "unclear": "no clear difference: {}",
-    "few": "without an interval: {}",
+_WORDS: dict[Outcome, tuple[str, str]] = {  # in the order in which they are told; the second is left out of counts
+    "better": ("better", " than single-task"),
+    "worse": ("worse", " than single-task"),
+    "equal": ("practically equal", " to single-task"),
+    "undecided": ("undecided", ""),
+    "held": ("not judged", ""),
+    "few": ("without an interval", ""),
 }
 
 
@@ -32,7 +33,9 @@ def section(evidence: Evidence) -> Part:
     statements = [
         _problem(problem, evidence.of(problem)) if data.joint(problem) else _alone(problem) for problem in data.problems
     ]
-    statements += _power([d for problem in data.problems if data.joint(problem) for d in evidence.of(problem)])
+    compared = [delta for problem in data.problems if data.joint(problem) for delta in evidence.of(problem)]
+    statements += _scope(compared)
+    statements += _power(compared)
     statements += [s for engine in data.engines if engine != EAGER for s in _engine(evidence, engine)]
     statements += front_statements(evidence) + kernel_statements(evidence)
     return Part("verdict", "Verdict", tuple(statements or [Statement("There is no trial to judge.", "warning")]))
@@ -58,9 +61,25 @@ def _problem(problem: str, deltas: Sequence[Delta]) -> Statement:
     groups = {name: [d for d in compared if d.outcome == name] for name in _WORDS}
     if len(groups["few"]) == len(compared):
         return Statement(_without_interval(problem, compared), "unclear", tuple(_doubts(deltas)))
-    head, tone = _head(len(groups["better"]), len(groups["worse"]), len(compared))
-    points = [text.format(gains(groups[name], 4, compared)) for name, text in _WORDS.items() if groups[name]]
-    return Statement(head.format(f"{problem}{_over(compared)}"), tone, (*points, *_doubts(deltas)))
+    head, tone = _head(groups)
+    counts = ", ".join(f"{len(found)} {_WORDS[outcome][0]}" for outcome, found in groups.items() if found)
+    said = f"{head.format(f'{problem}{_over(compared)}')} (of {plural(len(compared), 'method')}, {counts})."
+    return Statement(said, tone, (*_points(groups, compared), *_doubts(deltas)))
+
+
+def _points(groups: Mapping[Outcome, Sequence[Delta]], compared: Sequence[Delta]) -> list[str]:
+    """The methods of each outcome, those apart whose difference may be smaller than what matters."""
+    smallest = f"{compared[0].smallest:g} %"
+    points = []
+    for outcome, found in groups.items():
+        small = [delta for delta in found if outcome in ("better", "worse") and not delta.matters]
+        plain = [delta for delta in found if delta not in small]
+        words = "".join(_WORDS[outcome]) + (f" (within ±{smallest})" if outcome == "equal" else "")
+        if plain:
+            points.append(f"{words}: {gains(plain, 4, compared)}")
+        if small:
+            points.append(f"{words}, perhaps by less than {smallest}: {gains(small, 4, compared)}")
+    return points
 
 
 def _alone(problem: str) -> Statement:
@@ -77,13 +96,21 @@ def _without_interval(problem: str, compared: Sequence[Delta]) -> str:
     )
 
 
-def _head(better: int, worse: int, compared: int) -> tuple[str, Tone]:
-    if better and worse:
-        return "On {}, the method decides whether joint training helped or hurt.", "mixed"
-    if not better and not worse:
-        return "Joint training made no clear difference on {}.", "unclear"
-    part = f" with {better + worse} of {compared} methods" if better + worse < compared else ""
-    return f"Joint training {'helped' if better else 'hurt'} on {{}}{part}.", "good" if better else "bad"
+def _head(groups: Mapping[Outcome, Sequence[Delta]]) -> tuple[str, Tone]:
+    """What is said of a problem, from the outcomes of its methods."""
+    found = {outcome for outcome, deltas in groups.items() if deltas}
+    if {"better", "worse"} <= found:
+        return "On {}, the method decides whether joint training helped or hurt", "mixed"
+    if "better" in found:
+        return "Joint training helped on {}", "good"
+    if "worse" in found:
+        return "Joint training hurt on {}", "bad"
+    if {"undecided", "few"} & found:
+        unclear = "No method is clearly better or worse than single-task training on {}"
+        return unclear if "equal" in found else "Whether joint training helps on {} is undecided", "unclear"
+    if "equal" in found:
+        return "Joint training is practically equal to single-task training on {}", "plain"
+    return "Joint training on {} is not judged", "warning"
 
 
 def _over(compared: Sequence[Delta]) -> str:
@@ -94,11 +121,26 @@ def _over(compared: Sequence[Delta]) -> str:
 def _doubts(deltas: Sequence[Delta]) -> list[str]:
     """What the verdict leaves out, and what to mind about the rest."""
     doubts = [f"without Δm, {text}" for text in reasons(deltas, lambda d: [d.reason] if d.reason else [])]
+    doubts += [f"not judged, {text}" for text in reasons(deltas, lambda d: d.held if d.relative else ())]
     doubts += [f"mind: {text}" for text in reasons(deltas, lambda d: d.flags if d.relative else ())]
     unlike = [f"{delta.method} ({listing(delta.unlike, 4)})" for delta in deltas if delta.unlike and delta.relative]
     if unlike:
         doubts.append(f"not of joint training alone, for settings other than single-task's: {', '.join(unlike)}")
     return doubts
+
+
+def _scope(deltas: Sequence[Delta]) -> list[Statement]:
+    """What intervals speak of, and the smallest effect of interest."""
+    if not any(delta.wide for delta in deltas):
+        return []
+    return [
+        Statement(
+            f"The smallest effect of interest is ±{deltas[0].smallest:g} % (key smallest_effect): a gain that is "
+            "certainly inside is called practically equal. Verdicts rest on intervals corrected for all methods "
+            "compared, wider than those shown. Intervals speak of this data set and of what seeds draw (splits, order, "
+            "initial weights); on another data set results may differ by more."
+        )
+    ]
 
 
 def _power(deltas: Sequence[Delta]) -> list[Statement]:

@@ -21,9 +21,21 @@ def verdict(**options: Any) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("methods", "tone", "start"),
     [
-        ({"a": 9.0}, "good", "Joint training helped on digits over 5 seeds: better than single-task: a +"),
-        ({"a": -9.0}, "bad", "Joint training hurt on digits over 5 seeds: worse than single-task: a −"),
-        ({"a": 0.0}, "unclear", "Joint training made no clear difference on digits over 5 seeds: no clear diff"),
+        (
+            {"a": 9.0},
+            "good",
+            "Joint training helped on digits over 5 seeds (of 1 method, 1 better): better than single-task: a +",
+        ),
+        (
+            {"a": -9.0},
+            "bad",
+            "Joint training hurt on digits over 5 seeds (of 1 method, 1 worse): worse than single-task: a −",
+        ),
+        (
+            {"a": 0.0},
+            "unclear",
+            "Whether joint training helps on digits over 5 seeds is undecided (of 1 method, 1 undecided): undecided: a",
+        ),
         ({"a": 9.0, "b": -9.0}, "mixed", "On digits over 5 seeds, the method decides whether joint training helped"),
     ],
 )
@@ -58,9 +70,9 @@ def test_an_interval_without_zero_is_no_proof_among_many() -> None:
     assert uncertainty.wide is not None
     assert not uncertainty.interval.contains(0)
     assert uncertainty.wide.contains(0)
-    assert uncertainty.outcome == "leaning"
+    assert uncertainty.outcome == "undecided"
     said = section(evidence).statements[0].points
-    assert any(text.startswith("leaning, but not clear") and "uncertainty +" in text for text in said)
+    assert any(text.startswith("undecided: ") and "uncertainty +" in text for text in said)
 
 
 def test_no_baseline_no_verdict() -> None:
