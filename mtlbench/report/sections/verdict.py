@@ -11,6 +11,7 @@ from ..evidence.agreement import TOLERANCE, Agreement
 from ..evidence.deltas import Delta, Outcome, reasons
 from ..evidence.evidence import Evidence
 from ..evidence.frames import EAGER
+from ..evidence.measures import MEASURES
 from ..evidence.statistics import FEWEST
 from ..writing.format import decimals_for, limits, number
 from ..writing.parts import Part, Statement, Tone
@@ -41,20 +42,25 @@ def section(evidence: Evidence) -> Part:
     return Part("verdict", "Verdict", tuple(statements or [Statement("There is no trial to judge.", "warning")]))
 
 
+def gained(delta: Delta) -> float:
+    """The gain that a verdict rests on, in percent."""
+    return delta.judged.mean if delta.judged else math.nan
+
+
 def gain(delta: Delta, decimals: int) -> str:
     """``uncertainty +1.3 % [+0.4, +2.1]``."""
-    text = f"{delta.title} {number(delta.mean, decimals, sign=True)} %"
+    text = f"{delta.title} {number(gained(delta), decimals, sign=True)} %"
     return f"{text} {limits(delta.interval, decimals)}" if delta.interval else text
 
 
 def gains(deltas: Sequence[Delta], most: int, like: Sequence[Delta]) -> str:
     """Several of them, with the decimals that suit all of ``like``."""
-    decimals = decimals_for((d.interval.half for d in like if d.interval), (d.mean for d in like), most=2)
+    decimals = decimals_for((d.interval.half for d in like if d.interval), (gained(d) for d in like), most=2)
     return listing((gain(delta, decimals) for delta in deltas), most)
 
 
 def _problem(problem: str, deltas: Sequence[Delta]) -> Statement:
-    compared = sorted((delta for delta in deltas if delta.relative), key=lambda delta: -delta.mean)
+    compared = sorted((delta for delta in deltas if delta.judged), key=gained, reverse=True)
     if not compared:
         why = sorted({delta.reason for delta in deltas}) or ["no multi-task method was planned"]
         return Statement(f"Nothing can be said about joint training on {problem}: {listing(why, 3)}.", "warning")
@@ -121,9 +127,11 @@ def _over(compared: Sequence[Delta]) -> str:
 def _doubts(deltas: Sequence[Delta]) -> list[str]:
     """What the verdict leaves out, and what to mind about the rest."""
     doubts = [f"without Δm, {text}" for text in reasons(deltas, lambda d: [d.reason] if d.reason else [])]
-    doubts += [f"not judged, {text}" for text in reasons(deltas, lambda d: d.held if d.relative else ())]
-    doubts += [f"mind: {text}" for text in reasons(deltas, lambda d: d.flags if d.relative else ())]
-    unlike = [f"{delta.method} ({listing(delta.unlike, 4)})" for delta in deltas if delta.unlike and delta.relative]
+    instead = reasons(deltas, lambda d: [MEASURES[d.measure]] if d.measure else ())
+    doubts += [f"judged without Δm, {text}, in percent" for text in instead]
+    doubts += [f"not judged, {text}" for text in reasons(deltas, lambda d: d.held if d.judged else ())]
+    doubts += [f"mind: {text}" for text in reasons(deltas, lambda d: d.flags if d.judged else ())]
+    unlike = [f"{delta.method} ({listing(delta.unlike, 4)})" for delta in deltas if delta.unlike and delta.judged]
     if unlike:
         doubts.append(f"not of joint training alone, for settings other than single-task's: {', '.join(unlike)}")
     return doubts
