@@ -15,6 +15,7 @@ from ..evidence.measures import MEASURES
 from ..evidence.statistics import FEWEST
 from ..writing.format import decimals_for, limits, number
 from ..writing.parts import Part, Statement, Tone
+from .across import statements as across_statements
 from .front import statements as front_statements
 from .kernels import statements as kernel_statements
 
@@ -34,6 +35,7 @@ def section(evidence: Evidence) -> Part:
     statements = [
         _problem(problem, evidence.of(problem)) if data.joint(problem) else _alone(problem) for problem in data.problems
     ]
+    statements += across_statements(evidence)
     compared = [delta for problem in data.problems if data.joint(problem) for delta in evidence.of(problem)]
     statements += _scope(compared)
     statements += _power(compared)

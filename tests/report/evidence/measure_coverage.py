@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
+from mtlbench.report.evidence.across import Across
 from mtlbench.report.evidence.statistics import Array, mean_interval, relative, seed_ranks
 
 Draw = Callable[[np.random.Generator, tuple[int, int]], Array]
@@ -88,6 +89,26 @@ def coverage_of_ranks(rng: np.random.Generator, seeds: int, samples: int, method
     return float(np.mean([interval.contains(truth) for interval in intervals]))
 
 
+def coverage_of_problems(
+    rng: np.random.Generator, problems: int, samples: int, methods: int = 5
+) -> tuple[float, float]:
+    """How often the interval of a method's mean rank over problems holds its expectation, and how often the middle 95 %
+    of 400 bootstrap means do; over the first three methods of different quality.
+    """
+    level = np.linspace(1, -1, methods)
+    many = stats.rankdata(-level - rng.normal(size=(40_000, methods)), axis=1).mean(0)
+    held, resampled = [], []
+    for i in range(samples):
+        gains = level + rng.normal(size=(problems, methods))
+        found = Across(("",) * problems, ("",) * methods, "", gains, gains, ())
+        interval, truth = found.rank_interval(i % 3), float(many[i % 3])
+        held.append(interval is None or interval.contains(truth))
+        means = found.ranks[rng.integers(problems, size=(400, problems)), i % 3].mean(1)
+        low, high = np.quantile(means, [0.025, 0.975])
+        resampled.append(low <= truth <= high)
+    return float(np.mean(held)), float(np.mean(resampled))
+
+
 def main(samples: int) -> None:
     rng = np.random.default_rng(0)
     print(f"{'mean of n values':22s}", *(f"{n:5d}" for n in SIZES))
@@ -104,7 +125,9 @@ def main(samples: int) -> None:
         for corrected in (False, True):
             splits = (coverage_of_splits(rng, n, samples, train, test, corrected) for n in (5, 10, 20))
             print(f"train {train:4d} test {test:3d} {corrected!s:5s}", *(f"{value:5.3f}" for value in splits))
-    print("ranks", *(f"{coverage_of_ranks(rng, n, samples):5.3f}" for n in (3, 5, 10, 20)))
+    for problems in (6, 8, 12, 20):
+        print(f"ranks over {problems:2d} problems, t and bootstrap", coverage_of_problems(rng, problems, samples))
+    print("ranks over seeds", *(f"{coverage_of_ranks(rng, n, samples):5.3f}" for n in (3, 5, 10, 20)))
 
 
 if __name__ == "__main__":
