@@ -64,7 +64,7 @@ class Across:
         problems; a bootstrap over problems in 85, 87, 91 and 93 % (``coverage_of_problems``).
         """
         interval = mean_interval(self.ranks[:, method])
-        return interval and Interval(max(1.0, interval.low), min(float(len(self.methods)), interval.high))
+        return interval and interval.clipped(1, len(self.methods))
 
     def gains_of(self, method: str) -> Array:
         """Of every problem [P], over the baseline."""

@@ -32,7 +32,7 @@ class Delta:
     smallest    the smallest effect of interest, in percent
     overlap     what corrects intervals for the overlap of training sets (``mean_interval``); 0 if not asked for
     flags       what to doubt about it
-    held        why no verdict may rest on it
+    held        what else may explain its direction, so that none is claimed
     unlike      what differs from the baseline apart from joint training: optimizer, schedule …
     """
 
@@ -97,13 +97,14 @@ class Delta:
 
             equal      W lies within (-s, s): practically equal, whether or not it contains zero
             better     W lies above zero, and the exact test, if it can, agrees; worse: W lies below zero
+            held       better or worse, but for what else may explain it
             undecided  otherwise
 
         All statements about one problem rest on one set of simultaneous 95 % intervals, so that any of them is false in
         at most 5 % of runs. W within (-s, s) amounts to two one-sided tests at 2.5 % over the number of comparisons,
         half the usual level, so that better, worse and equal share one interval. Sources: Schuirmann 1987; Lakens 2017.
-        For the net share of tasks won s is 0, and where it is the same for every seed the test alone decides. What is
-        ``held`` is not said; ``few`` is without an interval, ``none`` without any gain.
+        For the net share of tasks won s is 0, and where it is the same for every seed the test alone decides.
+        ``few`` is without an interval, ``none`` without any gain.
         """
         if self.judged is None:
             return "none"
@@ -112,14 +113,14 @@ class Delta:
             wide = Interval(self.judged.mean, self.judged.mean)
         if wide is None:
             return "few"
-        return "held" if self.held else self._decided(wide)
+        return self._decided(wide)
 
     def _decided(self, wide: Interval) -> Outcome:
         if wide.within(self._smallest):
             return "equal"
         if wide.contains(0) or (self.testable and not self.significant):
             return "undecided"
-        return "better" if wide.low > 0 else "worse"
+        return "held" if self.held else "better" if wide.low > 0 else "worse"
 
     @property
     def matters(self) -> bool:
@@ -170,6 +171,7 @@ def _delta(data: ReportData, problem: str, method: str, engine: str) -> Delta:
     corrected = overlap(data, problem)
     unknown = math.isnan(corrected)
     corrected = 0.0 if unknown else corrected
+    interval = mean_interval(ranks, overlap=corrected)
     bare = Delta(
         problem,
         method,
@@ -179,7 +181,7 @@ def _delta(data: ReportData, problem: str, method: str, engine: str) -> Delta:
         overlap=corrected,
         flags=(UNKNOWN,) if unknown and not baseline else (),
         rank=float(ranks.mean()) if len(ranks) else math.nan,
-        rank_interval=mean_interval(ranks, overlap=corrected),
+        rank_interval=interval and interval.clipped(1, len(data.methods(problem))),
         tasks=() if len(tasks) == len(data.tasks(problem)) else tuple(names),
         unlike=() if baseline else data.unlike_baseline(method),
     )
@@ -233,5 +235,6 @@ def _flagged(delta: Delta, names: Sequence[str]) -> Delta:
     if not shares[largest] > LARGEST_SHARE:
         return delta
     return replace(
-        delta, flags=(*delta.flags, f"{largest} alone makes up more than {LARGEST_SHARE:.0%} of the gain or loss")
+        delta,
+        flags=(*delta.flags, f"{largest} alone makes up more than {100 * LARGEST_SHARE:.0f} % of the gain or loss"),
     )

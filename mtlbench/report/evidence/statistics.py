@@ -43,6 +43,10 @@ class Interval:
         """Whether all of it lies strictly between -bound and +bound."""
         return -bound < self.low and self.high < bound
 
+    def clipped(self, low: float, high: float) -> Interval:
+        """The part of it that is possible."""
+        return Interval(max(low, self.low), min(high, self.high))
+
 
 @cache
 def critical(n: int, level: float = LEVEL) -> float:

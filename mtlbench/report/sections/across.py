@@ -32,7 +32,7 @@ _COUNTED: dict[str, tuple[Outcome, ...]] = {  # columns of numbers of problems
     "worse": ("worse",),
     "equal": ("equal",),
     "undecided": ("undecided",),
-    "not judged": ("held", "few"),
+    "no verdict": ("held", "few"),
 }
 _DRAWN = 8  # methods of the figure in colour, the best by mean rank
 
@@ -128,9 +128,8 @@ def _panel(found: Across, frame: pd.DataFrame) -> Panel:
     count, problems = len(found.methods), len(found.problems)
     columns = [Column("method", number=False), Column("mean rank", higher=False)]
     columns += [Column("median gain [%]", higher=True), *map(Column, _COUNTED)]
-    columns += [Column(f"p against {found.baseline}"), Column(f"p against {found.best()}")]
-    pairs = (count - 1, count - 1 if found.best() == found.baseline else count * (count - 1) // 2)
-    shown = [found.testable and can_be_significant(problems, comparisons) for comparisons in pairs]
+    columns += [Column(f"p against {found.baseline}"), Column(f"p against the best, {found.best()}")]
+    shown = [found.testable and can_be_significant(problems, n) for n in (count - 1, count * (count - 1) // 2)]
     rows = []
     for _, row in frame.iterrows():
         place = found.methods.index(row["method"])
@@ -142,7 +141,8 @@ def _panel(found: Across, frame: pd.DataFrame) -> Panel:
         outcomes = [Cell(str(row[o]), row[o]) if place else Cell(NOTHING) for o in _COUNTED]
         gain = Cell(number(row["median_gain"], 2, sign=True), row["median_gain"])
         rows.append([Cell(row["method"]), Cell(rank, row["mean_rank"]), gain, *outcomes, *tests])
-    hidden = set() if frame["not judged"].any() else {"not judged"}
+    hidden = set() if frame["no verdict"].any() else {"no verdict"}
+    hidden |= {columns[-1].title} if found.best() == found.baseline else set()
     return panel_of(plural(problems, "problem"), columns, rows, hidden)
 
 
@@ -154,7 +154,7 @@ def _figure(found: Across) -> Figure | None:
     order = [int(m) for m in np.argsort(found.ranks.mean(0), kind="stable")]
     of = f"{int(known.sum())} of {plural(len(known), 'problem')}" if not known.all() else plural(len(known), "problem")
     title = f"Performance profiles over {of}: on which share of them the error is within a factor of the best"
-    alt = f"{title}. On most problems best: {found.methods[int(shares[0].argmax())]} ({shares[0].max():.0%})"
+    alt = f"{title}. On most problems best: {found.methods[int(shares[0].argmax())]} ({100 * shares[0].max():.0f} %)"
     return draw(
         "profiles", title, alt, (WIDTH, 3.6), lambda canvas: _paint(canvas, found.methods, factors, shares, order)
     )

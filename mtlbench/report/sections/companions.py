@@ -48,7 +48,8 @@ def _median(delta: Delta) -> float:
 
 def _interval(delta: Delta, name: str) -> Interval | None:
     gain = delta.companions.get(name)
-    return mean_interval(gain.influence, overlap=delta.overlap) if gain else None
+    interval = mean_interval(gain.influence, overlap=delta.overlap) if gain else None
+    return interval.clipped(-100, 100) if interval and name == "wins" else interval
 
 
 def _raw(delta: Delta) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from .verdict import gains
 _CAPTION = (
     "Relative gain of each task's main test metric over single-task training, in percent, positive is better; their "
     "mean is Δm. In parentheses the task's share of the sum of absolute gains: above "
-    f"{LARGEST_SHARE:.0%} the report warns where something is decided, since Δm then speaks of that task alone."
+    f"{100 * LARGEST_SHARE:.0f} % the report warns where something is decided, since Δm then speaks of that task alone."
 )
 _MOST = 8  # tasks of a panel with one column each
 
@@ -79,7 +79,8 @@ def _cell(found: tuple[float, float] | None) -> Cell:
     if found is None:
         return Cell(NOTHING)
     gain, share = found
-    return Cell(f"{number(gain, 1, sign=True)} ({share:.0%})" if math.isfinite(share) else number(gain, 1), gain)
+    part = f" ({100 * share:.0f} %)" if math.isfinite(share) else ""
+    return Cell(number(gain, 1, sign=True) + part, gain)
 
 
 def _figure(name: str, problem: str, deltas: list[Delta]) -> Figure:

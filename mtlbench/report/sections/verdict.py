@@ -24,7 +24,7 @@ _WORDS: dict[Outcome, tuple[str, str]] = {  # in the order in which they are tol
     "worse": ("worse", " than single-task"),
     "equal": ("practically equal", " to single-task"),
     "undecided": ("undecided", ""),
-    "held": ("not judged", ""),
+    "held": ("no verdict yet", ""),
     "few": ("without an interval", ""),
 }
 
@@ -70,8 +70,9 @@ def _problem(problem: str, deltas: Sequence[Delta]) -> Statement:
     if len(groups["few"]) == len(compared):
         return Statement(_without_interval(problem, compared), "unclear", tuple(_doubts(deltas)))
     head, tone = _head(groups)
-    counts = ", ".join(f"{len(found)} {_WORDS[outcome][0]}" for outcome, found in groups.items() if found)
-    said = f"{head.format(f'{problem}{_over(compared)}')} (of {plural(len(compared), 'method')}, {counts})."
+    counts = [f"{len(found)} {_WORDS[outcome][0]}" for outcome, found in groups.items() if found]
+    of = ", ".join([f"of {plural(len(compared), 'method')}", *counts] if len(counts) > 1 else counts)
+    said = f"{head.format(f'{problem}{_over(compared)}')} ({of})."
     return Statement(said, tone, (*_points(groups, compared), *_doubts(deltas)))
 
 
@@ -113,12 +114,12 @@ def _head(groups: Mapping[Outcome, Sequence[Delta]]) -> tuple[str, Tone]:
         return "Joint training helped on {}", "good"
     if "worse" in found:
         return "Joint training hurt on {}", "bad"
+    if "held" in found:
+        return "No verdict yet on joint training on {}", "unclear"
     if {"undecided", "few"} & found:
         unclear = "No method is clearly better or worse than single-task training on {}"
         return unclear if "equal" in found else "Whether joint training helps on {} is undecided", "unclear"
-    if "equal" in found:
-        return "Joint training is practically equal to single-task training on {}", "plain"
-    return "Joint training on {} is not judged", "warning"
+    return "Joint training is practically equal to single-task training on {}", "plain"
 
 
 def _over(compared: Sequence[Delta]) -> str:
@@ -131,7 +132,8 @@ def _doubts(deltas: Sequence[Delta]) -> list[str]:
     doubts = [f"without Δm, {text}" for text in reasons(deltas, lambda d: [d.reason] if d.reason else [])]
     instead = reasons(deltas, lambda d: [MEASURES[d.measure]] if d.measure else ())
     doubts += [f"judged without Δm, {text}, in percent" for text in instead]
-    doubts += [f"not judged, {text}" for text in reasons(deltas, lambda d: d.held if d.judged else ())]
+    held = [delta for delta in deltas if delta.outcome == "held"]
+    doubts += [f"no verdict yet, {text}" for text in reasons(held, lambda d: d.held)]
     doubts += [f"mind: {text}" for text in reasons(deltas, lambda d: d.flags if d.judged else ())]
     unlike = [f"{delta.method} ({listing(delta.unlike, 4)})" for delta in deltas if delta.unlike and delta.judged]
     if unlike:

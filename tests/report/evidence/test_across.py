@@ -132,7 +132,7 @@ def test_the_report_says_why_there_is_no_test() -> None:
     assert part is not None
     assert "5 problems are too few to test methods over problems: 6 are the fewest" in said
     assert "good ranks best among 4 methods" in said
-    assert [column.title for column in part.tables[0].panels[0].columns][-1] == "p against good"
+    assert [column.title for column in part.tables[0].panels[0].columns][-1] == "p against the best, good"
     assert {row[-1].text for row in part.tables[0].panels[0].rows} == {"–"}
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ QUICK: dict[str, Any] = {"epochs": 1, "tasks": {"ink": SPEC, "slant": SPEC}}
 
 
 def verdict(**options: Any) -> list[tuple[str, str]]:
-    part = section(gather(*sample(**{**QUICK, **options}).frames()))
+    judged = {key: options.pop(key) for key in ("smallest_effect",) if key in options}
+    records, trials, environments, suite = sample(**{**QUICK, **options}).frames()
+    part = section(gather(records, trials, environments, {**suite, **judged}))
     return [(statement.tone, str(statement)) for statement in part.statements]
 
 
@@ -24,17 +27,17 @@ def verdict(**options: Any) -> list[tuple[str, str]]:
         (
             {"a": 9.0},
             "good",
-            "Joint training helped on digits over 5 seeds (of 1 method, 1 better): better than single-task: a +",
+            "Joint training helped on digits over 5 seeds (1 better): better than single-task: a +",
         ),
         (
             {"a": -9.0},
             "bad",
-            "Joint training hurt on digits over 5 seeds (of 1 method, 1 worse): worse than single-task: a −",
+            "Joint training hurt on digits over 5 seeds (1 worse): worse than single-task: a −",
         ),
         (
             {"a": 0.0},
             "unclear",
-            "Whether joint training helps on digits over 5 seeds is undecided (of 1 method, 1 undecided): undecided: a",
+            "Whether joint training helps on digits over 5 seeds is undecided (1 undecided): undecided: a",
         ),
         ({"a": 9.0, "b": -9.0}, "mixed", "On digits over 5 seeds, the method decides whether joint training helped"),
     ],
@@ -138,3 +141,28 @@ def test_gains_of_other_settings_are_not_credited_to_joint_training(seeds: int) 
     assert flagged == [
         "On digits, a: train and init_from not as in single-task training, so Δm is not of joint training alone."
     ]
+
+
+def test_outcomes_are_counted_and_what_may_be_small_is_told_apart() -> None:
+    found = dict(verdict(methods={"a": 9.0, "b": -9.0, "c": 0.0}, seeds=8))["mixed"]
+    assert "(of 3 methods, 1 better, 1 worse, 1 undecided)" in found
+    small = str(verdict(methods={"a": 3.0}, seeds=8, smallest_effect=2.5)[0])
+    assert "better than single-task, perhaps by less than 2.5 %: a +" in small
+
+
+def test_practically_equal_is_said_with_its_bound_and_what_intervals_speak_of() -> None:
+    found = verdict(methods={"a": 0.0}, seeds=8, smallest_effect=20.0)
+    assert found[0][0] == "plain"
+    assert found[0][1].startswith("Joint training is practically equal to single-task training on digits over 8 seeds")
+    assert "practically equal to single-task (within ±20 %): a " in found[0][1]
+    said = " ".join(text for _, text in found)
+    assert "The smallest effect of interest is ±20 %" in said
+    assert "Intervals speak of this data set" in said
+
+
+def test_of_what_is_held_there_is_no_verdict_yet() -> None:
+    evidence = gather(*sample(methods={"a": 9.0}, **QUICK).frames())
+    held = tuple(replace(delta, held=("its training was cut short",)) for delta in evidence.deltas)
+    statement = section(replace(evidence, deltas=held)).statements[0]
+    assert statement.text.startswith("No verdict yet on joint training on digits")
+    assert "no verdict yet, a: its training was cut short" in statement.points
