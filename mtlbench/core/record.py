@@ -20,7 +20,7 @@ pair of tasks names the second one in ``other``, which is "" everywhere else:
                                            of which t is the first)
 - train, "" | t, "cross_validation_error"  once: its error on held-out training rows, mean squared or share of errors
 - train, t, "correlation"          once, other u: the learned correlation of tasks t and u, each pair once
-- "", t, "test_rows"               labels that task t's test metrics stand on
+- "", t, "train_rows" | "test_rows"         labels of task t in the training split; in the test split, of its metrics
 - "", "", "train_seconds" | "total_seconds" | "peak_memory" (bytes) | "parameters" | "epochs" | "steps"
 
 Records of a kernel trial have the state of the caches for a split and the contender for a task:

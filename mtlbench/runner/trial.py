@@ -112,7 +112,7 @@ def _train(trial: TrainTrial, root: Path, deadline: float, checkpoints: Checkpoi
     )
     records = learner.run(job)
     peak = Record("peak_memory", memory.read(), unit="B", higher_is_better=False)
-    return (*records, *_test_rows(data, trial.tasks), peak), data.outline.notes
+    return (*records, *_rows(data, trial.tasks), peak), data.outline.notes
 
 
 def _built(rooms: Tables, part: Part, spec: Spec) -> Any:
@@ -124,12 +124,13 @@ def _built(rooms: Tables, part: Part, spec: Spec) -> Any:
     return rooms[part.room].build(spec) if spec else None
 
 
-def _test_rows(data: Data, tasks: tuple[str, ...]) -> Iterator[Record]:
-    """On how many labels each task's test metrics stand; a stream is not counted."""
-    if isinstance(data.test, Split):
-        for task in tasks:
-            labels = data.test.masks[task].sum() if task in data.test.masks else len(data.test.targets[task])
-            yield Record("test_rows", float(labels), task=task)
+def _rows(data: Data, tasks: tuple[str, ...]) -> Iterator[Record]:
+    """On how many labels each task trains, and its test metrics stand; a stream is not counted."""
+    for metric, split in (("train_rows", data.train), ("test_rows", data.test)):
+        if isinstance(split, Split):
+            for task in tasks:
+                labels = split.masks[task].sum() if task in split.masks else len(split.targets[task])
+                yield Record(metric, float(labels), task=task)
 
 
 def _time(trial: KernelTrial, root: Path, deadline: float) -> Facts:

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..core.errors import did_you_mean
+from ..core.judgement import Judgement
 from ..core.parts import PARTS, REQUIRED, Part, defaults, single
 from ..core.protocols import LearnerEntry, ProblemEntry
 from ..core.registry import UnknownName
@@ -69,6 +70,7 @@ class Draft:
             methods,
             baseline,
             header.seeds,
+            Judgement.from_plain({key: getattr(header, key) for key in Judgement.model_fields}),
             kernels,
             self._affinity(methods),
         )

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from ..core.config import Config
+from ..core.judgement import Judgement
 from ..core.parts import PARTS, single
 from ..core.protocols import KernelEntry, LearnerEntry, ProblemEntry, WeightingEntry
 from ..core.settings import InitFrom, Resources, Timing
@@ -27,6 +27,7 @@ _KEYS: dict[str, str] = {
     "seeds": "a number n of seeds (0 to n-1), or a list of seeds",
     "single_task": "what the single-task baseline changes of the suite, and its label; it runs by itself",
     "kernels": "cases of operations to time, fused against eager, and how; beside methods, or instead of them",
+    **{key: str(field.description) for key, field in Judgement.model_fields.items()},
     "profiles": "named overrides of the whole suite, chosen with --profile",
 }
 BASELINE = "single-task"
@@ -68,7 +69,7 @@ _SEEDS_SCHEMA = {
 }
 
 
-class Header(Config):
+class Header(Judgement):
     """The keys of a suite that no method can change."""
 
     suite: Annotated[str, BeforeValidator(_slug), WithJsonSchema({"type": "string", "pattern": f"^{SLUG}$"})] = "suite"
@@ -201,6 +202,7 @@ class Suite:
     methods: tuple[Variant, ...]
     baseline: Variant
     seeds: tuple[int, ...]
+    judgement: Judgement = field(default_factory=Judgement)
     kernels: Kernels | None = None
     affinity: tuple[Variant, Variant] | None = None  # a method, and the same with a learner that compares gradients
 
@@ -238,6 +240,7 @@ class Suite:
                 **_beyond(baseline, {**inherited, "problem": baseline["problem"]}),
             },
             "seeds": list(self.seeds),
+            **self.judgement.model_dump(),
             **({"affinity": self.affinity[0].label} if self.affinity else {}),
         }
 

@@ -52,6 +52,8 @@ def test_a_result_is_complete_and_plain() -> None:
     whole = {record.metric: record.value for record in result.records if (record.split, record.task) == ("", "")}
     assert set(whole) == {"train_seconds", "total_seconds", "peak_memory", "parameters", "epochs", "steps"}
     assert whole["train_seconds"] < whole["total_seconds"] == result.seconds
+    rows = {(record.metric, record.task) for record in result.records if record.metric.endswith("_rows")}
+    assert rows == {(metric, task) for metric in ("train_rows", "test_rows") for task in TRIAL.tasks}
     assert result.environment["threads"] == 1
     assert result.environment["device"] == "cpu"
     assert result.environment["versions"]["torch"]

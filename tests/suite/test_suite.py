@@ -173,6 +173,14 @@ def test_a_resolved_suite_reads_back_as_itself(read: Reader, a: Any, b: Any, sin
     assert trials(again) == trials(suite)
 
 
+def test_how_gains_are_judged_is_kept_and_changes_no_trial(read: Reader) -> None:
+    plain, judged = read(SUITE), read(f"{SUITE}smallest_effect: 1\ninterval: corrected\n")
+    assert (plain.resolved()["smallest_effect"], plain.resolved()["interval"]) == (0.5, "plain")
+    assert (judged.resolved()["smallest_effect"], judged.resolved()["interval"]) == (1.0, "corrected")
+    assert read(to_yaml(judged.resolved())).resolved() == judged.resolved()
+    assert trials(judged) == trials(plain)
+
+
 @pytest.mark.parametrize("shared", ["weighting: uncertainty", "architecture: single", "engines: fused"])
 def test_what_the_baseline_has_in_common_with_every_method_is_its_own(read: Reader, shared: str) -> None:
     text = "problem: digits\narchitecture: shared\noptimizer: adam\n"

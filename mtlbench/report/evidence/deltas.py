@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from ...core.power import can_be_significant
 from ...core.wording import listing, plural
-from .frames import ReportData
-from .statistics import LEVEL, Interval, Relative, holm, mean_interval, mean_ranks, relative, sign_flip
+from .doubts import LARGEST_SHARE, why_no_pair, why_no_percentage
+from .frames import ReportData, Task
+from .measures import companions
+from .overlap import UNKNOWN, overlap
+from .ranks import ranks_of
+from .statistics import LEVEL, Gain, Interval, can_be_small, holm, mean_interval, p_of, relative
 
-Outcome = Literal["better", "worse", "held", "leaning", "unclear", "few", "none"]
+Outcome = Literal["better", "worse", "equal", "undecided", "held", "few", "none"]
 
 
 @dataclass(frozen=True)
 class Delta:
-    """Delta m of one method on one problem with one engine.
+    """Delta m of one method on one problem with one engine, and what its verdict rests on.
 
-    ``interval`` is the 95 % interval; ``wide`` is corrected for all ``comparisons`` (Bonferroni). ``reason`` says why
-    there is no Delta m, ``flags`` what to doubt about it, ``unlike`` what differs from the baseline apart from joint
-    training: optimizer, schedule …, ``held`` what else may explain its direction, so that none is claimed.
+    relative    Delta m; None where it cannot be formed, for which ``reason`` says why
+    companions  gains by other measures, in the order of ``measures.MEASURES``; the first stands in for Delta m
+    interval    the 95 % interval of the gain that is ``judged``; ``wide``, ``p`` and ``p_holm`` are of the same gain,
+                and corrected for all ``comparisons`` (Bonferroni, Holm)
+    smallest    the smallest effect of interest, in percent
+    overlap     what corrects intervals for the overlap of training sets (``mean_interval``); 0 if not asked for
+    flags       what to doubt about it
+    held        what else may explain its direction, so that none is claimed
+    unlike      what differs from the baseline apart from joint training: optimizer, schedule …
     """
 
     problem: str
@@ -33,18 +42,22 @@ class Delta:
     baseline: bool
     seeds: tuple[int, ...] = ()
     left_out: int = 0
-    relative: Relative | None = None
+    relative: Gain | None = None
+    companions: Mapping[str, Gain] = field(default_factory=dict)
     interval: Interval | None = None
     wide: Interval | None = None
     p: float = math.nan
     p_holm: float = math.nan
     comparisons: int = 0
     rank: float = math.nan
+    rank_interval: Interval | None = None
     reason: str = ""
     flags: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    smallest: float = 0.0
+    overlap: float = 0.0
     tasks: tuple[str, ...] = ()  # the tasks that it covers, if not every task of the problem
     unlike: tuple[str, ...] = ()
-    held: tuple[str, ...] = ()
 
     @property
     def mean(self) -> float:
@@ -59,27 +72,64 @@ class Delta:
         return f"{self.method} ({', '.join(self.tasks)})" if self.tasks else self.method
 
     @property
+    def measure(self) -> str:
+        """What the verdict rests on where Delta m cannot be formed: a row of ``measures.MEASURES``; otherwise empty."""
+        return "" if self.relative else next(iter(self.companions), "")
+
+    @property
+    def judged(self) -> Gain | None:
+        """The gain that the verdict rests on: Delta m, or else the first of its companions."""
+        return self.relative or self.companions.get(self.measure)
+
+    @property
     def testable(self) -> bool:
-        """Whether there are enough seeds for the sign-flip test to reach significance."""
-        return can_be_significant(len(self.seeds), self.comparisons)
+        """Whether there are enough seeds for the test to reach significance."""
+        return can_be_small(len(self.seeds), self.comparisons, self.overlap)
 
     @property
     def significant(self) -> bool:
-        """Whether the exact test says so, after Holm's correction."""
+        """Whether the test says so, after Holm's correction."""
         return self.testable and self.p_holm <= 1 - LEVEL
 
     @property
     def outcome(self) -> Outcome:
-        """Clear (better, worse) when the wide interval excludes zero and the exact test, if it can, agrees; held where
-        something else may explain it.
+        """What the wide interval W says, with s the smallest effect of interest:
+
+            equal      W lies within (-s, s): practically equal, whether or not it contains zero
+            better     W lies above zero, and the exact test, if it can, agrees; worse: W lies below zero
+            held       better or worse, but for what else may explain it
+            undecided  otherwise
+
+        All statements about one problem rest on one set of simultaneous 95 % intervals, so that any of them is false in
+        at most 5 % of runs. W within (-s, s) amounts to two one-sided tests at 2.5 % over the number of comparisons,
+        half the usual level, so that better, worse and equal share one interval. Sources: Schuirmann 1987; Lakens 2017.
+        For the net share of tasks won s is 0, and where it is the same for every seed the test alone decides.
+        ``few`` is without an interval, ``none`` without any gain.
         """
-        if self.relative is None:
+        if self.judged is None:
             return "none"
-        if self.interval is None or self.wide is None:
+        wide = self.wide
+        if wide is None and self.measure == "wins" and self.significant:
+            wide = Interval(self.judged.mean, self.judged.mean)
+        if wide is None:
             return "few"
-        if not self.wide.contains(0) and (self.significant or not self.testable):
-            return "held" if self.held else "better" if self.mean > 0 else "worse"
-        return "unclear" if self.interval.contains(0) else "leaning"
+        return self._decided(wide)
+
+    def _decided(self, wide: Interval) -> Outcome:
+        if wide.within(self._smallest):
+            return "equal"
+        if wide.contains(0) or (self.testable and not self.significant):
+            return "undecided"
+        return "held" if self.held else "better" if wide.low > 0 else "worse"
+
+    @property
+    def matters(self) -> bool:
+        """Whether a clear difference is clearly larger than the smallest effect of interest."""
+        return self.wide is not None and (self.wide.low >= self._smallest or self.wide.high <= -self._smallest)
+
+    @property
+    def _smallest(self) -> float:
+        return 0.0 if self.measure == "wins" else self.smallest
 
 
 def reasons(compared: Sequence[Delta], texts: Callable[[Delta], Iterable[str]]) -> list[str]:
@@ -105,12 +155,10 @@ def deltas(data: ReportData) -> tuple[Delta, ...]:
     """Every problem, engine and method, the baseline first."""
     every: list[Delta] = []
     for problem in data.problems:
-        of_problem: list[Delta] = []
         for engine in data.engines:
             methods = [method for method in data.methods(problem) if engine in data.engines_of(problem, method)]
-            of_problem += _tested([_delta(data, problem, method, engine) for method in methods])
-        every += _ranked(data, problem, of_problem)
-    return tuple(every)
+            every += compared([_delta(data, problem, method, engine) for method in methods])
+    return tuple(_flagged(delta, [task.name for task in data.targets(delta.problem, delta.method)]) for delta in every)
 
 
 def _delta(data: ReportData, problem: str, method: str, engine: str) -> Delta:
@@ -119,97 +167,74 @@ def _delta(data: ReportData, problem: str, method: str, engine: str) -> Delta:
     baseline = method == data.baseline(problem)
     scores, single = data.scores(problem, method, engine)[names], data.baseline_scores(problem, engine)[names]
     planned = data.planned_seeds(problem, method, engine)
-    some = () if len(tasks) == len(data.tasks(problem)) else tuple(names)
-    unlike = () if baseline else data.unlike_baseline(method)
-    bare = Delta(problem, method, engine, baseline, tasks=some, unlike=unlike)
+    ranks = ranks_of(data, problem, method, engine)
+    corrected = overlap(data, problem)
+    unknown = math.isnan(corrected)
+    corrected = 0.0 if unknown else corrected
+    interval = mean_interval(ranks, overlap=corrected)
+    bare = Delta(
+        problem,
+        method,
+        engine,
+        baseline,
+        smallest=data.judgement.smallest_effect,
+        overlap=corrected,
+        flags=(UNKNOWN,) if unknown and not baseline else (),
+        rank=float(ranks.mean()) if len(ranks) else math.nan,
+        rank_interval=interval and interval.clipped(1, len(data.methods(problem))),
+        tasks=() if len(tasks) == len(data.tasks(problem)) else tuple(names),
+        unlike=() if baseline else data.unlike_baseline(method),
+    )
     if baseline:
         complete = scores.dropna() if len(tasks) else scores.iloc[:0]
         return replace(bare, seeds=tuple(complete.index), left_out=planned - len(complete))
     ours, single = paired(scores, single)
     if not len(ours) or not tasks:
-        return replace(bare, left_out=planned, reason=_why_none(data, problem, scores, engine))
-    gain = relative(ours.to_numpy(), single.to_numpy(), np.array([task.higher for task in tasks]))
+        return replace(bare, left_out=planned, reason=why_no_pair(data, problem, scores, engine))
     bare = replace(bare, seeds=tuple(ours.index), left_out=planned - len(ours))
     if bare.left_out:
         flag = f"{bare.left_out} of {plural(planned, 'seed')} left out: failed, not run, or not a finite score"
-        bare = replace(bare, flags=(flag,))
-    if gain is None:
-        zero = [task.name for task in tasks if single[task.name].mean() == 0]
-        return replace(bare, reason=f"the single-task {zero[0]} is exactly zero, so that no percentage of it exists")
-    doubted = _near_zero(data, problem) | {name for name, shaky in zip(names, gain.shaky, strict=True) if shaky}
-    if doubted:
-        which = listing((f"{task.name} ({task.metric})" for task in tasks if task.name in doubted), 4)
-        why = f"the single-task value of {which} is near zero or uncertain, so that percentages of it mean nothing"
-        return replace(bare, reason=why)
-    return replace(bare, relative=gain, interval=mean_interval(gain.influence), p=sign_flip(gain.differences))
+        bare = replace(bare, flags=(*bare.flags, flag))
+    return _gained(bare, data, tasks, ours, single)
 
 
-def _near_zero(data: ReportData, problem: str) -> set[str]:
-    """Tasks whose single-task value is so small that the median method differs from it by more than ten times that
-    value. (A single method that differs by so much has itself gone astray.)
-    """
-    methods = [method for method in data.methods(problem) if method != data.baseline(problem)]
-    means = np.stack([_complete(data, problem, method).mean().to_numpy() for method in methods])
-    single = _complete(data, problem, data.baseline(problem)).mean().to_numpy()
-    off = np.abs(means[np.isfinite(means).all(1)] - single)
-    if not len(off):
-        return set()
-    near = np.median(off, axis=0) > 10 * np.abs(single)
-    return {task.name for task, zero in zip(data.tasks(problem), near, strict=True) if zero}
+def _gained(bare: Delta, data: ReportData, tasks: tuple[Task, ...], ours: pd.DataFrame, single: pd.DataFrame) -> Delta:
+    """With Delta m, or why there is none, and the gains by other measures."""
+    why = why_no_percentage(data, bare.problem, tasks, single)
+    values = ours.to_numpy(), single.to_numpy()
+    gain = None if why else relative(*values, np.array([task.higher for task in tasks]))
+    others = companions(*values, tasks, data.reference_means("constant", bare.problem, tasks))
+    delta = replace(bare, relative=gain, companions=others, reason=why)
+    if delta.judged is None:
+        return delta
+    p = p_of(delta.judged.influence, delta.judged.differences, delta.overlap)
+    return replace(delta, interval=mean_interval(delta.judged.influence, overlap=delta.overlap), p=p)
 
 
-def _why_none(data: ReportData, problem: str, scores: pd.DataFrame, engine: str) -> str:
-    if not len(scores):
-        return "no finished trial"
-    if scores.dropna().empty:
-        return f"no finite score on {' or '.join(str(c) for c in scores.columns[scores.isna().any()])}"
-    if not data.baseline(problem):
-        return "no single-task baseline in the suite"
-    if data.baseline_scores(problem, engine).dropna().empty:
-        return "no single-task baseline with a finite score on every task"
-    return "no seed in common with the single-task baseline"
-
-
-def _ranked(data: ReportData, problem: str, of_problem: list[Delta]) -> list[Delta]:
-    """With mean ranks, each among the same methods and over the seeds that all of them have; every other method enters
-    once, with its first engine.
-    """
-    higher = np.array([task.higher for task in data.tasks(problem)], dtype=bool)
-    if not of_problem or not len(higher):
-        return of_problem
-    first = {method: _complete(data, problem, method) for method in data.methods(problem)}
-
-    def rank(delta: Delta) -> float:
-        own = {delta.method: data.scores(problem, delta.method, delta.engine).dropna()}
-        ranks = mean_ranks(_means_in_common([*{**first, **own}.values()]), higher)
-        return float(ranks[list(first).index(delta.method)])
-
-    return [replace(delta, rank=rank(delta)) for delta in of_problem]
-
-
-def _complete(data: ReportData, problem: str, method: str) -> pd.DataFrame:
-    """The seeds of a method with a finite score on every task, with the first engine on which it has any."""
-    by_engine = [data.scores(problem, method, engine).dropna() for engine in data.engines_of(problem, method)]
-    return next((scores for scores in by_engine if len(scores)), by_engine[0])
-
-
-def _means_in_common(methods: Sequence[pd.DataFrame]) -> np.ndarray:
-    """Means [methods, tasks] over the seeds that all methods have; NaN for a method without any seed."""
-    seeds = [set(scores.index) for scores in methods if len(scores)]
-    common = sorted(set.intersection(*seeds)) if seeds else []
-    return np.stack([scores.reindex(common if len(scores) else []).mean().to_numpy() for scores in methods])
-
-
-def _tested(of_engine: list[Delta]) -> list[Delta]:
+def compared(of_engine: list[Delta]) -> list[Delta]:
     """With p-values and intervals corrected for all methods that are compared with the same baseline."""
-    comparisons = sum(delta.relative is not None for delta in of_engine)
+    comparisons = sum(delta.judged is not None for delta in of_engine)
     adjusted = holm([delta.p for delta in of_engine])
     return [
-        replace(
-            delta,
-            comparisons=comparisons,
-            p_holm=p,
-            wide=mean_interval(delta.relative.influence, 1 - (1 - LEVEL) / comparisons) if delta.relative else None,
-        )
+        replace(delta, comparisons=comparisons, p_holm=p, wide=_wide(delta, comparisons))
         for delta, p in zip(of_engine, adjusted, strict=True)
     ]
+
+
+def _wide(delta: Delta, comparisons: int) -> Interval | None:
+    level = 1 - (1 - LEVEL) / max(comparisons, 1)
+    return mean_interval(delta.judged.influence, level, delta.overlap) if delta.judged else None
+
+
+def _flagged(delta: Delta, names: Sequence[str]) -> Delta:
+    """With a flag where a verdict rests on one task; where nothing is decided, shares are those of noise."""
+    if delta.judged is None or delta.outcome in ("equal", "undecided") or len(names) < 2:
+        return delta
+    shares = dict(zip(names, delta.judged.shares.tolist(), strict=True))
+    largest = max(names, key=shares.__getitem__)
+    if not shares[largest] > LARGEST_SHARE:
+        return delta
+    return replace(
+        delta,
+        flags=(*delta.flags, f"{largest} alone makes up more than {100 * LARGEST_SHARE:.0f} % of the gain or loss"),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...core.judgement import Judgement
 from ...core.parts import PARTS, columns
 from ...core.trial import CANDIDATE
 
@@ -117,6 +118,11 @@ class ReportData:
             planned[planned["role"] != CANDIDATE].reset_index(drop=True),
             facts[facts["kind"] == "kernel"].reset_index(drop=True),
         )
+
+    @cached_property
+    def judgement(self) -> Judgement:
+        """How the suite wants gains to be judged; the defaults for suites that do not say so."""
+        return Judgement.from_plain({key: self.suite[key] for key in Judgement.model_fields if key in self.suite})
 
     @cached_property
     def problems(self) -> tuple[str, ...]:
@@ -227,6 +233,15 @@ class ReportData:
         single = self.baseline(problem)
         by_engine = [self.scores(problem, single, name) for name in (engine, *self.engines)]
         return next((scores for scores in by_engine if len(scores)), by_engine[0])
+
+    def reference_means(self, method: str, problem: str, tasks: Sequence[Task]) -> np.ndarray | None:
+        """The mean main test metrics [T] of a reference that stands beside the methods; None unless it has all."""
+        facts = self.tried_records
+        chosen = (facts["role"] == "reference") & (facts["method"] == method) & (facts["problem"] == problem)
+        chosen &= facts["main"] & (facts["split"] == "test")
+        means = facts[chosen].groupby(["task", "metric"])["value"].mean()
+        values = np.array([means.get((task.name, task.metric), np.nan) for task in tasks])
+        return values if np.isfinite(values).all() else None
 
 
 def groups(frame: pd.DataFrame, keys: list[str]) -> Iterator[tuple[Any, pd.DataFrame]]:

@@ -18,10 +18,10 @@ from ..writing.parts import Cell, Column, Panel, Part, Statement, Table, panel_o
 _CAPTION = (
     "Δm: mean over tasks of the relative gain of the main test metric over single-task training, in percent, positive "
     "is better; in brackets its 95 % interval (Student's t over seeds, the baseline's uncertainty included). Mean rank "
-    "is over tasks and among all methods, over the seeds that all of them have, 1 is best. The single-task row is one "
-    "model a task: parameters, steps and seconds of training are sums over tasks, samples/s is 1 / Σ 1/rate (a row "
-    "counts when every task has seen it), peak memory is the largest; on a CPU it is the resident memory of the whole "
-    "worker process, so compare it only between runs of the same kind. "
+    "is over tasks and over the seeds that all methods have, among all methods, 1 is best, with its 95 % interval. The "
+    "single-task row is one model a task: parameters, steps and seconds of training are sums over tasks, samples/s is "
+    "1 / Σ 1/rate (a row counts when every task has seen it), peak memory is the largest; on a CPU it is the resident "
+    "memory of the whole worker process, so compare it only between runs of the same kind. "
     "Bold is best; ≈ marks a Δm whose difference to the best, paired by seed, has a 95 % interval that holds zero."
 )
 _ENGINES = (
@@ -29,6 +29,10 @@ _ENGINES = (
     "samples/s over eager's of the same method, paired by seed."
 )
 _TESTED = " * and p: exact sign-flip test over seeds, Holm-corrected over methods, p ≤ 0.05."
+_CORRECTED = (
+    " Intervals of Δm and of ranks allow for the overlap of the seeds' training sets. * and p: corrected resampled t "
+    "test (Nadeau and Bengio, 2003), Holm-corrected over methods, p ≤ 0.05."
+)
 _SOME = " A method with tasks in parentheses is for these alone: its Δm and its costs are of them, and none is ranked."
 _SHARED = " Times marked “shared” come from trials that had no machine to themselves: do not compare them."
 
@@ -42,10 +46,16 @@ def section(evidence: Evidence) -> Part | None:
     panels = tuple(_panel(evidence, problem, tested, everywhere) for problem in evidence.data.problems)
     shared = any(timing.shared for timing in evidence.timings)
     several = len(evidence.data.engines) > 1
-    caption = _CAPTION + (_ENGINES if several else "") + (_TESTED if tested else "") + (_SHARED if shared else "")
+    caption = (
+        _CAPTION + (_ENGINES if several else "") + (_tests(evidence) if tested else "") + (_SHARED if shared else "")
+    )
     caption += _SOME if any(delta.tasks for delta in evidence.deltas) else ""
     table = Table("methods", "Methods", caption, _raw(evidence), panels)
     return Part("methods", "Methods", _flags(evidence), (table,))
+
+
+def _tests(evidence: Evidence) -> str:
+    return _CORRECTED if any(delta.overlap for delta in evidence.deltas) else _TESTED
 
 
 def _flags(evidence: Evidence) -> tuple[Statement, ...]:
@@ -65,7 +75,7 @@ def _lacking(deltas: tuple[Delta, ...]) -> list[str]:
 def _doubts(delta: Delta) -> list[str]:
     """What to doubt about a Δm, and what other than joint training may explain it."""
     texts = [*delta.flags, *(delta.held if delta.outcome == "held" else ())]
-    if delta.unlike and delta.relative:
+    if delta.unlike and delta.judged:
         unlike = listing(delta.unlike, 4)
         texts.append(f"{unlike} not as in single-task training, so Δm is not of joint training alone")
     return texts
@@ -99,11 +109,14 @@ def _raw_row(delta: Delta, timing: Timing | None) -> dict[str, object]:
         "seeds": len(delta.seeds),
         "seeds_left_out": delta.left_out,
         "delta_m": delta.mean,
-        **_limits("delta_m", delta.interval),
+        **_limits("delta_m", delta.interval if delta.relative else None),
         "p": delta.p,
         "p_holm": delta.p_holm,
         "can_be_significant": delta.testable,
+        "outcome": "" if delta.baseline else delta.outcome,
+        "judged_by": delta.measure or ("delta_m" if delta.relative else ""),
         "mean_rank": delta.rank,
+        **_limits("mean_rank", delta.rank_interval),
         "samples_per_second": timing.mean("samples_per_second") if timing else math.nan,
         "ratio_to_eager": timing.ratio if timing else math.nan,
         **_limits("ratio_to_eager", timing.ratio_interval if timing else None),
@@ -148,7 +161,10 @@ def _ranked(delta: Delta, cells: list[Cell]) -> list[Cell]:
 
 def _quality(delta: Delta, decimals: int) -> list[Cell]:
     p = Cell(p_value(delta.p_holm), delta.p_holm) if delta.testable else Cell(NOTHING)
-    rank, seeds = Cell(number(delta.rank, 1), delta.rank), Cell(str(len(delta.seeds)), len(delta.seeds))
+    rank, seeds = (
+        Cell(bracket(delta.rank, delta.rank_interval, 1, sign=False), delta.rank),
+        Cell(str(len(delta.seeds)), len(delta.seeds)),
+    )
     return [Cell(delta.title), Cell(delta.engine), _gain(delta, decimals), rank, seeds, p]
 
 
@@ -170,7 +186,9 @@ def _cost(timing: Timing | None, steps: float, marked: bool) -> list[Cell]:
 def _gain(delta: Delta, decimals: int) -> Cell:
     if delta.baseline:
         return Cell("0 (reference)", 0.0, Interval(0.0, 0.0), by_seed=dict.fromkeys(delta.seeds, 0.0))
+    if delta.relative is None:
+        return Cell(NOTHING)
     text = number(delta.mean, decimals, sign=True) + ("*" if delta.significant else "")
     text = f"{text} {limits(delta.interval, decimals)}".strip()
-    by_seed = dict(zip(delta.seeds, delta.relative.influence.tolist(), strict=True)) if delta.relative else {}
+    by_seed = dict(zip(delta.seeds, delta.relative.influence.tolist(), strict=True))
     return Cell(text, delta.mean, delta.interval, by_seed=by_seed)

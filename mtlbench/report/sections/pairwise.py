@@ -13,19 +13,18 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Rectangle
 
-from ...core.power import can_be_significant
 from ..evidence.deltas import Delta
 from ..evidence.evidence import Evidence
 from ..evidence.frames import ReportData, rows
-from ..evidence.statistics import Interval, holm, mean_interval, relative, sign_flip
+from ..evidence.statistics import Interval, can_be_small, holm, mean_interval, p_of, relative
 from ..writing.figures import BAD, GOOD, INK, draw, shortened
 from ..writing.format import NOTHING, bracket, decimals_for, number, p_value
 from ..writing.parts import Cell, Column, Figure, Panel, Part, Table, file_names
 
 _CAPTION = (
     "Difference of Δm between two methods, first minus second, in percentage points, with its 95 % interval; seeds are "
-    "paired. p: exact sign-flip test, Holm-corrected over all pairs of the problem; – where these seeds are too few "
-    "for any pair to reach 0.05."
+    "paired. p: exact sign-flip test (with corrected intervals the corrected resampled t test), Holm-corrected over "
+    "all pairs of the problem; – where these seeds are too few for any pair to reach 0.05."
 )
 _COLUMNS = [
     "problem",
@@ -71,7 +70,8 @@ def _pairs(data: ReportData, deltas: tuple[Delta, ...]) -> pd.DataFrame:
     pairs = [row for one, other in combinations(_ordered(deltas), 2) if (row := _pair(data, one, other))]
     frame = pd.DataFrame(pairs, columns=_COLUMNS)
     frame["p_holm"] = holm(frame["p"].to_numpy(dtype=np.float64))
-    frame["can_be_significant"] = [can_be_significant(int(n), len(pairs)) for n in frame["seeds"]]
+    overlap = max((delta.overlap for delta in deltas), default=0.0)
+    frame["can_be_significant"] = [can_be_small(int(n), len(pairs), overlap) for n in frame["seeds"]]
     return frame
 
 
@@ -92,7 +92,8 @@ def _pair(data: ReportData, one: Delta, other: Delta) -> dict[str, object] | Non
     )
     if first is None or second is None:
         return None
-    interval = mean_interval(first.influence - second.influence)
+    differences = first.influence - second.influence
+    interval = mean_interval(differences, overlap=one.overlap)
     return {
         "problem": one.problem,
         "engine": one.engine,
@@ -102,7 +103,7 @@ def _pair(data: ReportData, one: Delta, other: Delta) -> dict[str, object] | Non
         "difference": first.mean - second.mean,
         "low": interval.low if interval else math.nan,
         "high": interval.high if interval else math.nan,
-        "p": sign_flip(first.differences - second.differences),
+        "p": p_of(differences, first.differences - second.differences, one.overlap),
     }
 
 

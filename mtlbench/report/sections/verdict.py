@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ...core.power import seeds_needed, smallest_p
 from ...core.wording import listing, plural
 from ..evidence.agreement import TOLERANCE, Agreement
-from ..evidence.deltas import Delta, reasons
+from ..evidence.deltas import Delta, Outcome, reasons
 from ..evidence.evidence import Evidence
 from ..evidence.frames import EAGER
+from ..evidence.measures import MEASURES
 from ..evidence.statistics import FEWEST
 from ..writing.format import decimals_for, limits, number
 from ..writing.parts import Part, Statement, Tone
+from .across import statements as across_statements
 from .front import statements as front_statements
 from .kernels import statements as kernel_statements
 
-_WORDS = {
-    "better": "better than single-task: {}",
-    "worse": "worse than single-task: {}",
-    "held": "no verdict yet, train longer (`train: {{until: plateau}}`, or a higher cap): {}",
-    "leaning": "leaning, but not clear once all comparisons are allowed for: {}",
-    "unclear": "no clear difference: {}",
-    "few": "without an interval: {}",
+_WORDS: dict[Outcome, tuple[str, str]] = {  # in the order in which they are told; the second is left out of counts
+    "better": ("better", " than single-task"),
+    "worse": ("worse", " than single-task"),
+    "equal": ("practically equal", " to single-task"),
+    "undecided": ("undecided", ""),
+    "held": ("no verdict yet", ", train longer (`train: {until: plateau}`, or a higher cap)"),
+    "few": ("without an interval", ""),
 }
 
 
@@ -33,37 +35,60 @@ def section(evidence: Evidence) -> Part:
     statements = [
         _problem(problem, evidence.of(problem)) if data.joint(problem) else _alone(problem) for problem in data.problems
     ]
-    statements += _power([d for problem in data.problems if data.joint(problem) for d in evidence.of(problem)])
+    statements += across_statements(evidence)
+    compared = [delta for problem in data.problems if data.joint(problem) for delta in evidence.of(problem)]
+    statements += _scope(compared)
+    statements += _power(compared)
     statements += [s for engine in data.engines if engine != EAGER for s in _engine(evidence, engine)]
     statements += front_statements(evidence) + kernel_statements(evidence)
     return Part("verdict", "Verdict", tuple(statements or [Statement("There is no trial to judge.", "warning")]))
 
 
+def gained(delta: Delta) -> float:
+    """The gain that a verdict rests on, in percent."""
+    return delta.judged.mean if delta.judged else math.nan
+
+
 def gain(delta: Delta, decimals: int) -> str:
     """``uncertainty +1.3 % [+0.4, +2.1]``."""
-    text = f"{delta.title} {number(delta.mean, decimals, sign=True)} %"
+    text = f"{delta.title} {number(gained(delta), decimals, sign=True)} %"
     return f"{text} {limits(delta.interval, decimals)}" if delta.interval else text
 
 
 def gains(deltas: Sequence[Delta], most: int, like: Sequence[Delta]) -> str:
     """Several of them, with the decimals that suit all of ``like``."""
-    decimals = decimals_for((d.interval.half for d in like if d.interval), (d.mean for d in like), most=2)
+    decimals = decimals_for((d.interval.half for d in like if d.interval), (gained(d) for d in like), most=2)
     return listing((gain(delta, decimals) for delta in deltas), most)
 
 
 def _problem(problem: str, deltas: Sequence[Delta]) -> Statement:
-    compared = sorted((delta for delta in deltas if delta.relative), key=lambda delta: -delta.mean)
+    compared = sorted((delta for delta in deltas if delta.judged), key=gained, reverse=True)
     if not compared:
         why = sorted({delta.reason for delta in deltas}) or ["no multi-task method was planned"]
         return Statement(f"Nothing can be said about joint training on {problem}: {listing(why, 3)}.", "warning")
     groups = {name: [d for d in compared if d.outcome == name] for name in _WORDS}
     if len(groups["few"]) == len(compared):
         return Statement(_without_interval(problem, compared), "unclear", tuple(_doubts(deltas)))
-    head, tone = _head(len(groups["better"]), len(groups["worse"]), len(compared))
-    if groups["held"] and not groups["better"] and not groups["worse"]:
-        head, tone = "No verdict yet on joint training on {}.", "unclear"
-    points = [text.format(gains(groups[name], 4, compared)) for name, text in _WORDS.items() if groups[name]]
-    return Statement(head.format(f"{problem}{_over(compared)}"), tone, (*points, *_doubts(deltas)))
+    head, tone = _head(groups)
+    counts = [f"{len(found)} {_WORDS[outcome][0]}" for outcome, found in groups.items() if found]
+    of = ", ".join([f"of {plural(len(compared), 'method')}", *counts] if len(counts) > 1 else counts)
+    said = f"{head.format(f'{problem}{_over(compared)}')} ({of})."
+    return Statement(said, tone, (*_points(groups, compared), *_doubts(deltas)))
+
+
+def _points(groups: Mapping[Outcome, Sequence[Delta]], compared: Sequence[Delta]) -> list[str]:
+    """The methods of each outcome, those apart whose difference may be smaller than what matters."""
+    smallest = f"{compared[0].smallest:g} %"
+    points = []
+    for outcome, found in groups.items():
+        small = [delta for delta in found if outcome in ("better", "worse") and not delta.matters]
+        plain = [delta for delta in found if delta not in small]
+        words = "".join(_WORDS[outcome]) + (f" (within ±{smallest})" if outcome == "equal" else "")
+        if plain:
+            points.append(f"{words}: {gains(plain, 4, compared)}")
+        if small:
+            points.append(f"{words}, perhaps by less than {smallest}: {gains(small, 4, compared)}")
+    return points
 
 
 def _alone(problem: str) -> Statement:
@@ -80,13 +105,21 @@ def _without_interval(problem: str, compared: Sequence[Delta]) -> str:
     )
 
 
-def _head(better: int, worse: int, compared: int) -> tuple[str, Tone]:
-    if better and worse:
-        return "On {}, the method decides whether joint training helped or hurt.", "mixed"
-    if not better and not worse:
-        return "Joint training made no clear difference on {}.", "unclear"
-    part = f" with {better + worse} of {compared} methods" if better + worse < compared else ""
-    return f"Joint training {'helped' if better else 'hurt'} on {{}}{part}.", "good" if better else "bad"
+def _head(groups: Mapping[Outcome, Sequence[Delta]]) -> tuple[str, Tone]:
+    """What is said of a problem, from the outcomes of its methods."""
+    found = {outcome for outcome, deltas in groups.items() if deltas}
+    if {"better", "worse"} <= found:
+        return "On {}, the method decides whether joint training helped or hurt", "mixed"
+    if "better" in found:
+        return "Joint training helped on {}", "good"
+    if "worse" in found:
+        return "Joint training hurt on {}", "bad"
+    if "held" in found:
+        return "No verdict yet on joint training on {}", "unclear"
+    if {"undecided", "few"} & found:
+        unclear = "No method is clearly better or worse than single-task training on {}"
+        return unclear if "equal" in found else "Whether joint training helps on {} is undecided", "unclear"
+    return "Joint training is practically equal to single-task training on {}", "plain"
 
 
 def _over(compared: Sequence[Delta]) -> str:
@@ -97,13 +130,29 @@ def _over(compared: Sequence[Delta]) -> str:
 def _doubts(deltas: Sequence[Delta]) -> list[str]:
     """What the verdict leaves out, and what to mind about the rest."""
     doubts = [f"without Δm, {text}" for text in reasons(deltas, lambda d: [d.reason] if d.reason else [])]
+    instead = reasons(deltas, lambda d: [MEASURES[d.measure]] if d.measure else ())
+    doubts += [f"judged without Δm, {text}, in percent" for text in instead]
     held = [delta for delta in deltas if delta.outcome == "held"]
-    doubts += [f"mind: {text}" for text in reasons(held, lambda d: d.held)]
-    doubts += [f"mind: {text}" for text in reasons(deltas, lambda d: d.flags if d.relative else ())]
-    unlike = [f"{delta.method} ({listing(delta.unlike, 4)})" for delta in deltas if delta.unlike and delta.relative]
+    doubts += [f"no verdict yet, {text}" for text in reasons(held, lambda d: d.held)]
+    doubts += [f"mind: {text}" for text in reasons(deltas, lambda d: d.flags if d.judged else ())]
+    unlike = [f"{delta.method} ({listing(delta.unlike, 4)})" for delta in deltas if delta.unlike and delta.judged]
     if unlike:
         doubts.append(f"not of joint training alone, for settings other than single-task's: {', '.join(unlike)}")
     return doubts
+
+
+def _scope(deltas: Sequence[Delta]) -> list[Statement]:
+    """What intervals speak of, and the smallest effect of interest."""
+    if not any(delta.wide for delta in deltas):
+        return []
+    return [
+        Statement(
+            f"The smallest effect of interest is ±{deltas[0].smallest:g} % (key smallest_effect): a gain that is "
+            "certainly inside is called practically equal. Verdicts rest on intervals corrected for all methods "
+            "compared, wider than those shown. Intervals speak of this data set and of what seeds draw (splits, order, "
+            "initial weights); on another data set results may differ by more."
+        )
+    ]
 
 
 def _power(deltas: Sequence[Delta]) -> list[Statement]:

@@ -13,7 +13,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
-from mtlbench.report.evidence.statistics import Array, mean_interval, relative
+from mtlbench.report.evidence.across import Across
+from mtlbench.report.evidence.statistics import Array, mean_interval, relative, seed_ranks
 
 Draw = Callable[[np.random.Generator, tuple[int, int]], Array]
 
@@ -57,6 +58,57 @@ def coverage_relative(
     return held / samples
 
 
+def coverage_of_splits(
+    rng: np.random.Generator, seeds: int, samples: int, train: int, test: int, corrected: bool
+) -> float:
+    """How often an interval over random splits of one data set holds the truth of all data sets of its kind.
+
+    Rows are standard normal values; the method predicts the mean of its training rows, the baseline 0.2, and both are
+    judged by their squared error on the test rows. Over all data sets the difference is 1 / train - 0.04.
+    """
+    held = 0
+    for _ in range(samples):
+        rows = rng.normal(size=train + test)
+        orders = np.argsort(rng.random((seeds, len(rows))), axis=1)
+        tested = rows[orders[:, train:]]
+        mean = rows[orders[:, :train]].mean(1, keepdims=True)
+        gaps = ((tested - mean) ** 2 - (tested - 0.2) ** 2).mean(1)
+        interval = mean_interval(gaps, overlap=test / train if corrected else 0.0)
+        assert interval is not None
+        held += interval.contains(1 / train - 0.04)
+    return held / samples
+
+
+def coverage_of_ranks(rng: np.random.Generator, seeds: int, samples: int, methods: int = 5, tasks: int = 3) -> float:
+    """How often the interval of a middle method's mean rank holds its expectation, estimated from 20,000 seeds."""
+    level, higher = np.linspace(-0.6, 0.6, methods)[:, None], np.ones(tasks, dtype=bool)
+    ranks = seed_ranks(level + rng.normal(size=(20_000, methods, tasks)), higher)
+    truth = float(ranks[:, methods // 2 - 1].mean())
+    drawn = seed_ranks(level + rng.normal(size=(samples * seeds, methods, tasks)), higher)[:, methods // 2 - 1]
+    intervals = [interval for rows in drawn.reshape(samples, seeds) if (interval := mean_interval(rows))]
+    return float(np.mean([interval.contains(truth) for interval in intervals]))
+
+
+def coverage_of_problems(
+    rng: np.random.Generator, problems: int, samples: int, methods: int = 5
+) -> tuple[float, float]:
+    """How often the interval of a method's mean rank over problems holds its expectation, and how often the middle 95 %
+    of 400 bootstrap means do; over the first three methods of different quality.
+    """
+    level = np.linspace(1, -1, methods)
+    many = stats.rankdata(-level - rng.normal(size=(40_000, methods)), axis=1).mean(0)
+    held, resampled = [], []
+    for i in range(samples):
+        gains = level + rng.normal(size=(problems, methods))
+        found = Across(("",) * problems, ("",) * methods, "", gains, gains, ())
+        interval, truth = found.rank_interval(i % 3), float(many[i % 3])
+        held.append(interval is None or interval.contains(truth))
+        means = found.ranks[rng.integers(problems, size=(400, problems)), i % 3].mean(1)
+        low, high = np.quantile(means, [0.025, 0.975])
+        resampled.append(low <= truth <= high)
+    return float(np.mean(held)), float(np.mean(resampled))
+
+
 def main(samples: int) -> None:
     rng = np.random.default_rng(0)
     print(f"{'mean of n values':22s}", *(f"{n:5d}" for n in SIZES))
@@ -68,6 +120,14 @@ def main(samples: int) -> None:
     for spread, correlation in ((0.02, 0.5), (0.1, 0.0), (0.1, 0.8), (0.3, 0.0)):
         found = (coverage_relative(rng, n, samples, spread, correlation) for n in (3, 5, 10, 20))
         print(f"spread {spread:4.2f} correlation {correlation:3.1f}", *(f"{value:5.3f}" for value in found))
+    print("splits of one data set, 5, 10 and 20 of them, plain and corrected; then mean ranks over as many seeds")
+    for train, test in ((160, 40), (150, 50), (60, 30)):
+        for corrected in (False, True):
+            splits = (coverage_of_splits(rng, n, samples, train, test, corrected) for n in (5, 10, 20))
+            print(f"train {train:4d} test {test:3d} {corrected!s:5s}", *(f"{value:5.3f}" for value in splits))
+    for problems in (6, 8, 12, 20):
+        print(f"ranks over {problems:2d} problems, t and bootstrap", coverage_of_problems(rng, problems, samples))
+    print("ranks over seeds", *(f"{coverage_of_ranks(rng, n, samples):5.3f}" for n in (3, 5, 10, 20)))
 
 
 if __name__ == "__main__":

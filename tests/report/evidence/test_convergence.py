@@ -138,7 +138,7 @@ def test_none_is_said_too() -> None:
 def test_the_verdict_names_what_holds_it_back() -> None:
     said = [str(s) for s in verdict(gather(*made(-9.0, {"equal": 1.0}).frames())).statements]
     assert said[0].startswith(
-        f"No verdict yet on joint training on digits over {SEEDS} seeds: no verdict yet, train longer"
+        f"No verdict yet on joint training on digits over {SEEDS} seeds (1 no verdict yet): no verdict yet, train longer"
     )
     assert "`train: {until: plateau}`" in said[0]
     assert "equal: 10 of 10 trials were undertrained, which alone may be why it is worse" in said[0]

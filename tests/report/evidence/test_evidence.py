@@ -144,7 +144,7 @@ def test_of_a_baseline_near_zero_or_uncertain_there_is_no_delta_m(factor: Callab
         assert delta(evidence, method).reason.startswith(
             "the single-task value of ink (rmse) is near zero or uncertain"
         )
-        assert delta(evidence, method).outcome == "none"
+        assert delta(evidence, method).relative is None
         assert delta(evidence, method).rank > 0
 
 

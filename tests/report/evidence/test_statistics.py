@@ -9,20 +9,29 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from mtlbench.core.power import can_be_significant, seeds_needed, smallest_p
 from mtlbench.report.evidence.statistics import (
     Array,
+    Gain,
     Interval,
-    Relative,
+    can_be_small,
+    corrected_t,
     holm,
     mean_interval,
-    mean_ranks,
     ratio,
     relative,
+    seed_ranks,
+    shaky,
     sign_flip,
 )
-from tests.report.evidence.measure_coverage import coverage_relative, coverage_t
+from tests.report.evidence.measure_coverage import (
+    coverage_of_ranks,
+    coverage_of_splits,
+    coverage_relative,
+    coverage_t,
+)
 
 HIGHER = np.array([True, False])
 numbers = st.floats(-100, 100).map(lambda value: round(value, 3))
@@ -36,7 +45,7 @@ def interval_of(values: Sequence[float] | Array) -> Interval:
     return interval
 
 
-def related(method: Array, single: Array, higher: np.ndarray[Any, Any] = HIGHER) -> Relative:
+def related(method: Array, single: Array, higher: np.ndarray[Any, Any] = HIGHER) -> Gain:
     comparison = relative(method, single, higher)
     assert comparison is not None
     return comparison
@@ -148,7 +157,7 @@ def test_delta_m_knows_no_unit(method: SeedTable, single: SeedTable, scale: floa
     one, other = related(method_ST, single_ST), related(method_ST * units, single_ST * units)
     np.testing.assert_allclose(one.influence, other.influence, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(one.differences, other.differences, rtol=1e-6, atol=1e-9)
-    assert one.shaky.tolist() == other.shaky.tolist()
+    assert [shaky(column) for column in single_ST.T] == [shaky(column) for column in (single_ST * units).T]
 
 
 @given(seed_tables)
@@ -175,17 +184,51 @@ def test_the_baselines_uncertainty_widens_the_interval() -> None:
 
 
 def test_near_zero_baselines_are_flagged() -> None:
-    ours = np.array([[0.5], [0.6], [0.55]])
-    assert related(ours, np.array([[0.01], [-0.02], [0.03]]), np.array([True])).shaky.all()  # interval holds zero
-    assert not related(ours, np.array([[0.4], [0.41], [0.42]]), np.array([True])).shaky.any()
-    assert relative(ours, np.zeros((3, 1)), np.array([True])) is None
+    assert shaky(np.array([0.01, -0.02, 0.03]))  # the interval holds zero
+    assert not shaky(np.array([0.4, 0.41, 0.42]))
+    assert relative(np.full((3, 1), 0.5), np.zeros((3, 1)), np.array([True])) is None
 
 
-def test_mean_ranks() -> None:
-    values = np.array([[90.0, 2.0], [95.0, 1.0], [90.0, 3.0], [99.0, math.nan]])
-    ranks = mean_ranks(values, HIGHER)
-    assert ranks[:3] == pytest.approx([2.25, 1.0, 2.75])
-    assert math.isnan(ranks[3])
+def test_ranks_of_a_seed_are_means_over_tasks_and_ties_share() -> None:
+    values = np.array([[[90.0, 2.0], [95.0, 1.0], [90.0, 3.0]], [[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]])
+    np.testing.assert_allclose(seed_ranks(values, HIGHER), [[2.25, 1.0, 2.75], [2.0, 2.0, 2.0]])
+
+
+@pytest.mark.parametrize("n", [3, 5, 10])
+def test_interval_of_a_mean_rank_holds_its_expectation(n: int) -> None:
+    assert coverage_of_ranks(np.random.default_rng(n), n, 3000) == pytest.approx(0.95, abs=0.02)
+
+
+@pytest.mark.parametrize(("train", "test"), [(160, 40), (60, 30)])
+def test_corrected_intervals_hold_what_is_true_of_other_data_sets(train: int, test: int) -> None:
+    rng = np.random.default_rng(train)
+    assert coverage_of_splits(rng, 10, 1500, train, test, corrected=False) < 0.75
+    assert 0.88 < coverage_of_splits(rng, 10, 1500, train, test, corrected=True) < 0.98
+
+
+def test_corrected_interval_and_test_by_hand() -> None:
+    values = [1.0, 2.0, 3.0]  # mean 2, sd 1
+    interval = mean_interval(values, overlap=0.25)
+    assert interval is not None
+    assert interval.half == pytest.approx(4.302653 * (1 / 3 + 0.25) ** 0.5, rel=1e-6)
+    t = 2 / (1 / 3 + 0.25) ** 0.5
+    assert corrected_t(values, 0.25) == pytest.approx(1 - t / (t**2 + 2) ** 0.5)  # Student's t of 2 degrees of freedom
+    assert corrected_t(values, 0.0) == pytest.approx(float(stats.ttest_1samp(values, 0).pvalue))
+    assert math.isnan(corrected_t([1.0, 1.0, 1.0], 0.25))
+
+
+@given(st.lists(st.floats(-5, 5).map(lambda value: round(value, 2)), min_size=3, max_size=9), st.floats(0.01, 1))
+def test_corrected_test_and_interval_agree(values: list[float], overlap: float) -> None:
+    interval = mean_interval(values, overlap=overlap)
+    if interval is not None:
+        assert interval.contains(0) == (corrected_t(values, overlap) >= 0.05)
+
+
+def test_few_seeds_can_be_significant_by_the_corrected_test() -> None:
+    assert can_be_small(3, 10, overlap=0.25)
+    assert not can_be_small(2, 10, overlap=0.25)
+    assert not can_be_small(8, 10, overlap=0.0)
+    assert not can_be_small(9, 0, overlap=0.25)
 
 
 def test_ratio_is_geometric() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,16 +15,30 @@ QUICK: dict[str, Any] = {"epochs": 1, "tasks": {"ink": SPEC, "slant": SPEC}}
 
 
 def verdict(**options: Any) -> list[tuple[str, str]]:
-    part = section(gather(*sample(**{**QUICK, **options}).frames()))
+    judged = {key: options.pop(key) for key in ("smallest_effect",) if key in options}
+    records, trials, environments, suite = sample(**{**QUICK, **options}).frames()
+    part = section(gather(records, trials, environments, {**suite, **judged}))
     return [(statement.tone, str(statement)) for statement in part.statements]
 
 
 @pytest.mark.parametrize(
     ("methods", "tone", "start"),
     [
-        ({"a": 9.0}, "good", "Joint training helped on digits over 5 seeds: better than single-task: a +"),
-        ({"a": -9.0}, "bad", "Joint training hurt on digits over 5 seeds: worse than single-task: a −"),
-        ({"a": 0.0}, "unclear", "Joint training made no clear difference on digits over 5 seeds: no clear diff"),
+        (
+            {"a": 9.0},
+            "good",
+            "Joint training helped on digits over 5 seeds (1 better): better than single-task: a +",
+        ),
+        (
+            {"a": -9.0},
+            "bad",
+            "Joint training hurt on digits over 5 seeds (1 worse): worse than single-task: a −",
+        ),
+        (
+            {"a": 0.0},
+            "unclear",
+            "Whether joint training helps on digits over 5 seeds is undecided (1 undecided): undecided: a",
+        ),
         ({"a": 9.0, "b": -9.0}, "mixed", "On digits over 5 seeds, the method decides whether joint training helped"),
     ],
 )
@@ -58,9 +73,9 @@ def test_an_interval_without_zero_is_no_proof_among_many() -> None:
     assert uncertainty.wide is not None
     assert not uncertainty.interval.contains(0)
     assert uncertainty.wide.contains(0)
-    assert uncertainty.outcome == "leaning"
+    assert uncertainty.outcome == "undecided"
     said = section(evidence).statements[0].points
-    assert any(text.startswith("leaning, but not clear") and "uncertainty +" in text for text in said)
+    assert any(text.startswith("undecided: ") and "uncertainty +" in text for text in said)
 
 
 def test_no_baseline_no_verdict() -> None:
@@ -126,3 +141,28 @@ def test_gains_of_other_settings_are_not_credited_to_joint_training(seeds: int) 
     assert flagged == [
         "On digits, a: train and init_from not as in single-task training, so Δm is not of joint training alone."
     ]
+
+
+def test_outcomes_are_counted_and_what_may_be_small_is_told_apart() -> None:
+    found = dict(verdict(methods={"a": 9.0, "b": -9.0, "c": 0.0}, seeds=8))["mixed"]
+    assert "(of 3 methods, 1 better, 1 worse, 1 undecided)" in found
+    small = str(verdict(methods={"a": 3.0}, seeds=8, smallest_effect=2.5)[0])
+    assert "better than single-task, perhaps by less than 2.5 %: a +" in small
+
+
+def test_practically_equal_is_said_with_its_bound_and_what_intervals_speak_of() -> None:
+    found = verdict(methods={"a": 0.0}, seeds=8, smallest_effect=20.0)
+    assert found[0][0] == "plain"
+    assert found[0][1].startswith("Joint training is practically equal to single-task training on digits over 8 seeds")
+    assert "practically equal to single-task (within ±20 %): a " in found[0][1]
+    said = " ".join(text for _, text in found)
+    assert "The smallest effect of interest is ±20 %" in said
+    assert "Intervals speak of this data set" in said
+
+
+def test_of_what_is_held_there_is_no_verdict_yet() -> None:
+    evidence = gather(*sample(methods={"a": 9.0}, **QUICK).frames())
+    held = tuple(replace(delta, held=("its training was cut short",)) for delta in evidence.deltas)
+    statement = section(replace(evidence, deltas=held)).statements[0]
+    assert statement.text.startswith("No verdict yet on joint training on digits")
+    assert "no verdict yet, a: its training was cut short" in statement.points
