@@ -157,21 +157,30 @@ def deltas(data: ReportData) -> tuple[Delta, ...]:
     for problem in data.problems:
         for engine in data.engines:
             methods = [method for method in data.methods(problem) if engine in data.engines_of(problem, method)]
-            every += compared([_delta(data, problem, method, engine) for method in methods])
+            of_engine = [_ranked(data, delta_of(data, problem, method, engine)) for method in methods]
+            every += compared(of_engine)
     return tuple(_flagged(delta, [task.name for task in data.targets(delta.problem, delta.method)]) for delta in every)
 
 
-def _delta(data: ReportData, problem: str, method: str, engine: str) -> Delta:
+def _ranked(data: ReportData, delta: Delta) -> Delta:
+    ranks = ranks_of(data, delta.problem, delta.method, delta.engine)
+    if not len(ranks):
+        return delta
+    interval = mean_interval(ranks, overlap=delta.overlap)
+    possible = interval and interval.clipped(1, len(data.methods(delta.problem)))
+    return replace(delta, rank=float(ranks.mean()), rank_interval=possible)
+
+
+def delta_of(data: ReportData, problem: str, method: str, engine: str) -> Delta:
+    """Delta m of one method, as yet without a rank and with nothing to be corrected for."""
     tasks = data.targets(problem, method)
     names = [task.name for task in tasks]
     baseline = method == data.baseline(problem)
     scores, single = data.scores(problem, method, engine)[names], data.baseline_scores(problem, engine)[names]
     planned = data.planned_seeds(problem, method, engine)
-    ranks = ranks_of(data, problem, method, engine)
     corrected = overlap(data, problem)
     unknown = math.isnan(corrected)
     corrected = 0.0 if unknown else corrected
-    interval = mean_interval(ranks, overlap=corrected)
     bare = Delta(
         problem,
         method,
@@ -180,8 +189,6 @@ def _delta(data: ReportData, problem: str, method: str, engine: str) -> Delta:
         smallest=data.judgement.smallest_effect,
         overlap=corrected,
         flags=(UNKNOWN,) if unknown and not baseline else (),
-        rank=float(ranks.mean()) if len(ranks) else math.nan,
-        rank_interval=interval and interval.clipped(1, len(data.methods(problem))),
         tasks=() if len(tasks) == len(data.tasks(problem)) else tuple(names),
         unlike=() if baseline else data.unlike_baseline(method),
     )

@@ -64,7 +64,10 @@ def statements(evidence: Evidence) -> list[Statement]:
 def _said(found: Across) -> list[Statement]:
     by = "Δm" if found.measure == DELTA_M else f"the {MEASURES[found.measure]}, which unlike Δm exists on all of them"
     count = plural(len(found.problems), "problem")
-    said = [Statement(f"Over {count}, by {by}, {found.best()} ranks best among {len(found.methods)} methods.")]
+    means = found.ranks.mean(0)
+    leaders = [method for method, mean in zip(found.methods, means, strict=True) if mean == means.min()]
+    verb = "ranks" if len(leaders) == 1 else "rank"
+    said = [Statement(f"Over {count}, by {by}, {listing(leaders)} {verb} best among {len(found.methods)} methods.")]
     if found.left_out:
         missing = f"Not ranked, since not all problems have them: {listing(found.left_out)}."
         said.append(Statement(missing, "warning"))

@@ -75,7 +75,7 @@ def _lacking(deltas: tuple[Delta, ...]) -> list[str]:
 def _doubts(delta: Delta) -> list[str]:
     """What to doubt about a Δm, and what other than joint training may explain it."""
     texts = [*delta.flags, *(delta.held if delta.outcome == "held" else ())]
-    if delta.unlike and delta.judged:
+    if delta.unlike and delta.relative:
         unlike = listing(delta.unlike, 4)
         texts.append(f"{unlike} not as in single-task training, so Δm is not of joint training alone")
     return texts

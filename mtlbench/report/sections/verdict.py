@@ -145,12 +145,17 @@ def _scope(deltas: Sequence[Delta]) -> list[Statement]:
     """What intervals speak of, and the smallest effect of interest."""
     if not any(delta.wide for delta in deltas):
         return []
+    splits = (
+        "They allow for the overlap of the seeds' training sets (Nadeau and Bengio, 2003): they speak of such data."
+        if any(delta.overlap for delta in deltas)
+        else "They speak of this data set and of what seeds draw (splits, order, initial weights); on another data set "
+        "results may differ by more."
+    )
     return [
         Statement(
             f"The smallest effect of interest is ±{deltas[0].smallest:g} % (key smallest_effect): a gain that is "
             "certainly inside is called practically equal. Verdicts rest on intervals corrected for all methods "
-            "compared, wider than those shown. Intervals speak of this data set and of what seeds draw (splits, order, "
-            "initial weights); on another data set results may differ by more."
+            f"compared, wider than those shown. {splits}"
         )
     ]
 

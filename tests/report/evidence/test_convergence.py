@@ -57,7 +57,7 @@ def delta(run: Sample, method: str = "equal") -> Delta:
         (-9.0, {"single-task": 1.0}, "worse"),  # the baseline would gain yet more
         (9.0, {"equal": 1.0, "single-task": 1.0}, "held"),
         (-9.0, {"equal": 1.0, "single-task": 1.0}, "held"),
-        (0.0, {"equal": 1.0, "single-task": 1.0}, "unclear"),
+        (0.0, {"equal": 1.0, "single-task": 1.0}, "undecided"),
     ],
 )
 def test_a_direction_is_held_back_by_what_may_explain_it_alone(

@@ -11,6 +11,7 @@ import pytest
 from mtlbench.report.evidence.deltas import Delta, compared
 from mtlbench.report.evidence.evidence import Evidence, gather
 from mtlbench.report.evidence.statistics import Array, Gain, Interval
+from mtlbench.report.sections.verdict import section
 from tests.report.samples import Sample, sample
 
 PLAIN = Delta("digits", "a", "eager", False, seeds=tuple(range(150)), comparisons=1, p_holm=0.0, smallest=0.5)
@@ -118,6 +119,8 @@ def test_corrected_intervals_are_wider_by_the_formula() -> None:
     assert corrected.interval is not None
     assert corrected.interval.half / plain.interval.half == pytest.approx(((1 / 5 + 0.25) * 5) ** 0.5)
     assert corrected.testable
+    said = " ".join(map(str, section(evidence(made, interval="corrected")).statements))
+    assert "They allow for the overlap of the seeds' training sets" in said
     assert not plain.testable  # five seeds are too few for the exact test
 
 

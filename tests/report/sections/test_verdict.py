@@ -157,7 +157,7 @@ def test_practically_equal_is_said_with_its_bound_and_what_intervals_speak_of() 
     assert "practically equal to single-task (within ±20 %): a " in found[0][1]
     said = " ".join(text for _, text in found)
     assert "The smallest effect of interest is ±20 %" in said
-    assert "Intervals speak of this data set" in said
+    assert "They speak of this data set and of what seeds draw" in said
 
 
 def test_of_what_is_held_there_is_no_verdict_yet() -> None:
