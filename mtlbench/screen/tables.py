@@ -22,7 +22,17 @@ if TYPE_CHECKING:
     from ..runner.session import Run
 
 _TABLES_ON_SCREEN = ("methods", "pooled", "tasks", "throughput", "kernels")
-_SPARE_COLUMNS = ("parameters", "peak memory", "training", "seeds", "mean rank", "timed trials", "accuracy", "p (")
+_SPARE_COLUMNS = (
+    "parameters",
+    "peak memory",
+    "training",
+    "tuning",
+    "seeds",
+    "mean rank",
+    "timed trials",
+    "accuracy",
+    "p (",
+)
 
 
 def grid(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:

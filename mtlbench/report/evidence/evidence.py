@@ -14,6 +14,7 @@ from .deltas import Delta, deltas
 from .frames import ReportData
 from .kernel_timings import KernelTiming, kernel_timings
 from .timings import Timing, timings
+from .tunings import Tuning, tunings
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +26,7 @@ class Evidence:
     timings: tuple[Timing, ...]
     agreements: tuple[Agreement, ...]
     kernels: tuple[KernelTiming, ...]
+    tunings: tuple[Tuning, ...]
 
     def engine(self, problem: str, method: str) -> str:
         """The engine whose accuracy is shown if one is enough: eager, or else the method's first."""
@@ -46,10 +48,15 @@ class Evidence:
         key = (problem, method, engine)
         return next((t for t in self.timings if (t.problem, t.method, t.engine) == key), None)
 
+    def tuning(self, problem: str, method: str, engine: str) -> Tuning | None:
+        """What was tried for one method; None where nothing was."""
+        key = (problem, method, engine)
+        return next((t for t in self.tunings if (t.problem, t.method, t.engine) == key), None)
+
 
 def gather(
     records: pd.DataFrame, trials: pd.DataFrame, environments: Mapping[str, Any], suite: Mapping[str, Any]
 ) -> Evidence:
     """Evidence from the frames of a store."""
     data = ReportData.of(records, trials, environments, suite)
-    return Evidence(data, deltas(data), timings(data), agreements(data), kernel_timings(data))
+    return Evidence(data, deltas(data), timings(data), agreements(data), kernel_timings(data), tunings(data))
