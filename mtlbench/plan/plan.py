@@ -17,6 +17,7 @@ from ..store import Store
 from ..suite.expand import expand, expand_kernels
 from ..suite.reader import read_with_issues
 from ..suite.suite import Suite
+from .budgets import unequal_budgets
 from .candidates import with_choices
 from .history import History, Planned
 from .kernel_fits import extension_digest
@@ -72,7 +73,7 @@ class Plan:
         """What a person should know of the plan."""
         waiting = sum(trial.labels.waiting for trial in self.every)
         later = (f"{waiting} choices wait for their candidates; what they choose runs afterwards",) if waiting else ()
-        return (*self.data_notes, *later)
+        return (*self.data_notes, *unequal_budgets(self.suite), *later)
 
     @cached_property
     def trials(self) -> tuple[Trial, ...]:

@@ -191,3 +191,24 @@ def test_a_learner_without_such_settings_is_not_counted() -> None:
     assert part_of((records, trials, environments, suite)).statements[0].tone == "warning"
     closed = trials.assign(optimizer=trials["optimizer"].where(trials["method"] != "random", ""))
     assert part_of((records, closed, environments, suite)).statements[0].tone == "plain"
+
+
+@pytest.mark.parametrize(
+    ("own", "unlike"),
+    [
+        ({"budget": 4, "search": LR}, ()),
+        ({"budget": 4, "search": {**LR, "weighting.c": {"linear": [0, 1]}, "architecture.k": {"values": [1]}}}, ()),
+        ({"budget": 4, "search": {**LR, "train.batch_size": {"log": [16, 64]}}}, ("tune",)),
+        ({"budget": 4, "search": {"optimizer.lr": {"log": [1e-3, 1e-1]}}}, ("tune",)),
+        ({"budget": 5, "search": LR}, ("tune",)),
+        ({"budget": 4, "search": {"optimizer.lr": None}}, ("tune",)),
+        ({}, ("tune",)),
+    ],
+)
+def test_keys_that_the_baseline_cannot_have_do_not_make_a_search_unlike_its_own(
+    own: dict[str, Any], unlike: tuple[str, ...]
+) -> None:
+    made = sample(**SMALL)
+    made.suite |= {"optimizer": "adam", "tune": {"budget": 4, "search": LR}, "single_task": {}}
+    made.suite["methods"]["equal"]["tune"] = own
+    assert gather(*made.frames()).data.unlike_baseline("equal") == unlike
