@@ -179,17 +179,17 @@ def test_candidates_run_first_and_what_they_chose_runs_then(cli: Cli, suite: Pat
 
 
 def test_a_larger_budget_runs_the_additional_points_alone(suite: Path) -> None:
-    search = (
-        "tune: {budget: 4, search: {optimizer.lr: {log: [1.0e-4, 1.0e-1]}, train.batch_size: {values: [32, 64]}}}\n"
-    )
-    cagrad = "cagrad: {weighting: cagrad, tune: {search: {weighting.c: {linear: [0, 1]}}}}"
-    text = suite.read_text().replace("fixed: {weighting: {name: fixed, weights: {digit: 0.7, parity: 0.3}}}", cagrad)
+    """Two methods, two seeds, and the baseline: four points each, then eight."""
+    cagrad = "{weighting: cagrad, tune: {search: {weighting.c: {linear: [0, 1]}}}}"
+    text = "problem: linnerud\narchitecture: {name: shared, trunk: mlp, hidden: [4]}\n"
+    text += f"methods: {{equal: {{}}, cagrad: {cagrad}}}\noptimizer: adam\ntrain: {{epochs: 1}}\nseeds: 2\n"
+    search = "tune: {budget: 4, search: {optimizer.lr: {log: [0.01, 1]}, train.batch_size: {values: [4, 8]}}}\n"
     suite.write_text(text + search)
     out = suite.parent / "out"
     few = mtlbench.run(suite, executor="serial", out=out)
     assert few.ok
     ran = {path.name: path.stat().st_mtime_ns for path in (out / "trials").glob("*.json")}
-    ways = (2 + 2) * 2  # a task of the baseline, or a method, of a seed
+    ways = (3 + 2) * 2  # a task of the baseline, or a method, of a seed
     assert len(ran) == ways * 4
     suite.write_text(text + search.replace("budget: 4", "budget: 8"))
     many = mtlbench.run(suite, executor="serial", out=out)
@@ -201,7 +201,7 @@ def test_a_larger_budget_runs_the_additional_points_alone(suite: Path) -> None:
         assert methods["candidates"].tolist() == [budget] * 3
         assert (methods["tuning_seconds"] > 0).all()
         chosen = run.tables["tuning"].groupby("method")["chosen"].sum()
-        assert chosen.to_dict() == {"single-task": 4, "equal": 2, "cagrad": 2}
+        assert chosen.to_dict() == {"single-task": 6, "equal": 2, "cagrad": 2}
         assert {"tuning"} <= set(run.report.figures)
     best = [run.tables["tuning"].groupby("method")["score"].min() for run in (few, many)]
     assert (best[1] <= best[0]).all()  # means over seeds of the same candidates, and of more
