@@ -70,11 +70,13 @@ def points(ranges: Sequence[Range | None], budget: int) -> Iterator[Chosen]:
     The sequence is not scrambled, and its first point, where all values are at an end, is left out. So the first to be
     tried is the middle of every range; a smaller budget gives the first points of a larger one; and a key's values
     depend on its place among the keys alone, so that a method with keys of its own behind the suite's tries the same
-    values of these. Scrambled points would depend on the release of SciPy that drew them. None stands for a key that is
-    not searched and keeps its place. Owen (2020) shows what the first point is worth to integrals; here none is taken.
+    values of these. Scrambled points would depend on the release of SciPy that drew them. Without the first point, 2^m
+    points are no longer perfectly balanced, which costs integrals their rate (Owen, On dropping the first Sobol' point,
+    MCQMC 2020); no integral is taken here. None stands for a key that is not searched and keeps its place.
 
-    Source: Sobol, On the distribution of points in a cube, USSR Computational Mathematics 1967; direction numbers of
-    Joe and Kuo, Constructing Sobol sequences with better two-dimensional projections, SIAM J. Sci. Comput. 2008.
+    Source: Sobol, On the distribution of points in a cube and the approximate evaluation of integrals, USSR Comput.
+    Math. Math. Phys. 1967; direction numbers of Joe and Kuo, Constructing Sobol sequences with better two-dimensional
+    projections, SIAM J. Sci. Comput. 2008.
     """
     tried: set[str] = set()
     for row in _sobol(len(ranges)):

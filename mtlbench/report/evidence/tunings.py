@@ -143,5 +143,5 @@ def _search_of(data: ReportData, method: str) -> dict[str, Mapping[str, Any]]:
     """The ranges that the suite gives a method, as it is resolved."""
     methods = data.suite.get("methods", {})
     own = methods[method] if method in methods else data.suite.get("single_task", {})
-    search = (own.get("tune") or data.suite.get("tune") or {}).get("search", {})
+    search = (own if "tune" in own else data.suite).get("tune", {}).get("search", {})
     return {key: given for key, given in search.items() if given is not None}
