@@ -155,7 +155,7 @@ PARTS: dict[str, Part] = {
         founding=True,
     ),
     "tune": Part(
-        "lists of values by key, as optimizer.lr; each seed takes the combination that validates best",
+        "lists of values by key, as optimizer.lr, or budget and search; each seed takes what validates best",
         default={},
         merged=False,
         tunable=False,

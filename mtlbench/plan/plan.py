@@ -17,6 +17,7 @@ from ..store import Store
 from ..suite.expand import expand, expand_kernels
 from ..suite.reader import read_with_issues
 from ..suite.suite import Suite
+from .budgets import unequal_budgets
 from .candidates import with_choices
 from .caps import cap_notes
 from .history import History, Planned
@@ -74,7 +75,8 @@ class Plan:
         """What a person should know of the plan."""
         waiting = sum(trial.labels.waiting for trial in self.every)
         later = (f"{waiting} choices wait for their candidates; what they choose runs afterwards",) if waiting else ()
-        return (*self.data_notes, *cap_notes(self.planned, self.history, self.profile), *later)
+        caps = cap_notes(self.planned, self.history, self.profile)
+        return (*self.data_notes, *unequal_budgets(self.suite), *caps, *later)
 
     @cached_property
     def trials(self) -> tuple[Trial, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 from ..core.config import Config
 from ..core.parts import PARTS, tunable
 from ..core.registry import Registry
-from ..core.settings import Timing
+from ..core.settings import MAX_CANDIDATES, Timing
 from ..plan.reading import tables
 from ..suite.suite import Header, keys
 
@@ -61,9 +61,7 @@ def _kernels(defs: dict[str, Schema]) -> Schema:
 
 def _choice(key: str, variant: str) -> Schema:
     if key == "tune":
-        values = {"type": "array", "minItems": 1}
-        pattern = rf"^({'|'.join(tunable())})(\.\w+)*$"
-        return {"type": "object", "propertyNames": {"pattern": pattern}, "additionalProperties": values}
+        return _tune()
     part = PARTS[key]
     if part.settings is not None:
         settings = {"$ref": f"#/$defs/{key}"}
@@ -73,6 +71,27 @@ def _choice(key: str, variant: str) -> Schema:
         return {"anyOf": [{"$ref": "#/$defs/engine"}, {"type": "array", "items": {"$ref": "#/$defs/engine"}}]}
     entry = {"$ref": f"#/$defs/{key}{variant}"}
     return {"anyOf": [entry, {"type": "array", "items": entry, "minItems": 1}]} if key == "problem" else entry
+
+
+def _tune() -> Schema:
+    """Lists of values by dotted key, or budget and search."""
+    values = {"type": "array", "minItems": 1}
+    keyed = {"type": "object", "propertyNames": {"pattern": rf"^({'|'.join(tunable())})(\.\w+)*$"}}
+    ends = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+    ranges = {
+        "log": {**ends, "items": {"type": "number", "exclusiveMinimum": 0}, "description": "low and high, by ratio"},
+        "linear": {**ends, "description": "low and high"},
+        "values": {**values, "description": "all values"},
+    }
+    one = {"anyOf": [{**_object(ranges), "minProperties": 1, "maxProperties": 1}, {"type": "null"}]}
+    budget = {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": MAX_CANDIDATES,
+        "description": "points that each method tries",
+    }
+    search = _object({"budget": budget, "search": {**keyed, "additionalProperties": one}})
+    return {"anyOf": [{**keyed, "additionalProperties": values}, {**search, "minProperties": 1}]}
 
 
 def _define_table(defs: dict[str, Schema], key: str, registry: Registry) -> None:

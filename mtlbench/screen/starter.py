@@ -42,8 +42,13 @@ seeds: 5
 
 resources: {{cpus: 1, gpus: 0, timeout: 10min}} # of one trial; gpus: 1 trains on CUDA
 
+# As it stands, every method trains with the settings above: a first look. Before you believe a comparison, tune: each
+# method and the baseline try equally many points of these ranges, and every seed takes what its validation split
+# prefers. A larger budget later runs only what is new.
 profiles:
   quick: {{seeds: 2, train: {{epochs: 2}}}}      # mtlbench run {name} --profile quick
+  tuned:                                       # mtlbench run {name} --profile tuned
+    tune: {{budget: 8, search: {{optimizer.lr: {{log: [1.0e-4, 1.0e-1]}}}}}}
 """
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _TABLES_ON_SCREEN = ("methods", "pooled", "tasks", "throughput", "kernels")
 _SPARE_COLUMNS = (
-    *("steps", "parameters", "peak memory", "training", "seeds", "mean rank"),
+    *("steps", "parameters", "peak memory", "training", "tuning", "seeds", "mean rank"),
     *("timed trials", "accuracy", "p ("),
 )
 

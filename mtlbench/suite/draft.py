@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..core.errors import did_you_mean
+from ..core.errors import Issue, did_you_mean
 from ..core.judgement import Judgement
 from ..core.parts import PARTS, REQUIRED, Part, defaults, single
 from ..core.protocols import LearnerEntry, ProblemEntry
@@ -21,17 +21,20 @@ from .entries import Checker, Entry
 from .explain import explain
 from .kernel_reader import read_kernels
 from .longhand import longhand, named
+from .search import Chosen, Refused
 from .shorthand import merged_for
 from .starts import check_starts
 from .suite import BASELINE, PROBE, UNSHARED, Header, Suite, Variant, keys
 from .tree import Node, Place, merge, tree
-from .tuning import alternatives
+from .tuning import alternatives, joined, overrides, topmost
 from .uses import refuse_unused, refuse_useless, require, require_of_baseline, used_of, uses
 
 
 def _over(base: Node, override: Node) -> Node:
     """``override`` laid over the suite's defaults; parts that are not merged replace the suite's, as lists do."""
     replaced = {key: override[key] for key, part in PARTS.items() if not part.merged and key in override}
+    if "tune" in replaced:
+        replaced["tune"] = joined(base["tune"], override["tune"])
     return merge(base, override).plus(**replaced)
 
 
@@ -146,12 +149,23 @@ class Draft:
     def _variant(self, label: str, place: Place, node: Node, partial: bool = False) -> Variant:
         """A method with its candidates, where it has any."""
         variant = self._single_variant(label, place, node, partial)
-        tune = used_of(node["tune"], variant.learner)
+        tune = used_of(topmost(node["tune"]), variant.learner)
         candidates = tuple(
             replace(self._single_variant(label, place, merge(node, longhand(override)), partial), choice=choice)
-            for choice, override in alternatives(tune, self.checker)
+            for choice, override in alternatives(tune, self.checker, self._refused(node, partial), partial)
         )
         return replace(variant, tune=tune.plain() if tune.is_mapping else {}, candidates=candidates)
+
+    def _refused(self, node: Node, partial: bool) -> Refused:
+        """What values would be faulty in a method, without noting it."""
+
+        def refused(chosen: Chosen) -> list[Issue]:
+            silent = Checker(self.checker.file, self.checker.tables)
+            tried = merge(node, longhand(overrides(chosen)))
+            Draft(self.path, self.root, silent)._single_variant("", node.place, tried, partial)
+            return silent.issues
+
+        return refused
 
     def _single_variant(self, label: str, place: Place, node: Node, partial: bool) -> Variant:
         learner = self.checker.entry("learner", node["learner"], partial)

@@ -84,9 +84,9 @@ class Variant:
     """A method, or the single-task baseline, with everything that it does not change taken from the suite.
 
     parts       {key: entry} of the parts that it has one of each (``core.parts``)
-    tune        lists of values by dotted key
+    tune        lists of values by dotted key, or budget and search: a range for each dotted key
     choice      of a candidate: what it takes
-    candidates  every combination of ``tune``
+    candidates  every combination of ``tune``, or the points of its search
 
     What its learner does not use is an entry that is not ``used``; there is one such engine, so that it runs once.
     """
@@ -225,12 +225,14 @@ class Suite:
     def _training(self) -> dict[str, Any]:
         methods = {method.label: method.resolved() for method in self.methods}
         first = next(iter(methods.values()))
+        baseline = self.baseline.resolved()
         common = {
             key: first[key]
             for key in PARTS
             if key in first and all(method.get(key) == first[key] for method in methods.values())
         }
-        baseline = self.baseline.resolved()
+        if baseline["tune"] != common.get("tune"):  # the baseline's search would join the suite's
+            common.pop("tune", None)
         inherited = {key: value for key, value in common.items() if PARTS[key].inherited}
         return {
             **common,

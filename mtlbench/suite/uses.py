@@ -12,6 +12,7 @@ from ..core.parts import optional, required
 from .entries import Checker, Entry
 from .suite import Variant, keys
 from .tree import Node
+from .tuning import is_search, varied
 
 
 def uses(learner: Entry[Any], key: str) -> bool:
@@ -23,7 +24,10 @@ def used_of(tune: Node, learner: Entry[Any]) -> Node:
     """``tune`` without the keys that a learner does not use."""
     if not tune.is_mapping:
         return tune
-    return tune.without(*(key for key, _ in tune.items() if not uses(learner, key.split(".")[0])))
+    unused = [key for key, _ in varied(tune).items() if not uses(learner, key.split(".")[0])]
+    if not is_search(tune):
+        return tune.without(*unused)
+    return tune.plus(search=tune["search"].without(*unused)) if unused else tune
 
 
 def require(defaults: Node, overrides: Mapping[str, Node], methods: Mapping[str, Variant], checker: Checker) -> None:
@@ -56,7 +60,7 @@ def require_of_baseline(
 
 def refuse_unused(owner: str, written: Node, variant: Variant, checker: Checker) -> None:
     """Note what a method, or the baseline, changes though its learner does not use it."""
-    tuned = written["tune"] if "tune" in written and written["tune"].is_mapping else Node({})
+    tuned = varied(written["tune"]) if "tune" in written and written["tune"].is_mapping else Node({})
     for key, child in (*written.items(), *tuned.items()):
         part = key.split(".")[0]
         if not uses(variant.learner, part):

@@ -178,6 +178,23 @@ def test_a_trial_of_several_roles_runs_once_as_each_of_them_asks(suite: Path) ->
     assert not plan.again(plan.todo).todo
 
 
+def _budgets(plan: Plan) -> list[str]:
+    return [note for note in plan.notes if "unequally many candidates" in note]
+
+
+def test_unequal_budgets_are_told(suite: Path) -> None:
+    search = "tune: {budget: 4, search: {optimizer.lr: {log: [1e-4, 1e-1]}}}\n"
+    suite.write_text(SUITE + search)
+    assert _budgets(_plan(suite)) == []
+    ridge = "learned: {learner: ridge}"  # has nothing that the others tune
+    suite.write_text(SUITE.replace("learned: {weighting: uncertainty}", ridge) + search)
+    assert _budgets(_plan(suite)) == []
+    for own, count in (("{tune: {}}", 1), ("{tune: {budget: 8}}", 8), ("{tune: {optimizer.lr: [1e-3, 1e-2]}}", 2)):
+        suite.write_text(SUITE.replace("equal: {}", f"equal: {own}") + search)
+        (note,) = _budgets(_plan(suite))
+        assert note.endswith(f": single-task from 4, equal from {count} and learned from 4")
+
+
 def test_what_waits_for_its_candidates_is_planned_and_reported_as_missing(suite: Path) -> None:
     suite.write_text(TUNED + "single_task: {tune: {optimizer.lr: [3e-4, 1e-3]}}\n")
     plan = _plan(suite, only="/equal/")

@@ -48,6 +48,7 @@ def test_the_starter_is_valid_and_plans(schema: dict[str, Any], tmp_path: Path) 
     plan = make_plan(path)
     assert plan.suite.name == "mine"
     assert len(plan.trials) == 5 * (3 + 3)
+    assert len(make_plan(path, profile="tuned").trials) == 5 * (3 + 3) * 8
 
 
 BASE = "problem: digits\narchitecture: shared\noptimizer: adam\n"
@@ -59,6 +60,9 @@ ACCEPTED = [
     "methods: {a: {}}\nsingle_task: {label: alone, train: {epochs: 3}}",
     "methods: {a: {architecture: {name: shared, trunk: {name: cnn, channels: [3]}}}}",
     "methods: {a: {architecture: {trunk: {channels: [3]}}}}",
+    "methods: {a: {tune: {}}, b: {tune: {train.epochs: [1, 2]}}}",
+    "methods: {a: {}}\ntune: {budget: 4, search: {optimizer.lr: {log: [1, 2]}, optimizer.eps: {linear: [0, 2]}}}",
+    "methods: {a: {tune: {search: {train.epochs: {values: [1, 2]}, optimizer.lr: null}}}}\ntune: {budget: 4}",
     "methods: {a: {architecture: {name: shared, trunk: cnn, channels: [3], kernel_size: 1}}}",
     "methods: {a: {architecture: {name: shared, trunk: {name: 'mine:Own', anything: 3}}}}",
     "methods: {a: {architecture: {name: shared, encoders: {t: {trunk: {name: cnn, pooling: 3}}, u: {hidden: [3]}}}}}",
@@ -79,6 +83,14 @@ REFUSED = [
     "methods: {a: {}}\nunknown: 1",
     "methods: {a: {optimzer: adam}}",
     "methods: {a: {optimizer: adma}}",
+    "methods: {a: {}}\ntune: {budget: 101, search: {optimizer.lr: {log: [1, 2]}}}",
+    "methods: {a: {}}\ntune: {budget: 4, search: {seeds: {log: [1, 2]}}}",
+    "methods: {a: {}}\ntune: {budget: 4, search: {optimizer.lr: {log: [0, 2]}}}",
+    "methods: {a: {}}\ntune: {budget: 4, search: {optimizer.lr: {linear: [1, 2, 3]}}}",
+    "methods: {a: {}}\ntune: {budget: 4, search: {optimizer.lr: {lin: [1, 2]}}}",
+    "methods: {a: {}}\ntune: {budget: 4, search: {optimizer.lr: {log: [1, 2], linear: [1, 2]}}}",
+    "methods: {a: {}}\ntune: {budget: 4, search: {optimizer.lr: [1, 2]}}",
+    "methods: {a: {}}\ntune: {budget: 4, optimizer.lr: [1, 2]}",
     "methods: {a: {optimizer: {name: adam, lrr: 1}}}",
     "methods: {a: {weighting: fixed, seeds: 2}}",
     "methods: {a: {}}\nseeds: 0",

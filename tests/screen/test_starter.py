@@ -40,3 +40,6 @@ def test_its_comments_turn_it_into_ones_own(tmp_path: Path) -> None:
     trials = [trial for trial in plan.trials if isinstance(trial, TrainTrial)]
     assert {task for trial in trials for task in trial.tasks} == {"a", "b"}
     assert make_plan(path, profile="quick").suite.seeds == (0, 1)
+    tuned = make_plan(path, profile="tuned")
+    assert not any("unequally" in note for note in tuned.notes)
+    assert {trial.labels.role for trial in tuned.trials} == {"candidate"}

@@ -178,6 +178,37 @@ def test_candidates_run_first_and_what_they_chose_runs_then(cli: Cli, suite: Pat
     assert "wait" not in again.stdout
 
 
+def test_a_larger_budget_runs_the_additional_points_alone(suite: Path) -> None:
+    """Two methods, two seeds, and the baseline: four points each, then eight."""
+    cagrad = "{weighting: cagrad, tune: {search: {weighting.c: {linear: [0, 1]}}}}"
+    text = "problem: linnerud\narchitecture: {name: shared, trunk: mlp, hidden: [4]}\n"
+    text += f"methods: {{equal: {{}}, cagrad: {cagrad}}}\noptimizer: adam\ntrain: {{epochs: 1}}\nseeds: 2\n"
+    search = "tune: {budget: 4, search: {optimizer.lr: {log: [0.01, 1]}, train.batch_size: {values: [4, 8]}}}\n"
+    suite.write_text(text + search)
+    out = suite.parent / "out"
+    few = mtlbench.run(suite, executor="serial", out=out)
+    assert few.ok
+    ran = {path.name: path.stat().st_mtime_ns for path in (out / "trials").glob("*.json")}
+    ways = (3 + 2) * 2  # a task of the baseline, or a method, of a seed
+    assert len(ran) == ways * 4
+    suite.write_text(text + search.replace("budget: 4", "budget: 8"))
+    many = mtlbench.run(suite, executor="serial", out=out)
+    paths = list((out / "trials").glob("*.json"))
+    assert len(paths) == ways * 8
+    assert {path.name: path.stat().st_mtime_ns for path in paths if path.name in ran} == ran
+    for run, budget in ((few, 4), (many, 8)):
+        methods = run.tables["methods"]
+        assert methods["candidates"].tolist() == [budget] * 3
+        assert (methods["tuning_seconds"] > 0).all()
+        chosen = run.tables["tuning"].groupby("method")["chosen"].sum()
+        assert chosen.to_dict() == {"single-task": 6, "equal": 2, "cagrad": 2}
+        assert {"tuning"} <= set(run.report.figures)
+    best = [run.tables["tuning"].groupby("method")["score"].min() for run in (few, many)]
+    assert (best[1] <= best[0]).all()  # means over seeds of the same candidates, and of more
+    tried = [list(run.tables["tuning"].query("method == 'cagrad'")["choice"]) for run in (few, many)]
+    assert tried[1][:4] == tried[0]
+
+
 def test_where_all_candidates_failed_nothing_runs_twice(suite: Path) -> None:
     worst = "{tune: {optimizer: [{name: sgd, lr: 1.0e+30}, {name: sgd, lr: 1.0e+31}]}}"
     suite.write_text(suite.read_text().replace("{weighting: equal}", worst))

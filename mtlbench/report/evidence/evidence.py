@@ -15,6 +15,7 @@ from .deltas import Delta, deltas
 from .frames import ReportData
 from .kernel_timings import KernelTiming, kernel_timings
 from .timings import Timing, timings
+from .tunings import Tuning, tunings
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +28,7 @@ class Evidence:
     agreements: tuple[Agreement, ...]
     kernels: tuple[KernelTiming, ...]
     convergences: tuple[Convergence, ...]
+    tunings: tuple[Tuning, ...]
 
     def engine(self, problem: str, method: str) -> str:
         """The engine whose accuracy is shown if one is enough: eager, or else the method's first."""
@@ -53,6 +55,11 @@ class Evidence:
         key = (problem, method, engine)
         return next((c for c in self.convergences if (c.problem, c.method, c.engine) == key), None)
 
+    def tuning(self, problem: str, method: str, engine: str) -> Tuning | None:
+        """What was tried for one method; None where nothing was."""
+        key = (problem, method, engine)
+        return next((t for t in self.tunings if (t.problem, t.method, t.engine) == key), None)
+
 
 def gather(
     records: pd.DataFrame, trials: pd.DataFrame, environments: Mapping[str, Any], suite: Mapping[str, Any]
@@ -61,4 +68,4 @@ def gather(
     data = ReportData.of(records, trials, environments, suite)
     trained = convergences(data)
     judged = with_held(data, deltas(data), trained)
-    return Evidence(data, judged, timings(data), agreements(data), kernel_timings(data), trained)
+    return Evidence(data, judged, timings(data), agreements(data), kernel_timings(data), trained, tunings(data))

@@ -157,7 +157,8 @@ class ReportData:
         ours = {**self.suite, **self.suite.get("methods", {}).get(method, {})}
         suite = {key: value for key, value in self.suite.items() if key not in PARTS or PARTS[key].inherited}
         single = {**suite, **self.suite.get("single_task", {})}
-        unlike = tuple(key for key, part in PARTS.items() if part.training and ours.get(key) != single.get(key))
+        same = {key: _comparable(key, ours.get(key)) == _comparable(key, single.get(key)) for key in PARTS}
+        unlike = tuple(key for key, part in PARTS.items() if part.training and not same[key])
         # Where neither has an optimizer, the learner is the method, not a way of training it.
         return unlike if "optimizer" in ours or "optimizer" in single else ()
 
@@ -242,6 +243,17 @@ class ReportData:
         means = facts[chosen].groupby(["task", "metric"])["value"].mean()
         values = np.array([means.get((task.name, task.metric), np.nan) for task in tasks])
         return values if np.isfinite(values).all() else None
+
+
+def _comparable(key: str, written: Any) -> Any:
+    """What a suite says of a part; of a search, without the keys of what the baseline does not inherit, since it could
+    not try them.
+    """
+    if key != "tune" or not written or "search" not in written:
+        return written
+    inherited = {part for part, row in PARTS.items() if row.inherited}
+    ranges = {name: given for name, given in written["search"].items() if given and name.split(".")[0] in inherited}
+    return {**written, "search": ranges}
 
 
 def groups(frame: pd.DataFrame, keys: list[str]) -> Iterator[tuple[Any, pd.DataFrame]]:

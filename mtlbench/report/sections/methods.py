@@ -12,6 +12,7 @@ from ..evidence.deltas import Delta, reasons
 from ..evidence.evidence import Evidence
 from ..evidence.statistics import Interval
 from ..evidence.timings import Timing
+from ..evidence.tunings import Tuning
 from ..writing.format import NOTHING, bracket, count, decimals_for, limits, memory, number, p_value, short
 from ..writing.parts import Cell, Column, Panel, Part, Statement, Table, panel_of
 
@@ -33,6 +34,7 @@ _CORRECTED = (
     " Intervals of Δm and of ranks allow for the overlap of the seeds' training sets. * and p: corrected resampled t "
     "test (Nadeau and Bengio, 2003), Holm-corrected over methods, p ≤ 0.05."
 )
+_TUNED = " Tuning is the time of all candidates of all seeds together, of which the training shown is one seed's."
 _SOME = " A method with tasks in parentheses is for these alone: its Δm and its costs are of them, and none is ranked."
 _SHARED = " Times marked “shared” come from trials that had no machine to themselves: do not compare them."
 
@@ -46,9 +48,8 @@ def section(evidence: Evidence) -> Part | None:
     panels = tuple(_panel(evidence, problem, tested, everywhere) for problem in evidence.data.problems)
     shared = any(timing.shared for timing in evidence.timings)
     several = len(evidence.data.engines) > 1
-    caption = (
-        _CAPTION + (_ENGINES if several else "") + (_tests(evidence) if tested else "") + (_SHARED if shared else "")
-    )
+    caption = _CAPTION + (_ENGINES if several else "") + (_tests(evidence) if tested else "")
+    caption += (_SHARED if shared else "") + (_TUNED if evidence.tunings else "")
     caption += _SOME if any(delta.tasks for delta in evidence.deltas) else ""
     table = Table("methods", "Methods", caption, _raw(evidence), panels)
     return Part("methods", "Methods", _flags(evidence), (table,))
@@ -82,21 +83,26 @@ def _doubts(delta: Delta) -> list[str]:
 
 
 def _raw(evidence: Evidence) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {
-                **_raw_row(d, evidence.timing(d.problem, d.method, d.engine)),
-                **_effort(evidence.convergence(d.problem, d.method, d.engine)),
-            }
-            for d in evidence.deltas
-        ]
-    )
+    keys = [(d.problem, d.method, d.engine) for d in evidence.deltas]
+    return pd.DataFrame([
+        {
+            **_raw_row(delta, evidence.timing(*key)),
+            **_effort(evidence.convergence(*key)),
+            **_raw_tuning(evidence.tuning(*key)),
+        }
+        for delta, key in zip(evidence.deltas, keys, strict=True)
+    ])  # fmt: skip
 
 
 def _effort(trained: Convergence | None) -> dict[str, float]:
     """How long a method trained; NaN for a learner without epochs."""
     names = ("epochs", "steps", "best_epoch")
     return {name: getattr(trained, name) if trained else math.nan for name in names}
+
+
+def _raw_tuning(tuning: Tuning | None) -> dict[str, object]:
+    """How many candidates there were, and how long all of them took; one that did not choose had one."""
+    return {"candidates": tuning.budget if tuning else 1, "tuning_seconds": tuning.seconds if tuning else 0.0}
 
 
 def _raw_row(delta: Delta, timing: Timing | None) -> dict[str, object]:
@@ -143,12 +149,16 @@ def _panel(evidence: Evidence, problem: str, tested: bool, everywhere: bool) -> 
     columns = [Column("method", number=False), Column("engine", number=False), Column("Δm [%]", higher=True)]
     columns += [Column("mean rank", higher=False), Column("seeds"), Column("p (Holm)")]
     columns += [Column(f"samples/s{mark}", higher=True), Column("× eager"), Column("peak memory")]
-    columns += [Column("parameters"), Column("steps"), Column(f"training [s]{mark}")]
+    columns += [Column("parameters"), Column("steps"), Column(f"training [s]{mark}"), Column("tuning [s]")]
     hidden = set() if len(evidence.data.engines) > 1 else {"engine", "× eager"}
     hidden |= set() if tested else {"p (Holm)"}
+    hidden |= set() if evidence.tunings else {"tuning [s]"}
     decimals = decimals_for((d.interval.half for d in deltas if d.interval), (d.mean for d in deltas), most=2)
     rows = [
-        _ranked(delta, [*_quality(delta, decimals), *_cost(timing, steps, marked=not everywhere)])
+        _ranked(
+            delta,
+            [*_quality(delta, decimals), *_cost(timing, steps, marked=not everywhere), _tuned(evidence, delta)],
+        )
         for delta, timing, steps in zip(deltas, timed, trained, strict=True)
     ]
     return panel_of(problem, columns, rows, hidden)
@@ -181,6 +191,11 @@ def _cost(timing: Timing | None, steps: float, marked: bool) -> list[Cell]:
         Cell(count(steps), steps),
         Cell(short(seconds) + mark, seconds),
     ]
+
+
+def _tuned(evidence: Evidence, delta: Delta) -> Cell:
+    tuning = evidence.tuning(delta.problem, delta.method, delta.engine)
+    return Cell(short(tuning.seconds), tuning.seconds) if tuning else Cell(NOTHING)
 
 
 def _gain(delta: Delta, decimals: int) -> Cell:
