@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from .config import Config
 
+MATCHED, WIDENED = "matched", "widened"  # values of ``capacity``
 MAX_CANDIDATES = 100  # of one method: combinations of ``tune``, or weights that are tried
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 

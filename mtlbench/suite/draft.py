@@ -70,6 +70,7 @@ class Draft:
             baseline,
             header.seeds,
             kernels,
+            header.capacity,
             self._affinity(methods),
         )
 
