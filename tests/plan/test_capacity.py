@@ -142,4 +142,4 @@ def test_the_factor_is_the_nearest() -> None:
         result = scaling(architecture, [outline], wanted)
         sizes = [7 * h + h + h + 1 + 3 * h + 3 for h in range(1, 60_000)]
         nearest = min(abs(size / wanted - 1) for size in sizes)
-            assert abs(result.reached / wanted - 1) <= nearest + 1e-3
+        assert abs(result.reached / wanted - 1) <= nearest + 1e-3
