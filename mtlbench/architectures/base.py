@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ..core.config import Config
 from ..core.task import Outline, TaskSpec
@@ -46,6 +46,10 @@ class Architecture(Config):
     def strangers(self, tasks: Iterable[str]) -> list[str]:
         """The settings that name a task outside ``tasks``, which are all tasks of a suite; one sentence each."""
         return []
+
+    def scaled(self, factor: float) -> Self:
+        """The same architecture with the widths of its layers times ``factor``; itself where it has none."""
+        return self
 
     def front(self, outline: Outline, seeded: Seeded) -> nn.Module | None:
         """Modules that convert the inputs to those of ``behind(outline)``, as part of the shared ones; usually None."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field
 
@@ -13,7 +13,7 @@ from ..core.errors import did_you_mean
 from ..core.task import Outline
 from .base import Architecture, Seeded
 from .trunks import TRUNKS, affine
-from .trunks.base import Form
+from .trunks.base import Form, scaled_size
 from .trunks.choice import OTHER_ARCHITECTURE, TrunkChoice, usual
 
 if TYPE_CHECKING:
@@ -58,6 +58,12 @@ class Trunked(TrunkChoice, Architecture):
         single_forms = {name: {f"the inputs of task '{name}'": form_of(alone[name])} for name in alone}
         faults = [sentence for name in single_forms for sentence in self.encoders[name].misfits(single_forms[name])]
         return faults or self.check_behind(self.behind(outline))
+
+    def scaled(self, factor: float) -> Self:
+        """The same architecture with the widths of its trunk and of its encoders times ``factor``."""
+        encoders = {task: encoder.with_scaled_trunk(factor) for task, encoder in self.encoders.items()}
+        width = scaled_size(self.encoder_width, factor)
+        return self.with_scaled_trunk(factor).model_copy(update={"encoders": encoders, "encoder_width": width})
 
     def strangers(self, tasks: Iterable[str]) -> list[str]:
         """Encoders for tasks that do not exist."""

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from .config import Config
 
+MATCHED, WIDENED = "matched", "widened"  # values of ``capacity``
 MAX_CANDIDATES = 100  # of one method: combinations of ``tune``, or weights that are tried
 EPOCHS = 10  # of ``until: epochs``
 CAP, PATIENCE, MIN_DELTA = 1000, 20, 1e-3  # of ``until: plateau``

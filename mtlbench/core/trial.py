@@ -30,6 +30,8 @@ class Labels:
 
     problem      the user's name for the problem, which two tables read by one entry need
     baseline     whether it is a single-task run that methods are compared with
+    apart        whether it is one of several trials of a seed, one a task, that make up its method; a baseline's are
+    reference    whether it only stands beside the methods in tables, without being counted as one of them
     resources    cpus, gpus, and timeout in seconds
     role         "": it represents its method in tables; CANDIDATE: it is tried, so that its method's trial can be
                  chosen; AFFINITY: it shows how tasks affect each other
@@ -44,6 +46,8 @@ class Labels:
     problem: str = ""
     method: str = ""
     baseline: bool = False
+    apart: bool = False
+    reference: bool = False
     resources: Spec = field(default_factory=dict)
     role: str = ""
     choice: str = ""
@@ -196,7 +200,7 @@ class TrainTrial(Trial):
     @property
     def title(self) -> str:
         """``digits/equal/eager/seed0``; brackets hold a baseline's task, what a candidate takes, and its fold."""
-        task = f"[{self.tasks[0]}]" if self.labels.baseline else ""
+        task = f"[{self.tasks[0]}]" if self.labels.baseline or self.labels.apart else ""
         tried = f"[{self.labels.choice}]" if self.labels.role else ""
         fold = f"[{self.part}]" if self.part else ""
         engine = f"/{self.engine}" if self.engine else ""

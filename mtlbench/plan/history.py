@@ -157,5 +157,5 @@ def _called(trial: Trial) -> tuple[object, ...]:
 def _kind(trial: Trial) -> tuple[object, ...]:
     """What a person calls the trial, but for its seed."""
     labels = trial.labels
-    tasks = trial.tasks if isinstance(trial, TrainTrial) and labels.baseline else ""
+    tasks = trial.tasks if isinstance(trial, TrainTrial) and (labels.baseline or labels.apart) else ""
     return (labels.suite, trial.problem_name, labels.method, tasks, trial.way)

@@ -12,13 +12,14 @@ from typing import Any
 from ..core.errors import SuiteError
 from ..core.power import Power
 from ..core.registry import look_beside
-from ..core.trial import TrainTrial, Trial
+from ..core.trial import AFFINITY, TrainTrial, Trial
 from ..store import Store
 from ..suite.expand import expand, expand_kernels
 from ..suite.reader import read_with_issues
 from ..suite.suite import Suite
 from .budgets import unequal_budgets
 from .candidates import with_choices
+from .capacity import with_capacity
 from .caps import cap_notes
 from .history import History, Planned
 from .kernel_fits import extension_digest
@@ -161,16 +162,12 @@ class Plan:
     @property
     def power(self) -> Power:
         """What the whole suite could prove: methods on one engine are tested against the same baseline."""
-        methods = [
-            sum(
-                any(choice.name == problem.name for choice in method.problems)
-                and any(choice.name == engine for choice in method.engines)
-                for method in self.suite.methods
-            )
-            for problem in self.suite.problems
-            for engine in {choice.name for method in self.suite.methods for choice in method.engines}
-        ]
-        return Power(len(self.suite.seeds), max(methods, default=0))
+        methods: dict[tuple[str, str], set[str]] = {}
+        for trial in self.expanded:
+            labels = trial.labels
+            if isinstance(trial, TrainTrial) and labels.role != AFFINITY and not (labels.baseline or labels.reference):
+                methods.setdefault((trial.problem_name, trial.way), set()).add(labels.method)
+        return Power(len(self.suite.seeds), max(map(len, methods.values()), default=0))
 
     def resolved(self) -> dict[str, Any]:
         """The suite with every default filled in."""
@@ -239,9 +236,10 @@ def make_plan(
     seen = survey(suite, local)
     if issues or seen.issues:
         raise SuiteError([*issues, *seen.issues])
-    expanded: tuple[Trial, ...] = expand(suite, seen.outlines, seen.digests, seen.code)
+    trained = expand(suite, seen.outlines, seen.digests, seen.code)
+    expanded, sizes = with_capacity(suite, trained, seen.outlines)
     if suite.kernels:
         expanded += tuple(expand_kernels(suite, suite.kernels, extension_digest(), seen.code))
     store = Store(Path(out) if out else Path("results") / suite.name)
     notes = tuple(f"{name}: {note}" for name, outline in seen.outlines.items() for note in outline.notes)
-    return Plan(suite, (), History(()), store, (), notes, expanded, only, profile).again()
+    return Plan(suite, (), History(()), store, (), (*notes, *sizes), expanded, only, profile).again()

@@ -100,6 +100,8 @@ def trial_labels(trial: Trial, attempt: int, environment: str) -> dict[str, Any]
         "problem": trial.problem_name,
         "method": labels.method,
         "baseline": labels.baseline,
+        "reference": labels.reference,
+        "apart": labels.baseline or labels.apart,
         **{key: specs.get(key, {}).get("name", "") for key in columns()},
         "engine": trial.way,
         "role": labels.role,

@@ -74,8 +74,9 @@ class Draft:
             baseline,
             header.seeds,
             Judgement.from_plain({key: getattr(header, key) for key in Judgement.model_fields}),
-            kernels,
-            self._affinity(methods),
+            kernels=kernels,
+            capacity=header.capacity,
+            affinity=self._affinity(methods),
         )
 
     def _trains(self) -> bool:

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from ..core.judgement import Judgement
 from ..core.parts import PARTS, single
 from ..core.protocols import KernelEntry, LearnerEntry, ProblemEntry, WeightingEntry
-from ..core.settings import InitFrom, Resources, Timing
+from ..core.settings import MATCHED, WIDENED, InitFrom, Resources, Timing
 from ..core.wording import shown
 from .entries import Entry
 from .tree import Place
@@ -24,6 +24,8 @@ _KEYS: dict[str, str] = {
     "description": "what the suite asks, for the report",
     "methods": "a mapping from each method's label to what it changes of the suite",
     "affinity": "a method's label: its tasks are also trained in pairs, and their gradients are compared",
+    "capacity": "matched: also the baseline with as many parameters as the joint network; widened: also every method "
+    "with as many as the baseline; or a list of both",
     "seeds": "a number n of seeds (0 to n-1), or a list of seeds",
     "single_task": "what the single-task baseline changes of the suite, and its label; it runs by itself",
     "kernels": "cases of operations to time, fused against eager, and how; beside methods, or instead of them",
@@ -69,11 +71,28 @@ _SEEDS_SCHEMA = {
 }
 
 
+def _capacity(value: object) -> object:
+    """One value, or a list of them, each once."""
+    listed = value if isinstance(value, list | tuple) else [value]
+    if all(kind in (MATCHED, WIDENED) for kind in listed) and len(set(listed)) == len(listed):
+        return tuple(listed)
+    raise ValueError(f"expected {MATCHED}, {WIDENED} or a list of both, got {shown(value)}")
+
+
+_CAPACITY_SCHEMA = {
+    "anyOf": [
+        {"enum": [MATCHED, WIDENED]},
+        {"type": "array", "items": {"enum": [MATCHED, WIDENED]}, "uniqueItems": True},
+    ]
+}
+
+
 class Header(Judgement):
     """The keys of a suite that no method can change."""
 
     suite: Annotated[str, BeforeValidator(_slug), WithJsonSchema({"type": "string", "pattern": f"^{SLUG}$"})] = "suite"
     description: str = ""
+    capacity: Annotated[tuple[str, ...], BeforeValidator(_capacity), WithJsonSchema(_CAPACITY_SCHEMA)] = ()
     seeds: Annotated[tuple[int, ...], BeforeValidator(_seeds), WithJsonSchema(_SEEDS_SCHEMA)] = Field(
         default=(0, 1, 2, 3, 4)
     )
@@ -204,6 +223,7 @@ class Suite:
     seeds: tuple[int, ...]
     judgement: Judgement = field(default_factory=Judgement)
     kernels: Kernels | None = None
+    capacity: tuple[str, ...] = ()
     affinity: tuple[Variant, Variant] | None = None  # a method, and the same with a learner that compares gradients
 
     @property
@@ -241,6 +261,7 @@ class Suite:
                 "label": self.baseline.label,
                 **_beyond(baseline, {**inherited, "problem": baseline["problem"]}),
             },
+            **({"capacity": list(self.capacity)} if self.capacity else {}),
             "seeds": list(self.seeds),
             **self.judgement.model_dump(),
             **({"affinity": self.affinity[0].label} if self.affinity else {}),

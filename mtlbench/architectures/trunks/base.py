@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -61,6 +61,7 @@ class Trunk(Config):
 
     takes: ClassVar[tuple[Kind, ...]]  # the kinds of inputs it accepts
     ranks: ClassVar[tuple[int, ...]] = (0,)  # the ranks of positions that it can keep
+    widths: ClassVar[tuple[str, ...]] = ("channels", "embedding", "hidden")  # the parameters that are sizes of layers
 
     def check(self, form: Form) -> str:
         """Why the trunk cannot take a form, as a phrase that follows "trunk x "; empty if it can."""
@@ -85,11 +86,23 @@ class Trunk(Config):
         """(channels, height, width) after each of the leading blocks that output images; () for other trunks."""
         return ()
 
+    def scaled(self, factor: float) -> Self:
+        """The same trunk with every width times ``factor`` > 0, rounded, at least 1; itself where it has no width."""
+        sizes = {name: getattr(self, name) for name in self.widths if name in type(self).model_fields}
+        return self.model_copy(update={name: scaled_size(size, factor) for name, size in sizes.items()})
+
     def build(self, form: Form) -> nn.Sequential:
         """The trunk as one module."""
         from torch import nn
 
         return nn.Sequential(*self.blocks(form))
+
+
+def scaled_size(size: Any, factor: float, multiple: int = 1) -> Any:
+    """A width, or each of several, times ``factor``, rounded to a positive multiple of ``multiple``."""
+    if isinstance(size, int):
+        return multiple * max(1, round(size * factor / multiple))
+    return tuple(scaled_size(each, factor, multiple) for each in size)
 
 
 def activation_of(name: str) -> nn.Module:

@@ -175,6 +175,10 @@ class TrunkChoice(Config):
         schema["properties"] = {**_flat_schema(bodies), **schema["properties"], "trunk": trunk}
         return schema
 
+    def with_scaled_trunk(self, factor: float) -> Self:
+        """The same with the trunk's widths times ``factor``."""
+        return self.model_copy(update={"trunk": NamedTrunk(self.trunk.name, self.body.scaled(factor))})
+
     @property
     def body(self) -> Trunk:
         """The trunk."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from math import lcm
 from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, model_validator
 
-from .base import Dropout, Embedding, Form, Hidden, Trunk
+from .base import Dropout, Embedding, Form, Hidden, Trunk, scaled_size
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,6 +37,12 @@ class Transformer(Trunk):
                 f"got {self.embedding}"
             )
         return self
+
+    def scaled(self, factor: float) -> Self:
+        """See ``Trunk``; as many attention heads, which go on dividing the embedding."""
+        embedding = scaled_size(self.embedding, factor, lcm(2, self.attention_heads))
+        sizes = {"embedding": embedding, "hidden": scaled_size(self.hidden, factor)}
+        return self.model_copy(update=sizes)
 
     def blocks(self, form: Form) -> list[nn.Module]:
         """A single block, since all layers need to know which tokens are padding."""

@@ -40,7 +40,7 @@ _RECORDS = {
 _TRIALS = {
     **dict.fromkeys((*_WORDS, "settings", "status", "error", "traceback", "environment"), ""),
     **dict.fromkeys(("tasks", "notes"), ()),
-    **dict.fromkeys(("baseline", "exclusive"), False),
+    **dict.fromkeys(("baseline", "reference", "apart", "exclusive"), False),
     "shared": True,
     **dict.fromkeys(("seed", "attempt"), 0),
     "seconds": np.nan,
@@ -143,6 +143,20 @@ class ReportData:
     def baseline(self, problem: str) -> str:
         """The single-task method of a problem, "" if there is none."""
         return self._baselines.get(problem, "")
+
+    def apart(self, problem: str, method: str) -> bool:
+        """Whether a method trains every task in a trial of its own, as the baseline does."""
+        return method == self.baseline(problem) or (problem, method) in self._apart
+
+    @cached_property
+    def _apart(self) -> frozenset[tuple[str, str]]:
+        some = self.trials[self.trials["apart"]]
+        return frozenset(zip(some["problem"], some["method"], strict=True))
+
+    def matched(self, problem: str) -> str:
+        """The baseline with as many parameters as the joint network, "" if there is none."""
+        standing = self.trials[(self.trials["problem"] == problem) & self.trials["reference"] & self.trials["apart"]]
+        return str(standing["method"].iloc[0]) if len(standing) else ""
 
     def joint(self, problem: str) -> bool:
         """Whether there is more than one task to train jointly."""
