@@ -47,6 +47,32 @@ def test_pooled_is_scikit_learns_ridge_on_all_rows() -> None:
     assert scores(run(Ridge(scope="pooled", penalty=(3.0,)), alike())) == pytest.approx(rmse_of(theirs), rel=1e-5)
 
 
+def test_one_penalty_for_all_is_chosen_on_the_held_out_rows_of_all() -> None:
+    data, penalties = alike(noise=3.0), (0.1, 3.0, 30.0, 300.0)
+    rows = read_rows(data.train, data.outline, FOLDS, seed=0)
+    everything = np.concatenate([part.x for part in rows.values()])
+    mean, deviation = everything.mean(0), everything.std(0)
+    errors = dict.fromkeys(penalties, 0.0)
+    for penalty in penalties:
+        for part in rows.values():
+            x = (part.x - mean) / deviation
+            for fold in range(FOLDS):
+                held = part.fold == fold
+                model = Theirs(alpha=penalty).fit(x[~held], part.y[~held, 0])
+                errors[penalty] += float(((model.predict(x[held]) - part.y[held, 0]) ** 2).sum())
+    best = min(errors, key=lambda penalty: errors[penalty])
+    found = run(Ridge(scope="one_penalty", penalty=penalties, folds=FOLDS), data)
+    assert chosen(found) == {"penalty": best}
+    theirs = {
+        name: (Theirs(alpha=best).fit((part.x - mean) / deviation, part.y[:, 0]), mean, deviation)
+        for name, part in rows.items()
+    }
+    assert scores(found) == pytest.approx(rmse_of(theirs), rel=1e-5)
+    separate = run(Ridge(penalty=penalties, folds=FOLDS), data)
+    apart = {record.value for record in separate if record.metric == "chosen_penalty"}
+    assert len(apart) > 1  # so that one penalty is another choice
+
+
 def test_a_task_alone_is_fitted_as_among_others() -> None:
     together = scores(run(Ridge(), alike()))
     for task in alike().outline.names:
