@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 from .parts import coordinates
 
 Spec = Mapping[str, Any]  # {"name": …, **parameters}: one entry of a table with its parameters
-CANDIDATE, AFFINITY = "candidate", "affinity"  # roles
+CANDIDATE, AFFINITY, REFERENCE = "candidate", "affinity", "reference"  # roles
 
 
 def names(spec: Any) -> Iterator[str]:
@@ -32,7 +32,7 @@ class Labels:
     baseline     whether it is a single-task run that methods are compared with
     resources    cpus, gpus, and timeout in seconds
     role         "": it represents its method in tables; CANDIDATE: it is tried, so that its method's trial can be
-                 chosen; AFFINITY: it shows how tasks affect each other
+                 chosen; AFFINITY: it shows how tasks affect each other; REFERENCE: it stands beside the methods
     choice       what was chosen, or may be: "optimizer.lr=0.01"
     unchosen     why nothing could be chosen, so that it counts as failed and does not run
     waiting      whether its candidates have not all run, so that it is not known yet what it takes
@@ -195,7 +195,7 @@ class TrainTrial(Trial):
     def title(self) -> str:
         """``digits/equal/eager/seed0``; brackets hold a baseline's task, what a candidate takes, and its fold."""
         task = f"[{self.tasks[0]}]" if self.labels.baseline else ""
-        tried = f"[{self.labels.choice}]" if self.labels.role else ""
+        tried = f"[{self.labels.choice}]" if self.labels.role not in ("", REFERENCE) else ""
         fold = f"[{self.part}]" if self.part else ""
         engine = f"/{self.engine}" if self.engine else ""
         return f"{self.problem_name}/{self.labels.method}{task}{tried}{fold}{engine}/seed{self.seed}"

@@ -15,7 +15,7 @@ from .trees import Trees
 if TYPE_CHECKING:
     from ..core.task import Array
 
-_MOST = 20_000_000  # rows x features x outputs up to which it stands beside methods by itself: minutes on one core
+_MOST = 50_000_000  # rows x features x outputs up to which it stands beside methods by itself: a minute on one core
 
 
 class Boosting(Trees):
@@ -40,7 +40,7 @@ class Boosting(Trees):
     rows_of_leaf: int = Field(20, ge=1, description="training rows of a leaf, at least")
 
     def beside(self, outline: Outline) -> bool:
-        """Where the inputs are one flat table, and rows x features x outputs are at most 20 million."""
+        """Where the inputs are one flat table, and rows x features x outputs are at most 50 million."""
         shape = outline.input_shape
         if not isinstance(shape, tuple) or len(shape) != 1:
             return False

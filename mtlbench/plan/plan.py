@@ -16,6 +16,7 @@ from ..core.trial import TrainTrial, Trial
 from ..store import Store
 from ..suite.expand import expand, expand_kernels
 from ..suite.reader import read_with_issues
+from ..suite.references import left_out
 from ..suite.suite import Suite
 from .candidates import with_choices
 from .history import History, Planned
@@ -240,4 +241,5 @@ def make_plan(
         expanded += tuple(expand_kernels(suite, suite.kernels, extension_digest(), seen.code))
     store = Store(Path(out) if out else Path("results") / suite.name)
     notes = tuple(f"{name}: {note}" for name, outline in seen.outlines.items() for note in outline.notes)
+    notes += tuple(left_out(suite, seen.outlines))
     return Plan(suite, (), History(()), store, (), notes, expanded, only).again()

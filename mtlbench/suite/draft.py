@@ -20,9 +20,10 @@ from .entries import Checker, Entry
 from .explain import explain
 from .kernel_reader import read_kernels
 from .longhand import longhand, named
+from .references import read_references
 from .shorthand import merged_for
 from .starts import check_starts
-from .suite import BASELINE, PROBE, UNSHARED, Header, Suite, Variant, keys
+from .suite import BASELINE, PROBE, UNSHARED, Header, References, Suite, Variant, keys
 from .tree import Node, Place, merge, tree
 from .tuning import alternatives
 from .uses import refuse_unused, refuse_useless, require, require_of_baseline, used_of, uses
@@ -62,6 +63,8 @@ class Draft:
         refuse_useless(self.root, (baseline, *methods), self.checker)
         check_starts((baseline, *methods), by_label, self.checker)
         note_repetitions(methods, baseline, self.checker)
+        everyone = (baseline, *methods)
+        references = read_references(self.root, self.defaults, everyone, self._variant, self.checker)
         return Suite(
             self.path,
             header.suite,
@@ -70,6 +73,7 @@ class Draft:
             baseline,
             header.seeds,
             kernels,
+            references if methods else References(),
             self._affinity(methods),
         )
 

@@ -25,6 +25,7 @@ _KEYS: dict[str, str] = {
     "methods": "a mapping from each method's label to what it changes of the suite",
     "affinity": "a method's label: its tasks are also trained in pairs, and their gradients are compared",
     "seeds": "a number n of seeds (0 to n-1), or a list of seeds",
+    "references": "learners that stand beside the methods as floor and strong baseline: auto, or a list of learners",
     "single_task": "what the single-task baseline changes of the suite, and its label; it runs by itself",
     "kernels": "cases of operations to time, fused against eager, and how; beside methods, or instead of them",
     "profiles": "named overrides of the whole suite, chosen with --profile",
@@ -32,6 +33,7 @@ _KEYS: dict[str, str] = {
 BASELINE = "single-task"
 PROBE = {"name": "affinity"}  # the learner that compares gradients
 UNSHARED = "single"  # the architecture of the baseline
+AUTO = "auto"  # of references: those that stand beside the methods by themselves
 SLUG = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 MAX_SEEDS = 1000
 MAX_TRIALS = 100_000
@@ -192,6 +194,18 @@ class Kernels:
 
 
 @dataclass(frozen=True)
+class References:
+    """Learners that methods are seen beside, without being methods; ``by_rule`` where the suite names none itself."""
+
+    variants: tuple[Variant, ...] = ()
+    by_rule: bool = True
+
+    def resolved(self) -> Any:
+        """As it would be written in full."""
+        return AUTO if self.by_rule else [_labelled(variant.learner, variant.label) for variant in self.variants]
+
+
+@dataclass(frozen=True)
 class Suite:
     """A suite file, read and checked. ``expand`` gives its trials."""
 
@@ -202,6 +216,7 @@ class Suite:
     baseline: Variant
     seeds: tuple[int, ...]
     kernels: Kernels | None = None
+    references: References = References()
     affinity: tuple[Variant, Variant] | None = None  # a method, and the same with a learner that compares gradients
 
     @property
@@ -237,9 +252,15 @@ class Suite:
                 "label": self.baseline.label,
                 **_beyond(baseline, {**inherited, "problem": baseline["problem"]}),
             },
+            "references": self.references.resolved(),
             "seeds": list(self.seeds),
             **({"affinity": self.affinity[0].label} if self.affinity else {}),
         }
+
+
+def _labelled(entry: Entry[Any], label: str) -> dict[str, Any]:
+    """An entry in full, with its label where it is not its name."""
+    return {**entry.spec, **({"label": label} if label != entry.spec["name"] else {})}
 
 
 def _beyond(written: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:

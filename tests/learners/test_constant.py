@@ -83,6 +83,16 @@ def test_metrics_are_those_of_the_majority_and_of_the_mean(form: str) -> None:
         assert scores(found, "auc")["sign"] == 50
 
 
+def test_auc_of_equal_scores_is_one_half_whatever_their_value() -> None:
+    y = np.arange(1013) % 2
+    outline = Outline((TaskSpec("t", 1, "bce_with_logits"),), (1,), len(y))
+    inputs = np.zeros((len(y), 1), dtype="float32")
+    test = Split(inputs, {"t": y.astype("float32")})
+    for positive in range(140, 260):
+        train = Split(inputs[:998], {"t": (np.arange(998) < positive).astype("float32")})
+        assert scores(run(Constant(), Data(outline, train, test, test)), "auc")["t"] == 50
+
+
 def known(task: TaskSpec, part: Split) -> np.ndarray:
     """The known labels, position by position."""
     target = part.targets[task.name]

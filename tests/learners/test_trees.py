@@ -125,8 +125,8 @@ def test_what_does_not_suit_is_said(learner: Trees) -> None:
 
 def test_boosting_stands_beside_flat_tables_that_are_not_too_large() -> None:
     tasks = (TaskSpec("a", 2, "cross_entropy"), TaskSpec("b", 3, "mse"))
-    assert Boosting().beside(Outline(tasks, (10,), 400_000))
-    assert not Boosting().beside(Outline(tasks, (10,), 400_001))
+    assert Boosting().beside(Outline(tasks, (10,), 1_000_000))
+    assert not Boosting().beside(Outline(tasks, (10,), 1_000_001))
     assert not Boosting().beside(Outline(tasks, (1, 8, 8), 10))
     assert not Boosting().beside(Outline(tasks, {"a": (10,), "b": (10,)}, 10))
     assert not Forest().beside(Outline(tasks, (10,), 10))
