@@ -5,15 +5,14 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from ..core.task import Outline
-from .rows import Rows
 from .trees import Trees
 
 if TYPE_CHECKING:
     from ..core.task import Array
+    from .rows import Rows
 
 _MOST = 50_000_000  # rows x features x outputs up to which it stands beside methods by itself: a minute on one core
 
@@ -48,6 +47,7 @@ class Boosting(Trees):
 
     def classify(self, train: Rows, validation: Rows | None, seed: int) -> Any:
         """See ``Trees``."""
+        import numpy as np
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         part, held = _divided(train, validation)
@@ -85,6 +85,8 @@ class Boosting(Trees):
 
 def _divided(train: Rows, validation: Rows | None) -> tuple[Rows, Rows]:
     """The rows to train on, and those that say when to stop: every tenth training row where there are no others."""
+    import numpy as np
+
     if validation is not None:
         return train, validation
     held: Array = np.arange(len(train.x)) % 10 == 9

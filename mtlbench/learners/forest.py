@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
 from ..core.seeding import derive
-from .rows import Rows
 from .trees import Trees
+
+if TYPE_CHECKING:
+    from .rows import Rows
 
 
 class Forest(Trees):

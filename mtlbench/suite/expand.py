@@ -24,7 +24,7 @@ from .suite import MAX_TRIALS, Kernels, Suite, Variant
 def expand(
     suite: Suite, outlines: Mapping[str, Outline], digests: Mapping[str, str], code: Mapping[str, str] | None = None
 ) -> tuple[TrainTrial, ...]:
-    """Every trial of a suite, problem by problem and seed by seed, the baseline before the methods, references after them.
+    """Every trial of a suite, problem by problem and seed by seed: the baseline, the methods, the references.
 
     outlines  what is known of each problem, by its name in the suite; problems without one are left out
     digests   SHA-256 of each problem's files, by the same name; "" where it has none

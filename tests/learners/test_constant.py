@@ -10,7 +10,8 @@ from torch.nn import functional
 
 from mtlbench.core.losses import LOSSES
 from mtlbench.core.task import Data, Outline, Split, TaskSpec
-from mtlbench.learners.constant import Constant, _fit_of
+from mtlbench.learners.constant import Constant
+from mtlbench.learners.constant_fits import fit_of
 from tests.learners.relation_data import run, scores
 from tests.toy_data import FORMS, POSITIONED, in_memory, make, stream, tasks_of
 
@@ -23,7 +24,7 @@ LOSS = {
 
 
 def best(task: TaskSpec, *batches: np.ndarray) -> np.ndarray:
-    fit = _fit_of(task)
+    fit = fit_of(task)
     for batch in batches:
         fit.add(batch)
     return fit.best()

@@ -228,6 +228,28 @@ def _joint(
     _costs(made, row, 41_000 * speed, 18_402, np.random.default_rng([seed, number, len(engine)]))
 
 
+def with_references(made: Sample, values: Mapping[str, Mapping[str, float]], problem: str = "digits") -> Sample:
+    """The same run with references beside it: main test metrics by name and task, equal on every seed but for noise.
+
+    References named ``constant`` are floors.
+    """
+    for row in (*made.records, *made.trials):
+        row.setdefault("role", "")
+    specs = {fact["task"]: fact for fact in made.records if fact["main"] and fact["split"] == "test"}
+    for name, by_task in values.items():
+        for seed in sorted({trial["seed"] for trial in made.trials if trial["problem"] == problem}):
+            rng = np.random.default_rng([seed, len(name)])
+            row = _trial(made, problem, name, tuple(by_task), "cpu", seed) | {"role": "reference"}
+            learner = {"name": name}
+            made.trials[-1] |= {"role": "reference", "settings": settings(row, learner=learner)}
+            for task, value in by_task.items():
+                noisy = value * (1 + 1e-3 * rng.normal())
+                spec = specs[task]
+                unit, higher = spec["unit"], spec["higher_is_better"]
+                _add(made, row, "test", task, spec["metric"], noisy, 0, unit, higher, main=True)
+    return made
+
+
 KERNELS: dict[str, tuple[float, dict[str, float]]] = {  # case: bytes of a call, microseconds of ours and of the others
     "adam 2000 x 1k": (56e6, {"fused": 2_000, "torch_fused": 15_000, "eager": 55_000}),
     "adam 8 x 4M": (896e6, {"fused": 22_000, "torch_fused": 20_000, "foreach": 61_000}),

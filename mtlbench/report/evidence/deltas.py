@@ -105,12 +105,13 @@ def deltas(data: ReportData) -> tuple[Delta, ...]:
         of_problem: list[Delta] = []
         for engine in data.engines:
             methods = [method for method in data.methods(problem) if engine in data.engines_of(problem, method)]
-            of_problem += _tested([_delta(data, problem, method, engine) for method in methods])
+            of_problem += _tested([delta_of(data, problem, method, engine) for method in methods])
         every += _ranked(data, problem, of_problem)
     return tuple(every)
 
 
-def _delta(data: ReportData, problem: str, method: str, engine: str) -> Delta:
+def delta_of(data: ReportData, problem: str, method: str, engine: str) -> Delta:
+    """Delta m of one method, or of a reference, as yet without a rank and with nothing to be corrected for."""
     tasks = data.targets(problem, method)
     names = [task.name for task in tasks]
     baseline = method == data.baseline(problem)

@@ -13,6 +13,7 @@ from .agreement import Agreement, agreements
 from .deltas import Delta, deltas
 from .frames import ReportData
 from .kernel_timings import KernelTiming, kernel_timings
+from .references import Reference, references
 from .timings import Timing, timings
 
 
@@ -25,6 +26,7 @@ class Evidence:
     timings: tuple[Timing, ...]
     agreements: tuple[Agreement, ...]
     kernels: tuple[KernelTiming, ...]
+    references: tuple[Reference, ...]
 
     def engine(self, problem: str, method: str) -> str:
         """The engine whose accuracy is shown if one is enough: eager, or else the method's first."""
@@ -41,6 +43,10 @@ class Evidence:
         places[self.data.baseline(problem)] = -math.inf
         return sorted(self.data.methods(problem), key=lambda method: places.get(method, math.inf))
 
+    def beside(self, problem: str) -> tuple[Reference, ...]:
+        """The references of a problem, which tables show below its methods."""
+        return tuple(reference for reference in self.references if reference.problem == problem)
+
     def timing(self, problem: str, method: str, engine: str) -> Timing | None:
         """The cost of one method."""
         key = (problem, method, engine)
@@ -52,4 +58,4 @@ def gather(
 ) -> Evidence:
     """Evidence from the frames of a store."""
     data = ReportData.of(records, trials, environments, suite)
-    return Evidence(data, deltas(data), timings(data), agreements(data), kernel_timings(data))
+    return Evidence(data, deltas(data), timings(data), agreements(data), kernel_timings(data), references(data))

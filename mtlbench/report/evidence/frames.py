@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.parts import PARTS, columns
-from ...core.trial import CANDIDATE
+from ...core.trial import CANDIDATE, REFERENCE
 
 EAGER = "eager"  # the engine that others are compared with
 KEYS = ["problem", "method", "engine", "seed"]
@@ -82,16 +82,19 @@ def direction(metric: str, higher_is_better: float) -> bool | None:
 class ReportData:
     """Facts of finished training trials, planned training trials, environments, and the suite.
 
-    ``records`` and ``trials`` are those that represent their methods, ``tried_records`` and ``tried`` those of other
-    training (``core.trial``: role). ``planned`` are the planned trials of every kind except candidates,
-    ``kernel_records`` the facts of finished kernel trials. Every column is present in every frame; missing words are
-    "", missing and diverged numbers NaN, and a trial's tasks and notes tuples.
+    ``records`` and ``trials`` are those that represent their methods, ``reference_records`` and ``reference_trials``
+    those of the references beside them, ``tried_records`` and ``tried`` those of other training (``core.trial``: role).
+    What is asked of a method by its name may be asked of a reference, too. ``planned`` are the planned trials of every
+    kind except candidates, ``kernel_records`` the facts of finished kernel trials. Every column is present in every
+    frame; missing words are "", missing and diverged numbers NaN, and a trial's tasks and notes tuples.
     """
 
     records: pd.DataFrame
     trials: pd.DataFrame
     environments: Mapping[str, Mapping[str, Any]]
     suite: Mapping[str, Any]
+    reference_records: pd.DataFrame
+    reference_trials: pd.DataFrame
     tried_records: pd.DataFrame
     tried: pd.DataFrame
     planned: pd.DataFrame
@@ -105,15 +108,16 @@ class ReportData:
         facts, planned = _shaped(records, _RECORDS), _shaped(trials, _TRIALS)
         finished = planned.loc[planned["status"] == "ok", "trial"]
         facts = facts[facts["trial"].isin(finished)]
-        stands, trained = facts["role"] == "", facts["kind"] == "train"
-        trials = planned[planned["kind"] == "train"]
+        found, trials = facts[facts["kind"] == "train"], planned[planned["kind"] == "train"]
         return cls(
-            facts[trained & stands].reset_index(drop=True),
+            found[found["role"] == ""].reset_index(drop=True),
             trials[trials["role"] == ""].reset_index(drop=True),
             environments,
             suite,
-            facts[trained & ~stands].reset_index(drop=True),
-            trials[trials["role"] != ""].reset_index(drop=True),
+            found[found["role"] == REFERENCE].reset_index(drop=True),
+            trials[trials["role"] == REFERENCE].reset_index(drop=True),
+            found[~found["role"].isin(["", REFERENCE])].reset_index(drop=True),
+            trials[~trials["role"].isin(["", REFERENCE])].reset_index(drop=True),
             planned[planned["role"] != CANDIDATE].reset_index(drop=True),
             facts[facts["kind"] == "kernel"].reset_index(drop=True),
         )
@@ -161,9 +165,18 @@ class ReportData:
         single = self.baseline(problem)
         return tuple(sorted(planned, key=lambda method: (method != single, planned.index(method))))
 
+    def references(self, problem: str) -> tuple[str, ...]:
+        """What stands beside the methods, in the order of the plan."""
+        return tuple(self.reference_trials.loc[self.reference_trials["problem"] == problem, "method"].unique())
+
+    @cached_property
+    def _standing(self) -> pd.DataFrame:
+        """The trials of methods and of references."""
+        return pd.concat([self.trials, self.reference_trials], ignore_index=True)
+
     @cached_property
     def _planned(self) -> dict[tuple[str, str], dict[str, int]]:
-        counts = self.trials.groupby(["problem", "method", "engine"])["seed"].nunique()
+        counts = self._standing.groupby(["problem", "method", "engine"])["seed"].nunique()
         planned: dict[tuple[str, str], dict[str, int]] = {}
         for row in rows(counts.reset_index()):
             planned.setdefault((row.problem, row.method), {})[row.engine] = int(row.seed)
@@ -171,7 +184,8 @@ class ReportData:
 
     def engines_of(self, problem: str, method: str) -> tuple[str, ...]:
         """The engines that were planned for a method."""
-        return tuple(engine for engine in self.engines if engine in self._planned[problem, method])
+        planned = self._planned[problem, method]
+        return tuple(engine for engine in dict.fromkeys([*self.engines, *planned]) if engine in planned)
 
     def planned_seeds(self, problem: str, method: str, engine: str) -> int:
         """How many seeds were planned."""
@@ -179,8 +193,7 @@ class ReportData:
 
     @cached_property
     def _main(self) -> pd.DataFrame:
-        frame = self.records
-        return frame[frame["main"] & (frame["split"] == "test") & (frame["task"] != "")]
+        return _ranking(self.records)
 
     @cached_property
     def _tasks(self) -> dict[str, tuple[Task, ...]]:
@@ -202,14 +215,14 @@ class ReportData:
 
     @cached_property
     def _targets(self) -> dict[tuple[str, str], tuple[str, ...]]:
-        return {key: _distinct(trials["tasks"]) for key, trials in groups(self.trials, ["problem", "method"])}
+        return {key: _distinct(trials["tasks"]) for key, trials in groups(self._standing, ["problem", "method"])}
 
     @cached_property
     def _scores(self) -> dict[tuple[str, str, str], pd.DataFrame]:
         metrics = {(problem, task.name): task.metric for problem in self.problems for task in self.tasks(problem)}
-        keys = zip(self._main["problem"], self._main["task"], self._main["metric"], strict=True)
-        ranking = [metrics[problem, task] == metric for problem, task, metric in keys]
-        chosen = self._main[np.array(ranking, dtype=bool)]
+        main = pd.concat([self._main, _ranking(self.reference_records)], ignore_index=True)
+        keys = zip(main["problem"], main["task"], main["metric"], strict=True)
+        chosen = main[np.array([metrics.get(key[:2]) == key[2] for key in keys], dtype=bool)]
         scores: dict[tuple[str, str, str], pd.DataFrame] = {}
         for (problem, method, engine), group in groups(chosen, ["problem", "method", "engine"]):
             wide = group.groupby(["seed", "task"])["value"].mean().unstack("task")
@@ -232,6 +245,11 @@ class ReportData:
 def groups(frame: pd.DataFrame, keys: list[str]) -> Iterator[tuple[Any, pd.DataFrame]]:
     """Groups in the order of the frame; keys are tuples."""
     return iter(frame.groupby(keys, sort=False))
+
+
+def _ranking(facts: pd.DataFrame) -> pd.DataFrame:
+    """The main test metrics among some facts."""
+    return facts[facts["main"] & (facts["split"] == "test") & (facts["task"] != "")]
 
 
 def _shaped(frame: pd.DataFrame, defaults: Mapping[str, Any]) -> pd.DataFrame:

@@ -8,6 +8,7 @@ SECTIONS: dict[str, str] = {
     "verdict": "mtlbench.report.sections.verdict:section",
     "failures": "mtlbench.report.sections.failures:section",
     "methods": "mtlbench.report.sections.methods:section",
+    "references": "mtlbench.report.sections.references:section",
     "pooled": "mtlbench.report.sections.pooled:section",
     "tuning": "mtlbench.report.sections.tuning:section",
     "gains": "mtlbench.report.sections.gains:section",

@@ -9,6 +9,7 @@ import pandas as pd
 from ...core.wording import listing
 from ..evidence.deltas import Delta, reasons
 from ..evidence.evidence import Evidence
+from ..evidence.references import Reference
 from ..evidence.statistics import Interval
 from ..evidence.timings import Timing
 from ..writing.format import NOTHING, bracket, count, decimals_for, limits, memory, number, p_value, short
@@ -29,6 +30,10 @@ _ENGINES = (
 )
 _TESTED = " * and p: exact sign-flip test over seeds, Holm-corrected over methods, p ≤ 0.05."
 _SOME = " A method with tasks in parentheses is for these alone: its Δm and its costs are of them, and none is ranked."
+_BESIDE = (
+    " Floor and strong baselines stand below the methods: they are ranked, marked and tested nowhere, and their costs "
+    "are not comparable."
+)
 _SHARED = " Times marked “shared” come from trials that had no machine to themselves: do not compare them."
 
 
@@ -42,6 +47,7 @@ def section(evidence: Evidence) -> Part | None:
     shared = any(timing.shared for timing in evidence.timings)
     several = len(evidence.data.engines) > 1
     caption = _CAPTION + (_ENGINES if several else "") + (_TESTED if tested else "") + (_SHARED if shared else "")
+    caption += _BESIDE if evidence.references else ""
     caption += _SOME if any(delta.tasks for delta in evidence.deltas) else ""
     table = Table("methods", "Methods", caption, _raw(evidence), panels)
     return Part("methods", "Methods", _flags(evidence), (table,))
@@ -71,7 +77,9 @@ def _doubts(delta: Delta) -> list[str]:
 
 
 def _raw(evidence: Evidence) -> pd.DataFrame:
-    return pd.DataFrame([_raw_row(d, evidence.timing(d.problem, d.method, d.engine)) for d in evidence.deltas])
+    methods = [_raw_row(d, evidence.timing(d.problem, d.method, d.engine)) for d in evidence.deltas]
+    beside = [{**_raw_row(reference.delta, None), "reference": True} for reference in evidence.references]
+    return pd.DataFrame([*({**row, "reference": False} for row in methods), *beside])
 
 
 def _raw_row(delta: Delta, timing: Timing | None) -> dict[str, object]:
@@ -122,7 +130,14 @@ def _panel(evidence: Evidence, problem: str, tested: bool, everywhere: bool) -> 
         _ranked(delta, [*_quality(delta, decimals), *_cost(timing, marked=not everywhere)])
         for delta, timing in zip(deltas, timed, strict=True)
     ]
+    rows += [_below(reference, decimals) for reference in evidence.beside(problem)]
     return panel_of(problem, columns, rows, hidden)
+
+
+def _below(reference: Reference, decimals: int) -> list[Cell]:
+    """The row of a reference: its Δm and seeds, neither best nor second."""
+    cells = [*_quality(reference.delta, decimals), *_cost(None, marked=False)]
+    return [Cell(reference.title), *(Cell(cell.text) for cell in cells[1:])]
 
 
 def _ranked(delta: Delta, cells: list[Cell]) -> list[Cell]:
