@@ -112,7 +112,7 @@ def _train(trial: TrainTrial, root: Path, deadline: float, checkpoints: Checkpoi
     )
     records = learner.run(job)
     peak = Record("peak_memory", memory.read(), unit="B", higher_is_better=False)
-    return (*records, *_test_rows(data, trial.tasks), peak), data.outline.notes
+    return (*records, *_test_labels(data, trial.tasks), peak), data.outline.notes
 
 
 def _built(rooms: Tables, part: Part, spec: Spec) -> Any:
@@ -124,12 +124,21 @@ def _built(rooms: Tables, part: Part, spec: Spec) -> Any:
     return rooms[part.room].build(spec) if spec else None
 
 
-def _test_rows(data: Data, tasks: tuple[str, ...]) -> Iterator[Record]:
-    """On how many labels each task's test metrics stand; a stream is not counted."""
-    if isinstance(data.test, Split):
-        for task in tasks:
-            labels = data.test.masks[task].sum() if task in data.test.masks else len(data.test.targets[task])
-            yield Record("test_rows", float(labels), task=task)
+def _test_labels(data: Data, tasks: tuple[str, ...]) -> Iterator[Record]:
+    """On how many labels each task's test metrics stand, and the mean and variance of single values, in the task's unit
+    and its square: all that explained variance over several tasks asks of the labels. A stream is not counted.
+    """
+    if not isinstance(data.test, Split):
+        return
+    for task in data.outline.only(tasks).tasks:
+        target = data.test.targets[task.name]
+        known = data.test.masks.get(task.name)
+        yield Record("test_rows", float(len(target) if known is None else known.sum()), task=task.name)
+        if task.kind == "regression" and target.shape[1:] == (1,) and len(target):
+            values = (target if known is None else target[known]).astype("float64") * task.scale + task.offset
+            if len(values):
+                yield Record("test_mean", float(values.mean()), task=task.name)
+                yield Record("test_variance", float(values.var()), task=task.name)
 
 
 def _time(trial: KernelTrial, root: Path, deadline: float) -> Facts:
