@@ -85,13 +85,15 @@ class _Centre(Fit):
         if not len(values):
             return np.zeros(self.task.outputs)
         if not self.threshold:
-            return np.median(values, axis=0).astype("float64")
-        low, high = values.min(0).astype("float64"), values.max(0).astype("float64")
+            median: Array = np.median(values, axis=0).astype("float64")
+            return median
+        low: Array = values.min(0).astype("float64")
+        high: Array = values.max(0).astype("float64")
         for _ in range(_HALVINGS):
-            middle = (low + high) / 2
+            middle: Array = (low + high) / 2
             is_below = np.clip(values - middle, -self.threshold, self.threshold).sum(0) > 0
             low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
-        return (low + high) / 2
+        return middle
 
 
 def fit_of(task: TaskSpec) -> Fit:

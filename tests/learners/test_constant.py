@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +18,7 @@ from mtlbench.learners.constant_fits import fit_of
 from tests.learners.relation_data import run, scores
 from tests.toy_data import FORMS, POSITIONED, in_memory, make, stream, tasks_of
 
-LOSS = {
+LOSS: dict[str, Callable[[Any, Any], Any]] = {
     "mse": lambda c, y: ((c - y) ** 2).mean(),
     "l1": lambda c, y: np.abs(c - y).mean(),
     "smooth_l1": lambda c, y: functional.smooth_l1_loss(torch.full((len(y),), c), torch.tensor(y), beta=0.7),
