@@ -161,7 +161,7 @@ def throughput(blocks: int) -> None:
 def overhead(trials: int) -> None:
     trial = TrainTrial(
         problem={"name": "digits"},
-        tasks=("digit", "parity", "ink"),
+        tasks=("digit", "parity", "loops"),
         parts={
             "learner": {"name": "gradient"},
             "architecture": {"name": "shared"},

@@ -28,6 +28,12 @@ class LearnerEntry(Protocol):
     def uses(cls, part: str) -> bool:
         """Whether it uses a part (a key of ``core.parts``) that not every learner does."""
 
+    def check(self, outline: Outline) -> Iterable[str]:
+        """The reasons why it cannot be used on a problem."""
+
+    def beside(self, outline: Outline) -> bool:
+        """Whether it stands beside the methods of a suite by itself, on a problem that it can be used on."""
+
     def stages(self, tasks: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
         """The tasks that it trains together, stage by stage; a trial reports on those of the last."""
 

@@ -86,6 +86,10 @@ class Learner(Config):
         """The reasons why the learner cannot be used on a problem, as sentences; empty if it can."""
         return ()
 
+    def beside(self, outline: Outline) -> bool:
+        """Whether the learner stands beside the methods of a suite by itself, as a reference, on a problem of data."""
+        return False
+
     def stages(self, tasks: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
         """The tasks of a problem that are trained together, stage by stage; the tasks of the last stage are those of
         the trial, which results are reported for.

@@ -41,9 +41,14 @@ class Predictor(nn.Module):
 
 def evaluated(job: Job, predict: Predict) -> list[Record]:
     """Records of the validation split, if there is one, and of the test split, which is read last."""
-    model, outline = Predictor(job, predict), job.data.outline.only(job.tasks)
+    return evaluated_model(job, Predictor(job, predict), _BATCH)
+
+
+def evaluated_model(job: Job, model: nn.Module, batch_size: int) -> list[Record]:
+    """The same of a network, by batches of so many rows."""
+    outline = job.data.outline.only(job.tasks)
     return [
         record
         for name, split in (("validation", job.data.validation), ("test", job.data.test))
-        for record in Evaluator(split, outline, _BATCH, job.device).records(model, name, 0)
+        for record in Evaluator(split, outline, batch_size, job.device).records(model, name, 0)
     ]

@@ -1,4 +1,4 @@
-"""Ridge regression, per task or pooled: the two baselines that relation learning has to beat."""
+"""Ridge regression, per task or pooled: the baselines that relation learning has to beat."""
 
 from __future__ import annotations
 
@@ -16,21 +16,25 @@ from .relation.statistics import Statistics
 class Ridge(LinearLearner):
     """Ridge regression, one per task or one for all: min ‖y - X w - c‖² + λ ‖w‖², the offset c unpenalised.
 
-    ``scope: task`` fits every task separately, each with a penalty chosen on the task's rows; ``scope: pooled`` ignores
-    which task a row is from. λ is chosen by cross-validation on training rows. Source: Hoerl and Kennard, Ridge
-    regression, Technometrics 1970.
+    ``scope: task`` fits every task separately, each with a penalty chosen on the task's rows; ``scope: one_penalty``
+    does the same with one λ for all tasks, chosen by the squared error on the held-out rows of all of them together,
+    for features on one scale: what relation learners choose by too, so that a gain over it comes of related weights and
+    not of a better chosen penalty. ``scope: pooled`` ignores which task a row is from. λ is chosen by cross-validation
+    on training rows. Source: Hoerl and Kennard, Ridge regression, Technometrics 1970.
     """
 
     searched: ClassVar[tuple[str, ...]] = ("penalty",)
 
-    scope: Literal["task", "pooled"] = Field("task", description="one model per task, or one of all rows together")
+    scope: Literal["task", "one_penalty", "pooled"] = Field(
+        "task", description="one model per task, each with its own penalty or all with one; or one model of all rows"
+    )
     penalty: Candidates = Field(
         (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0), description="values to try for λ"
     )
 
     def groups(self, tasks: tuple[TaskSpec, ...]) -> Iterable[tuple[TaskSpec, ...]]:
         """Tasks that are fitted together."""
-        return (tasks,) if self.scope == "pooled" else [(task,) for task in tasks]
+        return [(task,) for task in tasks] if self.scope == "task" else (tasks,)
 
     def check(self, outline: Outline) -> Iterator[str]:
         """Pooling needs tasks with the same loss and number of outputs."""

@@ -33,12 +33,23 @@ class Rows:
 
 
 def read_rows(split: Split | Stream, outline: Outline, folds: int, seed: int) -> dict[str, Rows]:
-    """The labelled rows of every task, all in memory.
+    """The labelled rows of every task, all in memory. Raises MtlbenchError for a task without any.
 
     Folds are drawn at random, equal in size up to one row. Where tasks share their inputs, a row is in the same fold
     for every task, so that no task's label of a held-out row is seen; otherwise each task is divided by itself.
     """
+    rows = labelled_rows(split, outline, folds, seed)
+    empty = [task for task in outline.names if task not in rows or not len(rows[task].x)]
+    if empty:
+        raise MtlbenchError(f"tasks {', '.join(empty)}: expected labelled training rows, got none")
+    return rows
+
+
+def labelled_rows(split: Split | Stream, outline: Outline, folds: int = 1, seed: int = 0) -> dict[str, Rows]:
+    """The same of a split where a task may have no labelled row; nothing of a stream that is empty."""
     whole = _whole(split.only(outline.names))
+    if whole is None:
+        return {}
     rows = {}
     for task in outline.names:
         by_task = isinstance(whole.inputs, Mapping)
@@ -47,9 +58,6 @@ def read_rows(split: Split | Stream, outline: Outline, folds: int, seed: int) ->
         labelled = whole.masks.get(task, np.ones(len(inputs), dtype=bool))
         x = inputs.reshape(len(inputs), prod(inputs.shape[1:]))[labelled].astype("float64")
         rows[task] = Rows(x, whole.targets[task][labelled], fold[labelled])
-    empty = [task for task, labels in rows.items() if not len(labels.x)]
-    if empty:
-        raise MtlbenchError(f"tasks {', '.join(empty)}: expected labelled training rows, got none")
     return rows
 
 
@@ -65,13 +73,13 @@ def _deal(size: int, folds: int, seed: int) -> Array:
     return (chance.permutation(size) + chance.integers(folds)) % folds  # small tasks do not all fill fold 0
 
 
-def _whole(split: Split | Stream) -> Split:
-    """The split in memory."""
+def _whole(split: Split | Stream) -> Split | None:
+    """The split in memory; None for a stream without rows."""
     if isinstance(split, Split):
         return split
     parts = [part for part in split.batches(_BATCH, None) if part.size]
     if not parts:
-        raise MtlbenchError("expected labelled training rows, got none")
+        return None
     tasks = list(parts[0].targets)
     targets = {task: np.concatenate([part.targets[task] for part in parts]) for task in tasks}
     if isinstance(parts[0].inputs, Mapping):
@@ -84,13 +92,13 @@ def _labelled(part: Split, task: str) -> Array:
     return part.masks.get(task, np.ones(part.size, dtype=bool))
 
 
-def as_outputs(task: TaskSpec, values: Array) -> Array:
+def as_outputs(task: TaskSpec, values: Array, least: float = 0.01) -> Array:
     """Predicted targets [N, K] as outputs in the sense of ``core.task``: indicators become logits.
 
-    Least squares on indicators estimates probabilities, which are kept within [0.01, 0.99] for the logarithm.
+    Estimates of indicators are probabilities, which are kept within [least, 1 - least] for the logarithm.
     """
     if task.kind not in ("classification", "binary"):
         return values
-    chance = np.clip(values, 0.01, 0.99)
+    chance = np.clip(values, least, 1 - least)
     outputs: Array = np.log(chance) if task.kind == "classification" else np.log(chance / (1 - chance))
     return outputs

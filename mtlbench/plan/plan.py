@@ -16,6 +16,7 @@ from ..core.trial import AFFINITY, TrainTrial, Trial
 from ..store import Store
 from ..suite.expand import expand, expand_kernels
 from ..suite.reader import read_with_issues
+from ..suite.references import left_out
 from ..suite.suite import Suite
 from .budgets import unequal_budgets
 from .candidates import with_choices
@@ -242,4 +243,5 @@ def make_plan(
         expanded += tuple(expand_kernels(suite, suite.kernels, extension_digest(), seen.code))
     store = Store(Path(out) if out else Path("results") / suite.name)
     notes = tuple(f"{name}: {note}" for name, outline in seen.outlines.items() for note in outline.notes)
-    return Plan(suite, (), History(()), store, (), (*notes, *sizes), expanded, only, profile).again()
+    notes += (*left_out(suite, seen.outlines), *sizes)
+    return Plan(suite, (), History(()), store, (), notes, expanded, only, profile).again()

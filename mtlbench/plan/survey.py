@@ -80,6 +80,9 @@ def survey(suite: Suite, local: bool) -> Survey:
         seen.add(faults_with_machine(variant, local))
         seen.trunk(variant)
         seen.sources([*variant.named, *variant.engines])
+    for reference in suite.references.variants:
+        if not seen.add(wrong_kinds(reference)):
+            seen.sources(reference.named)
     if suite.affinity and not any(seen.add(wrong_kinds(variant)) for variant in suite.affinity):
         seen.add(faults_with_pairs(suite.affinity[0], seen.outlines))
     if suite.kernels:

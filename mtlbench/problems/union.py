@@ -54,7 +54,7 @@ class Union(Problem):
     @classmethod
     def example(cls) -> dict[str, Any]:
         """Images and vectors, with more rows of vectors."""
-        images = {"name": "digits", "tasks": ["ink"], "flat": False}
+        images = {"name": "digits", "tasks": ["digit"], "flat": False}
         return {"problems": {"images": images, "vectors": {"name": "synthetic", "rows": 2000}}}
 
     @property

@@ -112,7 +112,7 @@ def _train(trial: TrainTrial, root: Path, deadline: float, checkpoints: Checkpoi
     )
     records = learner.run(job)
     peak = Record("peak_memory", memory.read(), unit="B", higher_is_better=False)
-    return (*records, *_rows(data, trial.tasks), peak), data.outline.notes
+    return (*records, *_labels(data, trial.tasks), peak), data.outline.notes
 
 
 def _built(rooms: Tables, part: Part, spec: Spec) -> Any:
@@ -124,13 +124,26 @@ def _built(rooms: Tables, part: Part, spec: Spec) -> Any:
     return rooms[part.room].build(spec) if spec else None
 
 
-def _rows(data: Data, tasks: tuple[str, ...]) -> Iterator[Record]:
-    """On how many labels each task trains, and its test metrics stand; a stream is not counted."""
+def _labels(data: Data, tasks: tuple[str, ...]) -> Iterator[Record]:
+    """On how many labels each task trains and its test metrics stand, and the mean and variance of single values of the
+    test split, in the task's unit and its square: all that explained variance over several tasks asks of the labels. A
+    stream is not counted.
+    """
     for metric, split in (("train_rows", data.train), ("test_rows", data.test)):
-        if isinstance(split, Split):
-            for task in tasks:
-                labels = split.masks[task].sum() if task in split.masks else len(split.targets[task])
-                yield Record(metric, float(labels), task=task)
+        for task in data.outline.only(tasks).tasks if isinstance(split, Split) else ():
+            yield Record(metric, float(len(_known(split, task.name))), task=task.name)
+    for task in data.outline.only(tasks).tasks if isinstance(data.test, Split) else ():
+        target = _known(data.test, task.name)
+        if task.kind == "regression" and target.shape[1:] == (1,) and len(target):
+            values = target.astype("float64") * task.scale + task.offset
+            yield Record("test_mean", float(values.mean()), task=task.name)
+            yield Record("test_variance", float(values.var()), task=task.name)
+
+
+def _known(split: Split, task: str) -> Any:
+    """The labels of a task that are known; of labels at positions, each position."""
+    target, known = split.targets[task], split.masks.get(task)
+    return target if known is None else target[known]
 
 
 def _time(trial: KernelTrial, root: Path, deadline: float) -> Facts:

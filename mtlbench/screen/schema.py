@@ -9,11 +9,11 @@ from ..core.parts import PARTS, tunable
 from ..core.registry import Registry
 from ..core.settings import MAX_CANDIDATES, Timing
 from ..plan.reading import tables
-from ..suite.suite import Header, keys
+from ..suite.suite import AUTO, Header, keys
 
 Schema = dict[str, Any]
 _OWN = {"type": "string", "pattern": "^[^:]+:[^:]+$", "description": "package.module:attribute"}
-_LABELLED = ("problem", "kernel")
+_LABELLED = ("problem", "kernel", "learner")
 
 
 def json_schema() -> Schema:
@@ -49,6 +49,7 @@ def _suite(variant: str, defs: dict[str, Schema]) -> Schema:
         "methods": _map_to("#/$defs/method"),
         "single_task": {"$ref": "#/$defs/single_task"},
         "affinity": {"type": "string"},
+        "references": {"anyOf": [{"const": AUTO}, {"type": "array", "items": {"$ref": "#/$defs/learner"}}]},
         "kernels": {"$ref": f"#/$defs/kernels{variant}"},
     }
     return _object({key: _described(key, described[key]) for key in keys() if key in described})

@@ -16,7 +16,7 @@ STARTER = """\
 
 description: Does training these tasks together beat training them apart?
 
-# Real handwritten digits with three tasks: which digit, odd or even, and how much ink.
+# Real handwritten digits with three tasks: which digit, odd or even, and how many closed loops.
 problem: digits
 # Your own table (CSV, Parquet or ARFF) instead; the path starts at this file's folder:
 # problem: {{name: tabular, path: my.csv, targets: [a, b]}}

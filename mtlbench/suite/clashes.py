@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from ..core.protocols import ProblemEntry
 from .entries import Checker, Entry
@@ -48,6 +49,14 @@ def note_repetitions(methods: Iterable[Variant], baseline: Variant, checker: Che
         if set(_signatures(method)) & set(_signatures(baseline)):
             message = f"method '{method.label}' repeats the single-task baseline, which runs by itself: "
             checker.add(method.place, f"{message}remove it, or change the baseline under single_task")
+
+
+def without_repetitions(reference: Variant, methods: Iterable[Variant]) -> Variant:
+    """A reference without the problems that a method runs the same trials on; it has one engine."""
+    taken = {signature for method in methods for signature in _signatures(method)}
+    signatures = tuple(_signatures(reference))
+    kept = (problem for problem, mine in zip(reference.problems, signatures, strict=False) if mine not in taken)
+    return replace(reference, problems=tuple(kept))
 
 
 def _signatures(variant: Variant) -> Iterator[tuple[str, ...]]:

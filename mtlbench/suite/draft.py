@@ -21,10 +21,11 @@ from .entries import Checker, Entry
 from .explain import explain
 from .kernel_reader import read_kernels
 from .longhand import longhand, named
+from .references import read_references
 from .search import Chosen, Refused
 from .shorthand import merged_for
 from .starts import check_starts
-from .suite import BASELINE, PROBE, UNSHARED, Header, Suite, Variant, keys
+from .suite import BASELINE, PROBE, UNSHARED, Header, References, Suite, Variant, keys
 from .tree import Node, Place, merge, tree
 from .tuning import alternatives, joined, overrides, topmost
 from .uses import refuse_unused, refuse_useless, require, require_of_baseline, used_of, uses
@@ -66,6 +67,8 @@ class Draft:
         refuse_useless(self.root, (baseline, *methods), self.checker)
         check_starts((baseline, *methods), by_label, self.checker)
         note_repetitions(methods, baseline, self.checker)
+        everyone = (baseline, *methods)
+        references = read_references(self.root, self.defaults, everyone, self._variant, self.checker)
         return Suite(
             self.path,
             header.suite,
@@ -76,6 +79,7 @@ class Draft:
             Judgement.from_plain({key: getattr(header, key) for key in Judgement.model_fields}),
             kernels=kernels,
             capacity=header.capacity,
+            references=references if methods else References(),
             affinity=self._affinity(methods),
         )
 

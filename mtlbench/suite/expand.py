@@ -1,5 +1,5 @@
-"""A suite into its trials: problems x seeds x (the baseline's tasks + methods x engines) x candidates x folds; and
-kernels x processes.
+"""A suite into its trials: problems x seeds x ((the baseline's tasks + methods x engines) x candidates x folds +
+references); and kernels x processes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ..core.task import Outline
 from ..core.trial import AFFINITY, CANDIDATE, KernelTrial, Labels, TrainTrial, names
 from ..core.wording import shown
 from .entries import Entry
+from .references import standing
 from .starts import with_starts
 from .suite import MAX_TRIALS, Kernels, Suite, Variant
 
@@ -23,7 +24,7 @@ from .suite import MAX_TRIALS, Kernels, Suite, Variant
 def expand(
     suite: Suite, outlines: Mapping[str, Outline], digests: Mapping[str, str], code: Mapping[str, str] | None = None
 ) -> tuple[TrainTrial, ...]:
-    """Every trial of a suite, problem by problem and seed by seed, the baseline before the methods.
+    """Every trial of a suite, problem by problem and seed by seed: the baseline, the methods, the references.
 
     outlines  what is known of each problem, by its name in the suite; problems without one are left out
     digests   SHA-256 of each problem's files, by the same name; "" where it has none
@@ -38,7 +39,7 @@ def expand(
         for problem in suite.problems
         if problem.name in outlines
         for seed in _seeds(suite, outlines[problem.name])
-        for trial in _of_seed(suite, problem, outlines[problem.name].names, digests[problem.name], seed, code or {})
+        for trial in _of_seed(suite, problem, outlines[problem.name], digests[problem.name], seed, code or {})
     )
     trials = tuple(islice(every, MAX_TRIALS + 1))
     if len(trials) > MAX_TRIALS:
@@ -54,8 +55,9 @@ def _seeds(suite: Suite, outline: Outline) -> Iterator[int]:
 
 
 def _of_seed(
-    suite: Suite, problem: Entry[ProblemEntry], tasks: tuple[str, ...], data: str, seed: int, code: Mapping[str, str]
+    suite: Suite, problem: Entry[ProblemEntry], outline: Outline, data: str, seed: int, code: Mapping[str, str]
 ) -> Iterator[TrainTrial]:
+    tasks = outline.names
     for task in tasks:
         for engine in suite.baseline.engines:
             yield from _tried(suite, suite.baseline, problem, (task,), engine.name, data, seed, code)
@@ -64,6 +66,9 @@ def _of_seed(
             for engine in method.engines:
                 judged = method.learner.checked.stages(tasks)[-1]
                 yield from _tried(suite, method, problem, judged, engine.name, data, seed, code)
+    for reference in standing(suite, problem.name, outline):
+        trial = _trial(suite, reference, problem, tasks, reference.engines[0].name, data, seed, code)
+        yield trial.labelled(reference=True)
     yield from _together(suite, problem, tasks, data, seed, code)
 
 

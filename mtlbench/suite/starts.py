@@ -66,9 +66,10 @@ def with_starts(suite: Suite, trials: Sequence[TrainTrial], digests: Mapping[str
     trained = {_key(trial): trial for trial in trials if not trial.labels.role and not trial.labels.baseline}
 
     def started(trial: TrainTrial) -> TrainTrial:
-        start = variants[trial.labels.method].start
-        if not start.given:
+        variant = variants.get(trial.labels.method)  # none of a reference
+        if variant is None or not variant.start.given:
             return trial
+        start = variant.start
         if start.file is not None:
             return trial.with_parts(start={"file": start.file, "sha256": digests[start.file], "freeze": start.freeze})
         source = trained.get(_source(trial, start, variants))

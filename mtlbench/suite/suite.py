@@ -27,6 +27,7 @@ _KEYS: dict[str, str] = {
     "capacity": "matched: also the baseline with as many parameters as the joint network; widened: also every method "
     "with as many as the baseline; or a list of both",
     "seeds": "a number n of seeds (0 to n-1), or a list of seeds",
+    "references": "learners that stand beside the methods as floor and strong baseline: auto, or a list of learners",
     "single_task": "what the single-task baseline changes of the suite, and its label; it runs by itself",
     "kernels": "cases of operations to time, fused against eager, and how; beside methods, or instead of them",
     **{key: str(field.description) for key, field in Judgement.model_fields.items()},
@@ -35,6 +36,7 @@ _KEYS: dict[str, str] = {
 BASELINE = "single-task"
 PROBE = {"name": "affinity"}  # the learner that compares gradients
 UNSHARED = "single"  # the architecture of the baseline
+AUTO = "auto"  # of references: those that stand beside the methods by themselves
 SLUG = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 MAX_SEEDS = 1000
 MAX_TRIALS = 100_000
@@ -212,6 +214,18 @@ class Kernels:
 
 
 @dataclass(frozen=True)
+class References:
+    """Learners that methods are seen beside, without being methods; ``by_rule`` where the suite names none itself."""
+
+    variants: tuple[Variant, ...] = ()
+    by_rule: bool = True
+
+    def resolved(self) -> Any:
+        """As it would be written in full."""
+        return AUTO if self.by_rule else [_labelled(variant.learner, variant.label) for variant in self.variants]
+
+
+@dataclass(frozen=True)
 class Suite:
     """A suite file, read and checked. ``expand`` gives its trials."""
 
@@ -224,6 +238,7 @@ class Suite:
     judgement: Judgement = field(default_factory=Judgement)
     kernels: Kernels | None = None
     capacity: tuple[str, ...] = ()
+    references: References = References()
     affinity: tuple[Variant, Variant] | None = None  # a method, and the same with a learner that compares gradients
 
     @property
@@ -262,10 +277,16 @@ class Suite:
                 **_beyond(baseline, {**inherited, "problem": baseline["problem"]}),
             },
             **({"capacity": list(self.capacity)} if self.capacity else {}),
+            "references": self.references.resolved(),
             "seeds": list(self.seeds),
             **self.judgement.model_dump(),
             **({"affinity": self.affinity[0].label} if self.affinity else {}),
         }
+
+
+def _labelled(entry: Entry[Any], label: str) -> dict[str, Any]:
+    """An entry in full, with its label where it is not its name."""
+    return {**entry.spec, **({"label": label} if label != entry.spec["name"] else {})}
 
 
 def _beyond(written: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:

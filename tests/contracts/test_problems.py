@@ -92,7 +92,7 @@ def tables_of_texts(root: Path) -> Spec:
 
 def kinds(root: Path) -> Spec:
     """Images, sentences, a table with missing labels, vectors and schools; the vectors are the most rows."""
-    images = {"name": "digits", "tasks": ["ink"], "flat": False}
+    images = {"name": "digits", "tasks": ["digit"], "flat": False}
     vectors = {"name": "synthetic", "rows": 2000}
     return {
         "name": "union",
@@ -110,7 +110,7 @@ def example(name: str, root: Path) -> Spec:
 
 
 VARIANTS: dict[str, Callable[[Path], Spec]] = {  # other forms of problems that have several
-    "digits as images": lambda root: {"name": "digits", "tasks": ["ink", "parity"], "flat": False},
+    "digits as images": lambda root: {"name": "digits", "tasks": ["loops", "parity"], "flat": False},
     "idx with tasks": two_pairs,
     "idx as stream": lambda root: {**two_pairs(root), "stream": True, "flat": True},
     "multidigits from files": mnist_folder,

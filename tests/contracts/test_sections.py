@@ -20,7 +20,7 @@ from mtlbench.report.writing.html import page
 from mtlbench.report.writing.latex import latex_table
 from mtlbench.report.writing.markdown import markdown_report, markdown_table
 from mtlbench.report.writing.parts import Part
-from tests.report.samples import TASKS, Sample, sample, settings, with_kernels
+from tests.report.samples import TASKS, Sample, sample, settings, with_kernels, with_references
 
 Frames = tuple[pd.DataFrame, pd.DataFrame, dict[str, Any], dict[str, Any]]  # as gather takes them
 INJECTION = '<script>alert("x")</script>&amp;"\'$x^2$ \\input{a} |_*`[a](b)` \u202eλ数字🎲\x00\x1b[31m\n# h'
@@ -143,6 +143,20 @@ def of_one_task() -> Frames:
     return made.frames()
 
 
+def with_floor_and_boosting() -> Frames:
+    """References beside two methods; one of them lacks a task, and one failed on a seed."""
+    made = with_references(sample(**SMALL), {"constant": {"digit": 10.0, "ink": 30.0}, "boosting": {"digit": 99.0}})
+    made.trials[-1] |= {"status": "failed", "error": "ValueError: no"}
+    return made.frames()
+
+
+def references_failed() -> Frames:
+    made = with_references(sample(**SMALL), {"constant": {"digit": 10.0, "ink": 30.0}})
+    for row in made.trials:
+        row |= {"status": "failed", "error": "ValueError: no"} if row["role"] else {}
+    return made.frames()
+
+
 def failed_only() -> Frames:
     made = sample(**SMALL)
     for row in made.trials:
@@ -225,7 +239,8 @@ def hostile() -> Frames:
 
 CASES: list[Callable[[], Frames]] = [
     full, tuned, paired, kernels_beside_methods, kernels_alone, kernels_of_ours_alone, kernels_in_nonsense,
-    kernels_failed, empty, bare, one_seed, one_task, many_tasks, related, of_one_task, failed_only, missing_only,
+    kernels_failed, empty, bare, one_seed, one_task, many_tasks, related, of_one_task,
+    with_floor_and_boosting, references_failed, failed_only, missing_only,
     baseline_only, no_baseline,
     baseline_failed_on_one_task, nan, diverged, zeros, constant, negative, hostile,
 ]  # fmt: skip

@@ -16,9 +16,9 @@ from tests.learners.relation_data import FOLDS, alike, chosen, one_input, run, s
 from tests.toy_data import NAMES, in_memory, inputs_by_task, make, shared_inputs
 
 
-def rmse_of(models: dict[str, tuple[Theirs, np.ndarray, np.ndarray]]) -> dict[str, float]:
+def rmse_of(models: dict[str, tuple[Theirs, np.ndarray, np.ndarray]], noise: float = 0.5) -> dict[str, float]:
     """Test error, in points, of scikit-learn's models with the mean and deviation of their inputs."""
-    data, found = alike(), {}
+    data, found = alike(noise=noise), {}
     inputs, targets = inputs_by_task(data.test), in_memory(data.test).targets
     for task in data.outline.tasks:
         model, mean, deviation = models[task.name]
@@ -45,6 +45,32 @@ def test_pooled_is_scikit_learns_ridge_on_all_rows() -> None:
     x, y = (np.concatenate(list(part.values())) for part in (inputs_by_task(train), in_memory(train).targets))
     theirs = dict.fromkeys(alike().outline.names, fitted(x, y, 3.0))
     assert scores(run(Ridge(scope="pooled", penalty=(3.0,)), alike())) == pytest.approx(rmse_of(theirs), rel=1e-5)
+
+
+def test_one_penalty_for_all_is_chosen_on_the_held_out_rows_of_all() -> None:
+    data, penalties = alike(noise=3.0), (0.1, 3.0, 30.0, 300.0)
+    rows = read_rows(data.train, data.outline, FOLDS, seed=0)
+    everything = np.concatenate([part.x for part in rows.values()])
+    mean, deviation = everything.mean(0), everything.std(0)
+    errors = dict.fromkeys(penalties, 0.0)
+    for penalty in penalties:
+        for part in rows.values():
+            x = (part.x - mean) / deviation
+            for fold in range(FOLDS):
+                held = part.fold == fold
+                model = Theirs(alpha=penalty).fit(x[~held], part.y[~held, 0])
+                errors[penalty] += float(((model.predict(x[held]) - part.y[held, 0]) ** 2).sum())
+    best = min(errors, key=lambda penalty: errors[penalty])
+    found = run(Ridge(scope="one_penalty", penalty=penalties, folds=FOLDS), data)
+    assert chosen(found) == {"penalty": best}
+    theirs = {
+        name: (Theirs(alpha=best).fit((part.x - mean) / deviation, part.y[:, 0]), mean, deviation)
+        for name, part in rows.items()
+    }
+    assert scores(found) == pytest.approx(rmse_of(theirs, noise=3.0), rel=1e-5)
+    separate = run(Ridge(penalty=penalties, folds=FOLDS), data)
+    apart = {record.value for record in separate if record.metric == "chosen_penalty"}
+    assert len(apart) > 1  # so that one penalty is another choice
 
 
 def test_a_task_alone_is_fitted_as_among_others() -> None:

@@ -24,6 +24,7 @@ methods:
 engines: [eager, foreach]
 optimizer: {name: adam, lr: 1e-3}
 seeds: 2
+references: []
 """
 
 
@@ -110,7 +111,7 @@ def test_changed_trials_say_what_changed(suite: Path) -> None:
 
 def test_only_a_part(suite: Path) -> None:
     assert {trial.labels.method for trial in _plan(suite, only="learned").trials} == {"learned"}
-    assert len(_plan(suite, only="single-task[ink]").trials) == 2
+    assert len(_plan(suite, only="single-task[loops]").trials) == 2
     assert len(_plan(suite, only="*/eager/seed1").trials) == 5
     with pytest.raises(MtlbenchError) as caught:
         _plan(suite, only="lerned/eager/seed1")
@@ -149,14 +150,14 @@ def test_json_and_resolved_suite(suite: Path) -> None:
 
 
 def test_a_thousand_trials_wait_for_nothing_heavy(suite: Path) -> None:
-    suite.write_text(SUITE.replace("seeds: 2", "seeds: 143"))
+    suite.write_text(SUITE.replace("seeds: 2\nreferences: []", "seeds: 143"))
     code = (
         "import sys; from pathlib import Path; from mtlbench.plan.plan import make_plan;"
         "print(len(make_plan(Path(sys.argv[1])).trials), *sorted(m for m in sys.modules if '.' not in m))"
     )
     ended = subprocess.run([sys.executable, "-c", code, str(suite)], capture_output=True, text=True, check=True)
     count, *modules = ended.stdout.split()
-    assert int(count) == 1001
+    assert int(count) == 143 * (3 + 4 + 2)
     assert not {"torch", "ray", "pandas", "numpy", "sklearn", "scipy", "matplotlib"} & set(modules)
 
 
@@ -207,4 +208,4 @@ def test_what_waits_for_its_candidates_is_planned_and_reported_as_missing(suite:
     assert "2 of 10 planned trials finished; 8 did not run." in text
     assert "waits for its candidates" in text
     assert "no single-task baseline in the suite" not in text
-    assert {"digits/tuned/eager/seed0", "digits/single-task[ink]/eager/seed1"} < set(found.missing)
+    assert {"digits/tuned/eager/seed0", "digits/single-task[loops]/eager/seed1"} < set(found.missing)

@@ -80,7 +80,7 @@ def test_faults_of_file_data_and_pairs_come_together(suite: Path) -> None:
 
 
 def test_weights_that_do_not_sum_to_one(suite: Path) -> None:
-    [fault] = _faults(suite, SUITE.replace("uncertainty", "{name: fixed, weights: {digit: 1, parity: 2, ink: 3}}"))
+    [fault] = _faults(suite, SUITE.replace("uncertainty", "{name: fixed, weights: {digit: 1, parity: 2, loops: 3}}"))
     assert fault.startswith("5:4")
     assert "normalize: true" in fault
 
@@ -210,10 +210,11 @@ def test_what_an_optimizer_cannot_do_is_told_before_anything_runs(suite: Path) -
 
 
 def test_a_method_may_have_another_penalty(suite: Path) -> None:
-    plain = _ids(suite, SUITE)
-    text = SUITE.replace("uncertainty}", "uncertainty, penalty: {name: l21, on: heads}}")
+    alone = SUITE + "references: []\n"
+    plain = _ids(suite, alone)
+    text = alone.replace("uncertainty}", "uncertainty, penalty: {name: l21, on: heads}}")
     assert len(set(plain) - set(_ids(suite, text))) == 2
-    assert len(set(plain) & set(_ids(suite, SUITE + "penalty: l2\n"))) == 0
+    assert len(set(plain) & set(_ids(suite, alone + "penalty: l2\n"))) == 0
 
 
 def test_learners_without_a_network_cannot_learn_formulas(suite: Path) -> None:
@@ -232,23 +233,23 @@ def test_cross_validated_weights_need_one_stage_and_no_affinity(suite: Path) -> 
 
 
 def test_encoders_fit_the_single_task_baseline_too_and_a_wrong_name_is_told_with_the_nearest(suite: Path) -> None:
-    encoders = "encoders: {digit: {}, parity: {}, ink: {}}"
+    encoders = "encoders: {digit: {}, parity: {}, loops: {}}"
     suite.write_text(SUITE.replace("hidden: [16]", encoders))
     assert make_plan(suite, out=suite.parent / "out").todo
-    found = _faults(suite, suite.read_text().replace("ink", "inc"))
+    found = _faults(suite, suite.read_text().replace("loops", "loop"))
     assert found
-    assert all("encoders: expected one for task 'ink', got one for 'inc': did you mean 'ink'?" in f for f in found)
-    (fault,) = _faults(suite, suite.read_text().replace("inc: {}", "inc: {}, ink: {}"))
-    assert "encoders: no problem here has a task 'inc': did you mean 'ink'?" in fault
+    assert all("encoders: expected one for task 'loops', got one for 'loop': did you mean 'loops'?" in f for f in found)
+    (fault,) = _faults(suite, suite.read_text().replace("loop: {}", "loop: {}, loops: {}"))
+    assert "encoders: no problem here has a task 'loop': did you mean 'loops'?" in fault
 
 
 def test_a_method_that_does_not_fit_pairs_of_tasks_cannot_be_compared_for_affinity(suite: Path) -> None:
-    named = "{weighting: {name: fixed, weights: {digit: 0.2, parity: 0.3, ink: 0.5}}}"
+    named = "{weighting: {name: fixed, weights: {digit: 0.2, parity: 0.3, loops: 0.5}}}"
     (fault,) = _faults(suite, SUITE.replace("equal: {}", f"equal: {named}") + "affinity: equal\n")
     assert "affinity trains tasks in pairs, and weighting 'fixed' on problem 'digits' does not fit digit" in fault
-    assert "weights: unknown task 'ink'" in fault
+    assert "weights: unknown task 'loops'" in fault
     assert fault.endswith("name another method under affinity")
-    found = _faults(suite, SUITE.replace("equal: {}", f"equal: {named.replace('ink', 'inc')}") + "affinity: equal\n")
+    found = _faults(suite, SUITE.replace("equal: {}", f"equal: {named.replace('loops', 'loop')}") + "affinity: equal\n")
     assert found
     assert not any("affinity" in fault for fault in found)  # what is wrong for all tasks is told once
 
@@ -281,8 +282,8 @@ class Measured(Shared):
 
 def test_more_parameters_than_an_optimizer_takes_are_told_before_anything_runs(suite: Path) -> None:
     (fault,) = _faults(suite, NEWTON)
-    assert fault == (  # 65 x 40 of the trunk, and 41 for each of 12 outputs
-        "4:46: optimizer 'newton' on problem 'digits': hessian: exact expects at most 2,000 parameters, got 3,092: set "
+    assert fault == (  # 65 x 40 of the trunk, and 41 for each of 14 outputs
+        "4:46: optimizer 'newton' on problem 'digits': hessian: exact expects at most 2,000 parameters, got 3,174: set "
         "hessian: free, or choose a smaller architecture"
     )
     assert _ids(suite, NEWTON.replace("[40]", "[10]"))

@@ -17,7 +17,7 @@ from mtlbench.problems.union import Union
 from tests.contracts.test_problems import corpora, example, two_pairs
 from tests.toy_data import in_memory, inputs_by_task
 
-DIGITS = {"name": "digits", "tasks": ["digit", "ink"], "flat": False}
+DIGITS = {"name": "digits", "tasks": ["digit", "loops"], "flat": False}
 
 
 def union(**problems: Any) -> Union:
@@ -26,15 +26,15 @@ def union(**problems: Any) -> Union:
 
 def test_a_part_is_what_it_is_alone(tmp_path: Path) -> None:
     both = union(images=DIGITS, toy="synthetic").load(3, tmp_path)
-    images = Digits(tasks=("digit", "ink"), flat=False).load(3, tmp_path)
+    images = Digits(tasks=("digit", "loops"), flat=False).load(3, tmp_path)
     vectors = Synthetic().load(3, tmp_path)
-    assert both.outline.names == ("images_digit", "images_ink", "toy_t1", "toy_t2", "toy_t3", "toy_t4")
+    assert both.outline.names == ("images_digit", "images_loops", "toy_t1", "toy_t2", "toy_t3", "toy_t4")
     assert (both.outline.tasks[1].scale, both.outline.tasks[1].offset) == (
         images.outline.tasks[1].scale,
         images.outline.tasks[1].offset,
     )
     assert isinstance(both.outline.input_shape, Mapping)
-    assert both.outline.input_shape["images_ink"] == (1, 8, 8)
+    assert both.outline.input_shape["images_loops"] == (1, 8, 8)
     for part in ("train", "validation", "test"):
         split = getattr(both, part)
         for prefix, alone in (("images", getattr(images, part)), ("toy", getattr(vectors, part))):
@@ -48,8 +48,8 @@ def test_words_keep_the_vocabulary_of_their_part(tmp_path: Path) -> None:
     assert isinstance(outline.vocabulary, Mapping)
     assert set(outline.vocabulary) == set(outline.names)
     assert outline.vocabulary["texts_topic"] == outline.vocabulary["texts_review"] > 0
-    assert outline.vocabulary["images_ink"] == 0
-    assert outline.only(("images_ink",)).vocabulary == 0  # numbers, as far as learners of numbers are concerned
+    assert outline.vocabulary["images_loops"] == 0
+    assert outline.only(("images_loops",)).vocabulary == 0  # numbers, as far as learners of numbers are concerned
 
 
 def test_a_task_has_the_rows_that_carry_its_label(tmp_path: Path) -> None:

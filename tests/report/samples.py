@@ -24,7 +24,7 @@ SIDE_METRICS = (("balanced_accuracy", "%", True, 0.99), ("macro_f1", "%", True, 
 SPEEDS = {"eager": 1.0, "foreach": 1.15, "torch_fused": 1.3, "compiled": 1.7, "fused": 2.3}
 LABELS = (
     "trial", "kind", "suite", "problem", "method", "baseline", "architecture", "weighting", "engine", "optimizer",
-    "seed", "attempt", "environment", "role",
+    "seed", "attempt", "environment", "role", "reference",
 )  # fmt: skip
 
 
@@ -226,6 +226,28 @@ def _joint(
         _results(made, row, name, spec, value, epochs, rng, weight)
     speed = SPEEDS.get(engine, 1.0) * (1 - 0.04 * (number % 4)) * (0.35 if number % 7 == 6 else 1)
     _costs(made, row, 41_000 * speed, 18_402, np.random.default_rng([seed, number, len(engine)]))
+
+
+def with_references(made: Sample, values: Mapping[str, Mapping[str, float]], problem: str = "digits") -> Sample:
+    """The same run with references beside it: main test metrics by name and task, equal on every seed but for noise.
+
+    References named ``constant`` are floors.
+    """
+    for row in (*made.records, *made.trials):
+        row.setdefault("role", "")
+    specs = {fact["task"]: fact for fact in made.records if fact["main"] and fact["split"] == "test"}
+    for name, by_task in values.items():
+        for seed in sorted({trial["seed"] for trial in made.trials if trial["problem"] == problem}):
+            rng = np.random.default_rng([seed, len(name)])
+            row = _trial(made, problem, name, tuple(by_task), "cpu", seed) | {"reference": True}
+            learner = {"name": name}
+            made.trials[-1] |= {"reference": True, "settings": settings(row, learner=learner)}
+            for task, value in by_task.items():
+                noisy = value * (1 + 1e-3 * rng.normal())
+                spec = specs[task]
+                unit, higher = spec["unit"], spec["higher_is_better"]
+                _add(made, row, "test", task, spec["metric"], noisy, 0, unit, higher, main=True)
+    return made
 
 
 KERNELS: dict[str, tuple[float, dict[str, float]]] = {  # case: bytes of a call, microseconds of ours and of the others

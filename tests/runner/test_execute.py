@@ -15,8 +15,10 @@ from mtlbench.core.record import Record, Result
 from mtlbench.core.task import Data
 from mtlbench.core.trial import TrainTrial
 from mtlbench.measure.load import ForeignLoad
+from mtlbench.problems.small.diabetes import Diabetes
 from mtlbench.problems.small.synthetic import Synthetic
 from mtlbench.runner.trial import execute
+from tests.toy_data import in_memory
 from tests.trials import altered, train_trial
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +59,17 @@ def test_a_result_is_complete_and_plain() -> None:
     assert result.environment["threads"] == 1
     assert result.environment["device"] == "cpu"
     assert result.environment["versions"]["torch"]
+
+
+def test_what_explained_variance_needs_of_the_labels_is_on_record() -> None:
+    trial = altered(TRIAL, problem={"name": "diabetes"}, tasks=("bmi",), learner={"name": "constant"})
+    found = {record.metric: record.value for record in run(trial).records if (record.split, record.task) == ("", "bmi")}
+    data = Diabetes().load(0, ROOT)
+    (task,) = data.outline.only(("bmi",)).tasks
+    values = in_memory(data.test).targets["bmi"] * task.scale + task.offset
+    assert found == pytest.approx(
+        {"test_rows": len(values), "test_mean": values.mean(), "test_variance": values.var()}, rel=1e-5
+    )
 
 
 def test_bits_do_not_depend_on_what_the_process_did_before(tmp_path: Path) -> None:

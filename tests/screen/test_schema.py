@@ -47,8 +47,8 @@ def test_the_starter_is_valid_and_plans(schema: dict[str, Any], tmp_path: Path) 
     assert _accepts(schema, tmp_path / "copy.yaml", path.read_text())
     plan = make_plan(path)
     assert plan.suite.name == "mine"
-    assert len(plan.trials) == 5 * (3 + 3)
-    assert len(make_plan(path, profile="tuned").trials) == 5 * (3 + 3) * 8
+    assert len(plan.trials) == 5 * (3 + 3 + 2)
+    assert len(make_plan(path, profile="tuned").trials) == 5 * ((3 + 3) * 8 + 2)
 
 
 BASE = "problem: digits\narchitecture: shared\noptimizer: adam\n"

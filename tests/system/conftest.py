@@ -21,6 +21,7 @@ engines: [eager]
 optimizer: {name: adam, lr: 1.0e-3}
 train: {epochs: 2, batch_size: 64}
 seeds: 2
+references: []
 """
 # A problem that misbehaves as its suite asks; it lives beside the suite, as a user's own would.
 ODD = '''

@@ -92,7 +92,9 @@ class _Score:
             whole = target.long() if mask is None else target.long().masked_fill(~_spread(mask, target), _NO_LABEL)
             self.rows.append((whole.cpu().numpy(), predicted.cpu().numpy()))
         if self.needs_line:
-            score = output.softmax(1) if spans else output.sigmoid()
+            # In float32 equal outputs may differ in the last bit by their place in a vector, and AUC would see it.
+            exact = output.double()
+            score = (exact.softmax(1) if spans else exact.sigmoid()).to(output.dtype)
             self.line.append((_in_line(target, mask).cpu().numpy(), _in_line(score, mask, spans).cpu().numpy()))
         else:
             self._count(_in_line(target.long(), mask), _in_line(predicted, mask))

@@ -106,7 +106,9 @@ def with_held(data: ReportData, deltas: Iterable[Delta], found: Collection[Conve
     def held(delta: Delta) -> tuple[str, ...]:
         single = [(delta.problem, data.baseline(delta.problem), engine) for engine in (delta.engine, *data.engines)]
         own = [(delta.problem, delta.method, delta.engine)]
-        whose, word, kind = (single, "better", "single-task ") if delta.judged and delta.judged.mean > 0 else (own, "worse", "")
+        whose, word, kind = (
+            (single, "better", "single-task ") if delta.judged and delta.judged.mean > 0 else (own, "worse", "")
+        )
         at_fault = next((by_key[key] for key in whose if key in by_key), None)
         cut = at_fault.undertrained(delta.seeds, delta.tasks) if at_fault else Undertrained(0, 0)
         return (f"{cut} {kind}trials were undertrained, which alone may be why it is {word}",) if cut.telling else ()

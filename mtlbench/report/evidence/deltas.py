@@ -17,6 +17,7 @@ from .measures import companions
 from .overlap import UNKNOWN, overlap
 from .ranks import ranks_of
 from .statistics import LEVEL, Gain, Interval, can_be_small, holm, mean_interval, p_of, relative
+from .unlike import unlike_baseline
 
 Outcome = Literal["better", "worse", "equal", "undecided", "held", "few", "none"]
 
@@ -172,7 +173,7 @@ def _ranked(data: ReportData, delta: Delta) -> Delta:
 
 
 def delta_of(data: ReportData, problem: str, method: str, engine: str) -> Delta:
-    """Delta m of one method, as yet without a rank and with nothing to be corrected for."""
+    """Delta m of one method, or of a reference, as yet without a rank and with nothing to be corrected for."""
     tasks = data.targets(problem, method)
     names = [task.name for task in tasks]
     baseline = method == data.baseline(problem)
@@ -190,7 +191,7 @@ def delta_of(data: ReportData, problem: str, method: str, engine: str) -> Delta:
         overlap=corrected,
         flags=(UNKNOWN,) if unknown and not baseline else (),
         tasks=() if len(tasks) == len(data.tasks(problem)) else tuple(names),
-        unlike=() if baseline else data.unlike_baseline(method),
+        unlike=() if baseline else unlike_baseline(data.suite, method),
     )
     if baseline:
         complete = scores.dropna() if len(tasks) else scores.iloc[:0]

@@ -14,6 +14,7 @@ from .convergence import Convergence, convergences, with_held
 from .deltas import Delta, deltas
 from .frames import ReportData
 from .kernel_timings import KernelTiming, kernel_timings
+from .references import Reference, references
 from .timings import Timing, timings
 from .tunings import Tuning, tunings
 
@@ -29,6 +30,7 @@ class Evidence:
     kernels: tuple[KernelTiming, ...]
     convergences: tuple[Convergence, ...]
     tunings: tuple[Tuning, ...]
+    references: tuple[Reference, ...]
 
     def engine(self, problem: str, method: str) -> str:
         """The engine whose accuracy is shown if one is enough: eager, or else the method's first."""
@@ -44,6 +46,10 @@ class Evidence:
         places = {delta.method: -delta.mean for delta in self.of(problem) if delta.relative}
         places[self.data.baseline(problem)] = -math.inf
         return sorted(self.data.methods(problem), key=lambda method: places.get(method, math.inf))
+
+    def beside(self, problem: str) -> tuple[Reference, ...]:
+        """The references of a problem, which tables show below its methods."""
+        return tuple(reference for reference in self.references if reference.problem == problem)
 
     def timing(self, problem: str, method: str, engine: str) -> Timing | None:
         """The cost of one method."""
@@ -68,4 +74,13 @@ def gather(
     data = ReportData.of(records, trials, environments, suite)
     trained = convergences(data)
     judged = with_held(data, deltas(data), trained)
-    return Evidence(data, judged, timings(data), agreements(data), kernel_timings(data), trained, tunings(data))
+    return Evidence(
+        data,
+        judged,
+        timings(data),
+        agreements(data),
+        kernel_timings(data),
+        trained,
+        tunings(data),
+        references(data),
+    )

@@ -61,7 +61,7 @@ def footings(data: ReportData, timings: tuple[Timing, ...]) -> tuple[Footing, ..
         single = data.baseline(problem)
         matched = data.matched(problem)
         for method in data.methods(problem) if single else ():
-            if method in (single, matched) or data.apart(problem, method):
+            if method == single:
                 continue
             engine = data.engines_of(problem, method)[0]
             ours, theirs = (sizes.get((problem, m, data.engines_of(problem, m)[0]), math.nan) for m in (method, single))

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.judgement import Judgement
-from ...core.parts import PARTS, columns
+from ...core.parts import columns
 from ...core.trial import CANDIDATE
 
 EAGER = "eager"  # the engine that others are compared with
@@ -33,7 +33,7 @@ _WORDS = (
 )
 _RECORDS = {
     **dict.fromkeys((*_WORDS, "split", "task", "other", "metric", "unit", "environment"), ""),
-    **dict.fromkeys(("baseline", "main"), False),
+    **dict.fromkeys(("baseline", "reference", "main"), False),
     **dict.fromkeys(("seed", "attempt", "step"), 0),
     **dict.fromkeys(("value", "higher_is_better"), np.nan),
 }
@@ -83,16 +83,19 @@ def direction(metric: str, higher_is_better: float) -> bool | None:
 class ReportData:
     """Facts of finished training trials, planned training trials, environments, and the suite.
 
-    ``records`` and ``trials`` are those that represent their methods, ``tried_records`` and ``tried`` those of other
-    training (``core.trial``: role). ``planned`` are the planned trials of every kind except candidates,
-    ``kernel_records`` the facts of finished kernel trials. Every column is present in every frame; missing words are
-    "", missing and diverged numbers NaN, and a trial's tasks and notes tuples.
+    ``records`` and ``trials`` are those that represent their methods, ``reference_records`` and ``reference_trials``
+    those of the references beside them, ``tried_records`` and ``tried`` those of other training (``core.trial``: role).
+    What is asked of a method by its name may be asked of a reference, too. ``planned`` are the planned trials of every
+    kind except candidates, ``kernel_records`` the facts of finished kernel trials. Every column is present in every
+    frame; missing words are "", missing and diverged numbers NaN, and a trial's tasks and notes tuples.
     """
 
     records: pd.DataFrame
     trials: pd.DataFrame
     environments: Mapping[str, Mapping[str, Any]]
     suite: Mapping[str, Any]
+    reference_records: pd.DataFrame
+    reference_trials: pd.DataFrame
     tried_records: pd.DataFrame
     tried: pd.DataFrame
     planned: pd.DataFrame
@@ -106,14 +109,15 @@ class ReportData:
         facts, planned = _shaped(records, _RECORDS), _shaped(trials, _TRIALS)
         finished = planned.loc[planned["status"] == "ok", "trial"]
         facts = facts[facts["trial"].isin(finished)]
-        stands, trained = facts["role"] == "", facts["kind"] == "train"
-        trials = planned[planned["kind"] == "train"]
+        found, trials = facts[facts["kind"] == "train"], planned[planned["kind"] == "train"]
         return cls(
-            facts[trained & stands].reset_index(drop=True),
-            trials[trials["role"] == ""].reset_index(drop=True),
+            found[(found["role"] == "") & ~found["reference"]].reset_index(drop=True),
+            trials[(trials["role"] == "") & ~trials["reference"]].reset_index(drop=True),
             environments,
             suite,
-            facts[trained & ~stands].reset_index(drop=True),
+            found[(found["role"] == "") & found["reference"]].reset_index(drop=True),
+            trials[(trials["role"] == "") & trials["reference"]].reset_index(drop=True),
+            found[found["role"] != ""].reset_index(drop=True),
             trials[trials["role"] != ""].reset_index(drop=True),
             planned[planned["role"] != CANDIDATE].reset_index(drop=True),
             facts[facts["kind"] == "kernel"].reset_index(drop=True),
@@ -144,19 +148,11 @@ class ReportData:
         """The single-task method of a problem, "" if there is none."""
         return self._baselines.get(problem, "")
 
-    def apart(self, problem: str, method: str) -> bool:
-        """Whether a method trains every task in a trial of its own, as the baseline does."""
-        return method == self.baseline(problem) or (problem, method) in self._apart
-
-    @cached_property
-    def _apart(self) -> frozenset[tuple[str, str]]:
-        some = self.trials[self.trials["apart"]]
-        return frozenset(zip(some["problem"], some["method"], strict=True))
-
     def matched(self, problem: str) -> str:
         """The baseline with as many parameters as the joint network, "" if there is none."""
-        standing = self.trials[(self.trials["problem"] == problem) & self.trials["reference"] & self.trials["apart"]]
-        return str(standing["method"].iloc[0]) if len(standing) else ""
+        beside = self.reference_trials
+        found = beside.loc[(beside["problem"] == problem) & beside["apart"], "method"]
+        return str(found.iloc[0]) if len(found) else ""
 
     def joint(self, problem: str) -> bool:
         """Whether there is more than one task to train jointly."""
@@ -166,25 +162,24 @@ class ReportData:
         """The names of all tasks of a problem that any method is planned for, in the order of the plan."""
         return _distinct(self.trials.loc[self.trials["problem"] == problem, "tasks"])
 
-    def unlike_baseline(self, method: str) -> tuple[str, ...]:
-        """The ways in which the suite trains a method differently from the baseline: optimizer, schedule …"""
-        ours = {**self.suite, **self.suite.get("methods", {}).get(method, {})}
-        suite = {key: value for key, value in self.suite.items() if key not in PARTS or PARTS[key].inherited}
-        single = {**suite, **self.suite.get("single_task", {})}
-        same = {key: _comparable(key, ours.get(key)) == _comparable(key, single.get(key)) for key in PARTS}
-        unlike = tuple(key for key, part in PARTS.items() if part.training and not same[key])
-        # Where neither has an optimizer, the learner is the method, not a way of training it.
-        return unlike if "optimizer" in ours or "optimizer" in single else ()
-
     def methods(self, problem: str) -> tuple[str, ...]:
         """The baseline first, then in the order of the plan."""
         planned = list(self.trials.loc[self.trials["problem"] == problem, "method"].unique())
         single = self.baseline(problem)
         return tuple(sorted(planned, key=lambda method: (method != single, planned.index(method))))
 
+    def references(self, problem: str) -> tuple[str, ...]:
+        """What stands beside the methods, in the order of the plan."""
+        return tuple(self.reference_trials.loc[self.reference_trials["problem"] == problem, "method"].unique())
+
+    @cached_property
+    def _standing(self) -> pd.DataFrame:
+        """The trials of methods and of references."""
+        return pd.concat([self.trials, self.reference_trials], ignore_index=True)
+
     @cached_property
     def _planned(self) -> dict[tuple[str, str], dict[str, int]]:
-        counts = self.trials.groupby(["problem", "method", "engine"])["seed"].nunique()
+        counts = self._standing.groupby(["problem", "method", "engine"])["seed"].nunique()
         planned: dict[tuple[str, str], dict[str, int]] = {}
         for row in rows(counts.reset_index()):
             planned.setdefault((row.problem, row.method), {})[row.engine] = int(row.seed)
@@ -192,7 +187,8 @@ class ReportData:
 
     def engines_of(self, problem: str, method: str) -> tuple[str, ...]:
         """The engines that were planned for a method."""
-        return tuple(engine for engine in self.engines if engine in self._planned[problem, method])
+        planned = self._planned[problem, method]
+        return tuple(engine for engine in dict.fromkeys([*self.engines, *planned]) if engine in planned)
 
     def planned_seeds(self, problem: str, method: str, engine: str) -> int:
         """How many seeds were planned."""
@@ -200,8 +196,7 @@ class ReportData:
 
     @cached_property
     def _main(self) -> pd.DataFrame:
-        frame = self.records
-        return frame[frame["main"] & (frame["split"] == "test") & (frame["task"] != "")]
+        return _ranking(self.records)
 
     @cached_property
     def _tasks(self) -> dict[str, tuple[Task, ...]]:
@@ -223,14 +218,14 @@ class ReportData:
 
     @cached_property
     def _targets(self) -> dict[tuple[str, str], tuple[str, ...]]:
-        return {key: _distinct(trials["tasks"]) for key, trials in groups(self.trials, ["problem", "method"])}
+        return {key: _distinct(trials["tasks"]) for key, trials in groups(self._standing, ["problem", "method"])}
 
     @cached_property
     def _scores(self) -> dict[tuple[str, str, str], pd.DataFrame]:
         metrics = {(problem, task.name): task.metric for problem in self.problems for task in self.tasks(problem)}
-        keys = zip(self._main["problem"], self._main["task"], self._main["metric"], strict=True)
-        ranking = [metrics[problem, task] == metric for problem, task, metric in keys]
-        chosen = self._main[np.array(ranking, dtype=bool)]
+        main = pd.concat([self._main, _ranking(self.reference_records)], ignore_index=True)
+        keys = zip(main["problem"], main["task"], main["metric"], strict=True)
+        chosen = main[np.array([metrics.get(key[:2]) == key[2] for key in keys], dtype=bool)]
         scores: dict[tuple[str, str, str], pd.DataFrame] = {}
         for (problem, method, engine), group in groups(chosen, ["problem", "method", "engine"]):
             wide = group.groupby(["seed", "task"])["value"].mean().unstack("task")
@@ -251,28 +246,23 @@ class ReportData:
 
     def reference_means(self, method: str, problem: str, tasks: Sequence[Task]) -> np.ndarray | None:
         """The mean main test metrics [T] of a reference that stands beside the methods; None unless it has all."""
-        facts = self.tried_records
-        chosen = (facts["role"] == "reference") & (facts["method"] == method) & (facts["problem"] == problem)
-        chosen &= facts["main"] & (facts["split"] == "test")
+        facts = self.reference_records
+        chosen = (
+            (facts["method"] == method) & (facts["problem"] == problem) & facts["main"] & (facts["split"] == "test")
+        )
         means = facts[chosen].groupby(["task", "metric"])["value"].mean()
         values = np.array([means.get((task.name, task.metric), np.nan) for task in tasks])
         return values if np.isfinite(values).all() else None
 
 
-def _comparable(key: str, written: Any) -> Any:
-    """What a suite says of a part; of a search, without the keys of what the baseline does not inherit, since it could
-    not try them.
-    """
-    if key != "tune" or not written or "search" not in written:
-        return written
-    inherited = {part for part, row in PARTS.items() if row.inherited}
-    ranges = {name: given for name, given in written["search"].items() if given and name.split(".")[0] in inherited}
-    return {**written, "search": ranges}
-
-
 def groups(frame: pd.DataFrame, keys: list[str]) -> Iterator[tuple[Any, pd.DataFrame]]:
     """Groups in the order of the frame; keys are tuples."""
     return iter(frame.groupby(keys, sort=False))
+
+
+def _ranking(facts: pd.DataFrame) -> pd.DataFrame:
+    """The main test metrics among some facts."""
+    return facts[facts["main"] & (facts["split"] == "test") & (facts["task"] != "")]
 
 
 def _shaped(frame: pd.DataFrame, defaults: Mapping[str, Any]) -> pd.DataFrame:
@@ -291,7 +281,7 @@ def _column(frame: pd.DataFrame, name: str, default: Any) -> pd.Series[Any]:
         return pd.Series([tuple(names) for names in column], index=frame.index, dtype=object)
     values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     numbers = pd.Series(np.where(np.abs(values) < _DIVERGED, values, np.nan), index=frame.index)
-    return numbers if default is np.nan else numbers.fillna(default).astype(type(default))
+    return numbers if default is np.nan else numbers.fillna(float(default)).astype(type(default))
 
 
 def _distinct(lists: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

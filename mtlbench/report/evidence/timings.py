@@ -21,7 +21,7 @@ def _rate_of_all(rates: pd.Series) -> float:
     return float(1 / (1 / rates).sum()) if (rates > 0).all() else math.nan
 
 
-_APART: dict[str, Any] = {  # how separate trials, one per task, make up one method, such as the baseline
+_SINGLE: dict[str, Any] = {  # how the baseline's separate trials, one per task, make up one method
     "samples_per_second": _rate_of_all,
     "step_seconds": "sum",
     "train_seconds": "sum",
@@ -70,9 +70,7 @@ def timings(data: ReportData) -> tuple[Timing, ...]:
     wide = facts.groupby([*index, "metric"])["value"].last().unstack("metric").reindex(columns=[*_TIMES, *_SIZES])
     rows = wide.reset_index().merge(data.trials[["trial", "shared"]].drop_duplicates("trial"), on="trial")
     tasks = {problem: len(data.tasks(problem)) for problem in data.problems}
-    by_key = {
-        key: _timing(key, group, tasks[key[0]] if data.apart(*key[:2]) else 0) for key, group in groups(rows, KEYS[:3])
-    }
+    by_key = {key: _timing(key, group, tasks[key[0]]) for key, group in groups(rows, KEYS[:3])}
     ordered = [
         by_key[key]
         for problem in data.problems
@@ -83,14 +81,14 @@ def timings(data: ReportData) -> tuple[Timing, ...]:
     return tuple(_with_ratio(timing, by_key.get((timing.problem, timing.method, EAGER))) for timing in ordered)
 
 
-def _timing(key: tuple[str, str, str], rows: pd.DataFrame, apart: int) -> Timing:
-    """``apart`` is the number of trials that make up a seed, one a task; 0 where one trial does."""
-    alone = _per_seed(rows[~rows["shared"]], apart)
-    everything = _per_seed(rows, apart)
+def _timing(key: tuple[str, str, str], rows: pd.DataFrame, tasks: int) -> Timing:
+    baseline = bool(rows["baseline"].iloc[0])
+    alone = _per_seed(rows[~rows["shared"]], baseline, tasks)
+    everything = _per_seed(rows, baseline, tasks)
     shared = bool(alone["train_seconds"].isna().all())  # what every learner measures
     return Timing(
         *key,
-        baseline=bool(rows["baseline"].iloc[0]),
+        baseline=baseline,
         times=everything if shared else alone,
         shared=shared,
         peak_memory=float(everything["peak_memory"].max()),
@@ -99,13 +97,13 @@ def _timing(key: tuple[str, str, str], rows: pd.DataFrame, apart: int) -> Timing
     )
 
 
-def _per_seed(rows: pd.DataFrame, apart: int) -> pd.DataFrame:
-    """One row per seed; one of separate trials counts when all its tasks are there."""
+def _per_seed(rows: pd.DataFrame, baseline: bool, tasks: int) -> pd.DataFrame:
+    """One row per seed; a baseline's seed counts when all its tasks are there."""
     grouped = rows.groupby("seed")
-    if not apart:
+    if not baseline:
         return grouped[[*_TIMES, *_SIZES]].mean()
-    complete = rows[rows["seed"].isin([seed for seed, group in grouped if len(group) >= apart])]
-    return complete.groupby("seed").agg(_APART)[[*_TIMES, *_SIZES]]
+    complete = rows[rows["seed"].isin([seed for seed, group in grouped if len(group) >= tasks])]
+    return complete.groupby("seed").agg(_SINGLE)[[*_TIMES, *_SIZES]]
 
 
 def _with_ratio(timing: Timing, eager: Timing | None) -> Timing:

@@ -10,6 +10,7 @@ SECTIONS: dict[str, str] = {
     "methods": "mtlbench.report.sections.methods:section",
     "convergence": "mtlbench.report.sections.convergence:section",
     "across": "mtlbench.report.sections.across:section",
+    "references": "mtlbench.report.sections.references:section",
     "footing": "mtlbench.report.sections.footing:section",
     "pooled": "mtlbench.report.sections.pooled:section",
     "tuning": "mtlbench.report.sections.tuning:section",

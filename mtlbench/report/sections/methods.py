@@ -10,6 +10,7 @@ from ...core.wording import listing
 from ..evidence.convergence import Convergence
 from ..evidence.deltas import Delta, reasons
 from ..evidence.evidence import Evidence
+from ..evidence.references import Reference
 from ..evidence.statistics import Interval
 from ..evidence.timings import Timing
 from ..evidence.tunings import Tuning
@@ -36,6 +37,10 @@ _CORRECTED = (
 )
 _TUNED = " Tuning is the time of all candidates of all seeds together, of which the training shown is one seed's."
 _SOME = " A method with tasks in parentheses is for these alone: its Δm and its costs are of them, and none is ranked."
+_BESIDE = (
+    " Floor and strong baselines stand below the methods: they are ranked, marked and tested nowhere, and their costs "
+    "are not comparable."
+)
 _SHARED = " Times marked “shared” come from trials that had no machine to themselves: do not compare them."
 
 
@@ -50,6 +55,7 @@ def section(evidence: Evidence) -> Part | None:
     several = len(evidence.data.engines) > 1
     caption = _CAPTION + (_ENGINES if several else "") + (_tests(evidence) if tested else "")
     caption += (_SHARED if shared else "") + (_TUNED if evidence.tunings else "")
+    caption += _BESIDE if evidence.references else ""
     caption += _SOME if any(delta.tasks for delta in evidence.deltas) else ""
     table = Table("methods", "Methods", caption, _raw(evidence), panels)
     return Part("methods", "Methods", _flags(evidence), (table,))
@@ -84,14 +90,16 @@ def _doubts(delta: Delta) -> list[str]:
 
 def _raw(evidence: Evidence) -> pd.DataFrame:
     keys = [(d.problem, d.method, d.engine) for d in evidence.deltas]
-    return pd.DataFrame([
+    methods = [
         {
             **_raw_row(delta, evidence.timing(*key)),
             **_effort(evidence.convergence(*key)),
             **_raw_tuning(evidence.tuning(*key)),
         }
         for delta, key in zip(evidence.deltas, keys, strict=True)
-    ])  # fmt: skip
+    ]
+    beside = [{**_raw_row(reference.delta, None), "reference": True} for reference in evidence.references]
+    return pd.DataFrame([*({**row, "reference": False} for row in methods), *beside])
 
 
 def _effort(trained: Convergence | None) -> dict[str, float]:
@@ -161,7 +169,14 @@ def _panel(evidence: Evidence, problem: str, tested: bool, everywhere: bool) -> 
         )
         for delta, timing, steps in zip(deltas, timed, trained, strict=True)
     ]
+    rows += [_below(reference, decimals) for reference in evidence.beside(problem)]
     return panel_of(problem, columns, rows, hidden)
+
+
+def _below(reference: Reference, decimals: int) -> list[Cell]:
+    """The row of a reference: its Δm and seeds, neither best nor second."""
+    cells = [*_quality(reference.delta, decimals), *_cost(None, math.nan, marked=False), Cell(NOTHING)]
+    return [Cell(reference.title), *(Cell(cell.text) for cell in cells[1:])]
 
 
 def _ranked(delta: Delta, cells: list[Cell]) -> list[Cell]:

@@ -66,7 +66,8 @@ def section(evidence: Evidence) -> Part | None:
         f"Test metrics, mean ± 95 % interval over {over} (Student's t); "
         "below each, the difference to single-task training, paired by seed, in the metric's unit, with its 95 % "
         "interval. Arrows point to better; bold is best; ≈ marks what differs from the best, paired by seed, by an "
-        "interval that holds zero. Engines differ in speed alone, so one is shown; all are in the CSV file."
+        "interval that holds zero. Floor and strong baselines, last, are not marked. "
+        "Engines differ in speed alone, so one is shown; all are in the CSV file."
     )
     shown_at_once = tuple(panel for problem, panel in panels.items() if problem not in large)
     folded = (*(panels[problem] for problem in large), *others)
@@ -75,7 +76,8 @@ def section(evidence: Evidence) -> Part | None:
 
 
 def _facts(data: ReportData) -> pd.DataFrame:
-    return data.records[(data.records["split"] == "test") & (data.records["task"] != "")]
+    facts = pd.concat([data.records, data.reference_records], ignore_index=True)
+    return facts[(facts["split"] == "test") & (facts["task"] != "")]
 
 
 def _series(data: ReportData) -> dict[tuple[str, ...], pd.Series]:
@@ -146,14 +148,28 @@ def _cell(row: Any, values: pd.Series, decimals: int) -> Cell:
     return Cell(plus_minus(mean, interval, decimals), mean, interval, detail, by_seed=by_seed)
 
 
+def _names(evidence: Evidence, problem: str) -> dict[str, str]:
+    """What stands in the rows of a problem, and what it is called there: the methods, then the references."""
+    beside = {reference.name: reference.title for reference in evidence.beside(problem)}
+    return {**{method: method for method in evidence.order(problem)}, **beside}
+
+
+def _column(evidence: Evidence, problem: str, task: str, metric: str, cells: Cells) -> list[Cell]:
+    """One metric of everything in the rows of a problem; references have no number that is marked."""
+    names = _names(evidence, problem)
+    column = cells_of([cells.get((problem, task, metric, name)) for name in names])
+    methods = len(names) - len(evidence.beside(problem))
+    return [*column[:methods], *(Cell(cell.text, detail=cell.detail) for cell in column[methods:])]
+
+
 def _main(evidence: Evidence, problem: str, cells: Cells) -> Panel:
-    methods, tasks = evidence.order(problem), evidence.data.tasks(problem)
-    columns = [cells_of([cells.get((problem, t.name, t.metric, method)) for method in methods]) for t in tasks]
-    if len(tasks) <= _WIDE or len(methods) > len(tasks):
+    names, tasks = _names(evidence, problem), evidence.data.tasks(problem)
+    columns = [_column(evidence, problem, task.name, task.metric, cells) for task in tasks]
+    if len(tasks) <= _WIDE or len(names) > len(tasks):
         heads = (Column("method", number=False), *(Column(task.title, task.higher) for task in tasks))
-        grid = [[Cell(method), *(column[i] for column in columns)] for i, method in enumerate(methods)]
+        grid = [[Cell(title), *(column[i] for column in columns)] for i, title in enumerate(names.values())]
         return panel_of(problem, heads, grid)
-    heads = (Column("task", number=False), *(Column(method) for method in methods))
+    heads = (Column("task", number=False), *(Column(title) for title in names.values()))
     turned = (
         (Cell(Column(task.title, task.higher).label), *marked(column, task.higher))
         for task, column in zip(tasks, columns, strict=True)
@@ -167,11 +183,11 @@ def _others(evidence: Evidence, problem: str, task: Task, shown: pd.DataFrame, c
     metrics = chosen.drop_duplicates("metric")
     if metrics.empty:
         return None
-    methods = evidence.order(problem)
     heads = [Column("method", number=False)]
     columns = []
     for row in rows(metrics):
         heads.append(Column(titled(row.metric, row.unit), row.higher_is_better))
-        columns.append(cells_of([cells.get((problem, task.name, row.metric, method)) for method in methods]))
-    grid = [[Cell(method), *(column[i] for column in columns)] for i, method in enumerate(methods)]
+        columns.append(_column(evidence, problem, task.name, row.metric, cells))
+    titles = _names(evidence, problem).values()
+    grid = [[Cell(title), *(column[i] for column in columns)] for i, title in enumerate(titles)]
     return panel_of(f"{problem}: {task.name}", heads, grid)

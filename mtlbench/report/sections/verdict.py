@@ -18,6 +18,7 @@ from ..writing.parts import Part, Statement, Tone
 from .across import statements as across_statements
 from .front import statements as front_statements
 from .kernels import statements as kernel_statements
+from .references import statements as reference_statements
 
 _WORDS: dict[Outcome, tuple[str, str]] = {  # in the order in which they are told; the second is left out of counts
     "better": ("better", " than single-task"),
@@ -40,6 +41,7 @@ def section(evidence: Evidence) -> Part:
     statements += _scope(compared)
     statements += _power(compared)
     statements += [s for engine in data.engines if engine != EAGER for s in _engine(evidence, engine)]
+    statements += reference_statements(evidence)
     statements += front_statements(evidence) + kernel_statements(evidence)
     return Part("verdict", "Verdict", tuple(statements or [Statement("There is no trial to judge.", "warning")]))
 

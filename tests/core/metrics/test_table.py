@@ -61,8 +61,8 @@ def row(monkeypatch: pytest.MonkeyPatch) -> str:
 def test_a_row_is_all_that_a_metric_needs(row: str) -> None:
     assert TaskSpec("t", 1, "mse", (row,)).main_metric == row
     assert Target.from_plain({"kind": "regression", "metrics": [row]}).metrics == (row,)
-    digits = PROBLEMS.build({"name": "digits", "metrics": {"ink": [row, "mae"]}})
-    assert [task.metrics for task in digits.outline(Path()).tasks if task.name == "ink"] == [(row, "mae")]
+    diabetes = PROBLEMS.build({"name": "diabetes", "metrics": {"bmi": [row, "mae"]}})
+    assert [task.metrics for task in diabetes.outline(Path()).tasks if task.name == "bmi"] == [(row, "mae")]
     [listed] = [entry for entry in catalogue("metrics") if entry.name == row]
     assert (listed.summary, listed.paper) == ("Largest error.", "Author, Title, Venue 1999")
     [offered, _] = json_schema()["$defs"]["problem.tabular.Target"]["properties"]["metrics"]["items"]["anyOf"]
@@ -127,8 +127,8 @@ def test_tasks_are_chosen_by_name() -> None:
 
 def test_what_is_not_chosen_is_not_part_of_a_trial() -> None:
     assert "metrics" not in PROBLEMS.build({"name": "digits"}).model_dump(mode="json", by_alias=True)
-    chosen = PROBLEMS.build({"name": "digits", "metrics": {"ink": ["mae"]}})
-    assert chosen.model_dump(mode="json", by_alias=True)["metrics"] == {"ink": ["mae"]}
+    chosen = PROBLEMS.build({"name": "digits", "metrics": {"loops": ["macro_f1"]}})
+    assert chosen.model_dump(mode="json", by_alias=True)["metrics"] == {"loops": ["macro_f1"]}
 
 
 def value(name: str, target: np.ndarray, score: np.ndarray) -> float:

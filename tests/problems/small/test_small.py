@@ -1,15 +1,45 @@
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from sklearn.datasets import load_diabetes, load_linnerud
 
 from mtlbench.core.task import Data
+from mtlbench.learners.rows import as_numbers
+from mtlbench.problems import TABLE
 from mtlbench.problems.small.diabetes import Diabetes
 from mtlbench.problems.small.linnerud import Linnerud
 from tests.toy_data import in_memory, shared_inputs
+
+
+def bundled() -> list[str]:
+    """The problems of data that need nothing from the user."""
+    names = []
+    for name in TABLE:
+        with contextlib.suppress(ValidationError):  # without a path or parts it is none
+            if not TABLE.build({"name": name}).outline(Path()).objectives:
+                names.append(name)
+    return names
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_no_task_of_a_bundled_problem_is_constant_or_linear_in_its_inputs(name: str) -> None:
+    data = TABLE.build({"name": name}).load(0, Path())
+    train = in_memory(data.train)
+    for task in data.outline.tasks:
+        inputs = train.inputs[task.name] if isinstance(train.inputs, Mapping) else train.inputs
+        x = np.c_[inputs.reshape(len(inputs), -1), np.ones(len(inputs))].astype("float64")
+        known = train.masks.get(task.name, np.ones(len(x), dtype=bool))
+        y = as_numbers(task, train.targets[task.name])[known]
+        left = y - x[known] @ np.linalg.lstsq(x[known], y, rcond=None)[0]
+        spread = y.std(axis=0)
+        assert (spread > 0).all(), task.name
+        assert (np.sqrt((left**2).mean(axis=0)) > 1e-3 * spread).all(), task.name
 
 
 def in_units(data: Data, task: str) -> np.ndarray:

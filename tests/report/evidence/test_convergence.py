@@ -138,12 +138,14 @@ def test_none_is_said_too() -> None:
 def test_the_verdict_names_what_holds_it_back() -> None:
     said = [str(s) for s in verdict(gather(*made(-9.0, {"equal": 1.0}).frames())).statements]
     assert said[0].startswith(
-        f"No verdict yet on joint training on digits over {SEEDS} seeds (1 no verdict yet): no verdict yet, train longer"
+        f"No verdict yet on joint training on digits over {SEEDS} seeds (1 no verdict yet): no verdict yet, "
     )
     assert "`train: {until: plateau}`" in said[0]
     assert "equal: 10 of 10 trials were undertrained, which alone may be why it is worse" in said[0]
     assert "hurt" not in " ".join(said)
     several = made(9.0, {"b": 1.0}, methods={"a": 9.0, "b": -9.0})
     said = [str(s) for s in verdict(gather(*several.frames())).statements]
-    assert said[0].startswith(f"Joint training helped on digits over {SEEDS} seeds with 1 of 2 methods: better than")
+    assert said[0].startswith(
+        f"Joint training helped on digits over {SEEDS} seeds (of 2 methods, 1 better, 1 no verdict yet): "
+    )
     assert "no verdict yet, train longer (`train: {until: plateau}`, or a higher cap): b −" in said[0]

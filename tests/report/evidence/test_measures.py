@@ -108,10 +108,10 @@ def test_the_constant_predictor_stands_in_first() -> None:
     made = near_zero(1.0)
     for task, spec, value in (("digit", "accuracy", 10.0), ("parity", "accuracy", 50.0), ("ink", "rmse", 1e6)):
         row = next(r for r in made.records if r["task"] == task and r["metric"] == spec and r["method"] == "a")
-        row = row | {"trial": f"constant/{task}", "method": "constant", "role": "reference", "value": value}
+        row = row | {"trial": f"constant/{task}", "method": "constant", "reference": True, "value": value}
         made.records.append(row | {"split": "test", "main": True, "step": 0})
         trial = next(t for t in made.trials if t["method"] == "a")
-        made.trials.append(trial | {"trial": f"constant/{task}", "method": "constant", "role": "reference"})
+        made.trials.append(trial | {"trial": f"constant/{task}", "method": "constant", "reference": True})
     for row in (*made.records, *made.trials):
         row.setdefault("role", "")
     found = gather(*made.frames()).of("digits")[0]

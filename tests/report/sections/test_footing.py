@@ -74,6 +74,7 @@ def test_a_matched_baseline_is_another_reference() -> None:
     records, trials, environments, suite = made.frames()
     matched = trials["method"] == "small"
     trials = trials.assign(reference=matched, apart=matched)
+    records = records.assign(reference=records["method"] == "small")
     evidence = gather(records, trials, environments, suite)
     assert evidence.data.matched("digits") == "small"
     (footing,) = footings(evidence.data, evidence.timings)

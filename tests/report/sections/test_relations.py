@@ -8,6 +8,7 @@ import pytest
 
 from mtlbench.core.record import CORRELATION
 from mtlbench.report.evidence.evidence import gather
+from mtlbench.report.evidence.unlike import unlike_baseline
 from mtlbench.report.sections import pooled, relations, tasks
 from tests.report.samples import Sample, Spec, _add, number, sample
 
@@ -59,6 +60,32 @@ def test_pooled_scores_are_those_of_all_rows(metric: str, power: int) -> None:
     gap = number(raw, "one", "mean") - number(raw, "single-task", "mean")
     assert number(raw, "one", "difference") == pytest.approx(gap)
     assert [row[0].text for row in part.tables[0].panels[0].rows] == ["single-task", "one", "two"]
+
+
+def test_explained_variance_is_that_of_all_rows_about_their_common_mean() -> None:
+    made = with_rows(sample(METHODS, tasks=tasks_of(), seeds=3, epochs=1))
+    labels = {
+        (name, seed): np.random.default_rng([seed, i]).normal(20 + 5 * i, 12, size=rows + seed)
+        for i, (name, rows) in enumerate(ROWS.items())
+        for seed in range(3)
+    }
+    for row in list(made.trials):
+        for task in row["tasks"]:
+            _add(made, row, "", task, "test_mean", labels[task, row["seed"]].mean())
+            _add(made, row, "", task, "test_variance", labels[task, row["seed"]].var())
+    part = pooled.section(gather(*made.frames()))
+    assert part is not None
+    (table,) = part.tables
+    assert "Explained variance" in table.caption
+    raw = table.raw[table.raw["metric"] == "explained variance"].set_index("method")
+    for method in ("single-task", *METHODS):
+        expected = []
+        for seed in range(3):
+            everything = np.concatenate([labels[name, seed] for name in ROWS])
+            squares = np.square(scores(made, method, seed)) @ [len(labels[name, seed]) for name in ROWS]
+            expected.append(100 * (1 - squares / ((everything - everything.mean()) ** 2).sum()))
+        assert number(raw, method, "mean") == pytest.approx(np.mean(expected))
+    assert [len(row) for row in table.panels[0].rows] == [4, 4, 4]
 
 
 @pytest.mark.parametrize(
@@ -138,14 +165,14 @@ def test_learners_without_an_optimizer_are_methods_not_settings() -> None:
         "single_task": {"learner": {"name": "ridge"}},
     }
     data = gather(*made.frames()).data
-    assert data.unlike_baseline("one") == ()
-    assert data.unlike_baseline("two") == ("learner", "optimizer")
+    assert unlike_baseline(data.suite, "one") == ()
+    assert unlike_baseline(data.suite, "two") == ("learner", "optimizer")
 
 
 def test_a_trunk_that_every_method_starts_from_is_not_the_baselines() -> None:
     made = sample(METHODS, tasks=tasks_of(), seeds=3, epochs=1)
     made.suite = {"optimizer": {"name": "adam"}, "init_from": {"file": "x.pt"}, "methods": {"one": {}}}
-    assert gather(*made.frames()).data.unlike_baseline("one") == ("init_from",)
+    assert unlike_baseline(made.suite, "one") == ("init_from",)
 
 
 def test_relations_are_pure() -> None:

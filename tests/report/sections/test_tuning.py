@@ -11,6 +11,7 @@ import pytest
 from mtlbench.report import build
 from mtlbench.report.evidence.evidence import gather
 from mtlbench.report.evidence.tunings import Tuning
+from mtlbench.report.evidence.unlike import unlike_baseline
 from mtlbench.report.sections.tuning import section
 from mtlbench.report.writing.parts import Part
 from tests.contracts.test_sections import SMALL, tuned
@@ -211,4 +212,4 @@ def test_keys_that_the_baseline_cannot_have_do_not_make_a_search_unlike_its_own(
     made = sample(**SMALL)
     made.suite |= {"optimizer": "adam", "tune": {"budget": 4, "search": LR}, "single_task": {}}
     made.suite["methods"]["equal"]["tune"] = own
-    assert gather(*made.frames()).data.unlike_baseline("equal") == unlike
+    assert unlike_baseline(made.suite, "equal") == unlike
