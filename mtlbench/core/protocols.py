@@ -36,6 +36,10 @@ class WeightingEntry(Protocol):
     """A weighting: given, or chosen among several by folds of the training rows."""
 
     @property
+    def uniform(self) -> bool:
+        """Whether lambda_t = 1/T at every step, so that no rule for the heads makes a difference."""
+
+    @property
     def chosen_by_folds(self) -> bool:
         """Whether ``candidates`` offers any."""
 

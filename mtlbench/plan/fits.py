@@ -203,8 +203,27 @@ def _misfits_together(variant: Variant, outline: Outline) -> Iterator[tuple[Entr
         yield weighting, weighting.config.check(outline.names)
     if penalty.config and architecture.config:
         yield penalty, penalty.config.check(outline, architecture.config.common)
+    if weighting.config and variant["heads"].config:
+        yield variant["heads"], _heads_misfits(variant)
     if optimizer.config and weighting.config:
         moves = weighting.config.learned or bool(weighting.config.needs & GRADIENTS)
         yield optimizer, optimizer.config.check_weighting(moves)
     if optimizer.config and schedule.config:
         yield schedule, schedule.config.check(optimizer.config)
+
+
+def _heads_misfits(variant: Variant) -> Iterator[str]:
+    """Why the rule for the heads is impossible with a variant's weighting and optimizer."""
+    rule, weighting, optimizer = variant["heads"].checked.rule, variant["weighting"], variant["optimizer"]
+    kind = weighting.checked
+    if rule == "weighted" and kind.reversing:
+        yield (
+            f"rule: expected own or published with weighting '{weighting.name}', got weighted: its lambda can be "
+            "negative or is nominal, so that heads would climb their loss or follow a number that is none of theirs"
+        )
+    searches = optimizer.config is not None and not optimizer.config.trains_weightings
+    if searches and not kind.needs & GRADIENTS and kind.heads(rule) != "weighted":
+        yield (
+            f"rule: expected weighted with weighting '{weighting.name}', got {rule}: optimizer '{optimizer.name}' "
+            "searches along a line, for which all parameters must descend one function, sum_t lambda_t L_t"
+        )

@@ -37,7 +37,7 @@ class Training:
             self.model.parameters(), job.weighting.parameters(state), job.engine.recipe.update
         )
         self.rates = job.schedule.build(self.optimizer, job.train.epochs, job.optimizer.momentum_key)
-        step = Step(job.engine, self.model, self.outline, job.weighting, state, self.optimizer, job.penalty)
+        step = Step(job.engine, self.model, self.outline, job.weighting, state, self.optimizer, job.penalty, job.heads)
         self.step = graphed(step)
         size = job.optimizer.batch_size(job.train.batch_size, job.data.train.size)
         self.batches = training_batches(job.data.train, names, size, job.seed, device)
