@@ -76,8 +76,8 @@ class DBMTL(Weighting):
     the factor of y_t. Source: Lin et al., Dual-Balancing for Multi-Task Learning, arXiv 2023, equations 1 and 2,
     Algorithm 1; beta / steps^decay is among the forgetting rates that the paper tries (decay 0: a constant one).
     Published heads: grad log L_t, unweighted, as in LibMTL, which the authors maintain. Deviation: y starts at the
-    first gradient instead of 0. Expects positive losses. Stores T gradients as state. No ``level``: averages over steps need the same
-    coordinates at every step, but those of the representation depend on each batch's rows.
+    first gradient instead of 0. Expects positive losses. Stores T gradients as state. No ``level``: averages over steps
+    need the same coordinates at every step, but those of the representation depend on each batch's rows.
     """
 
     needs: ClassVar[Need] = Need.LOSSES | Need.JACOBIAN
@@ -160,8 +160,8 @@ class AutoLambda(Weighting):
     tasks being primary; ``initial`` and ``lr`` as in the authors' code for pixel tasks. Deviations: the two parts are
     the halves of the training batch, and the step then uses both, where the paper draws a validation batch; the slope
     is taken at theta instead of after a lookahead step, so that no second pass is needed; lambda is clamped to at least
-    0. Published heads: weighted, as in the authors' code. No ``level``: the halves' gradients need the same coordinates, but the representations of the halves are of
-    different rows.
+    0. Published heads: weighted, as in the authors' code. No ``level``: the halves' gradients need the same
+    coordinates, but the representations of the halves are of different rows.
     """
 
     needs: ClassVar[Need] = Need.CROSSED

@@ -21,7 +21,9 @@ NEWTONS = [{"name": "newton", "hessian": kind, "damping": 0.0} for kind in ("exa
 
 
 def objective(loss: Callable[[], Tensor], optimizer: torch.optim.Optimizer) -> Objective:
-    return Objective(lambda: loss()[None], torch.ones(1, dtype=torch.float64), lambda: None, optimizer, Buffers(torch.nn.Module()))
+    return Objective(
+        lambda: loss()[None], torch.ones(1, dtype=torch.float64), lambda: None, optimizer, Buffers(torch.nn.Module())
+    )
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:

@@ -42,7 +42,7 @@ def test_a_bare_word_is_the_rule_and_only_what_it_changes_is_a_new_trial(tmp_pat
 def test_a_rule_that_is_none_is_told_at_its_place(tmp_path: Path) -> None:
     path = tmp_path / "suite.yaml"
     path.write_text(SUITE.replace("weighting: mgda", "weighting: mgda, heads: shared"))
-    with pytest.raises(SuiteError, match="5:34.*own"):
+    with pytest.raises(SuiteError, match=r"5:34.*own"):
         make_plan(path)
 
 

@@ -125,6 +125,7 @@ class Training:
         return [
             *self._rates(),
             *(correlations(self.outline.tasks, covariance.cpu().numpy()) if covariance is not None else ()),
+            Record("scale_free", float(self.job.optimizer.scale_free)),
             Record("train_seconds", self.seconds, unit="s", higher_is_better=False),
             Record("parameters", parameters, higher_is_better=False),
             Record("epochs", len(self.epochs)),

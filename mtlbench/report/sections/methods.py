@@ -11,6 +11,7 @@ from ..evidence.deltas import Delta, reasons
 from ..evidence.evidence import Evidence
 from ..evidence.statistics import Interval
 from ..evidence.timings import Timing
+from ..evidence.weight_sums import WeightSum, weight_sums
 from ..writing.format import NOTHING, bracket, count, decimals_for, limits, memory, number, p_value, short
 from ..writing.parts import Cell, Column, Panel, Part, Statement, Table, panel_of
 
@@ -27,9 +28,14 @@ _ENGINES = (
     " Every row's mean rank is among the same methods, the others with the first engine that each ran on. × eager: "
     "samples/s over eager's of the same method, paired by seed."
 )
+_SUMS = " Σλ: what the task weights sum to, mean over steps and seeds."
 _TESTED = " * and p: exact sign-flip test over seeds, Holm-corrected over methods, p ≤ 0.05."
 _SOME = " A method with tasks in parentheses is for these alone: its Δm and its costs are of them, and none is ranked."
 _SHARED = " Times marked “shared” come from trials that had no machine to themselves: do not compare them."
+
+
+Sums = dict[tuple[str, str, str], WeightSum]
+_SHOWN = 0.005  # difference to 1 that two decimals show
 
 
 def section(evidence: Evidence) -> Part | None:
@@ -42,16 +48,21 @@ def section(evidence: Evidence) -> Part | None:
     shared = any(timing.shared for timing in evidence.timings)
     several = len(evidence.data.engines) > 1
     caption = _CAPTION + (_ENGINES if several else "") + (_TESTED if tested else "") + (_SHARED if shared else "")
+    sums = weight_sums(evidence.data)
+    caption += _SUMS if _unlike_one(sums) else ""
     caption += _SOME if any(delta.tasks for delta in evidence.deltas) else ""
     table = Table("methods", "Methods", caption, _raw(evidence), panels)
-    return Part("methods", "Methods", _flags(evidence), (table,))
+    return Part("methods", "Methods", _flags(evidence, sums), (table,))
 
 
-def _flags(evidence: Evidence) -> tuple[Statement, ...]:
+def _flags(evidence: Evidence, sums: Sums) -> tuple[Statement, ...]:
     return tuple(
         Statement(f"On {problem}, {text}.", "warning")
         for problem in evidence.data.problems
-        for text in [*reasons(evidence.of(problem), _doubts), *_lacking(evidence.of(problem))]
+        for text in [
+            *reasons(evidence.of(problem), lambda delta: _doubts(delta, sums)),
+            *_lacking(evidence.of(problem)),
+        ]
     )
 
 
@@ -61,9 +72,9 @@ def _lacking(deltas: tuple[Delta, ...]) -> list[str]:
     return reasons(deltas, lambda d: [f"no Δm, {d.reason}"] if d.reason else []) if len(whys) > 1 else []
 
 
-def _doubts(delta: Delta) -> list[str]:
+def _doubts(delta: Delta, sums: Sums) -> list[str]:
     """What to doubt about a Δm, and what other than joint training may explain it."""
-    texts = list(delta.flags)
+    texts = [*delta.flags, *filter(None, [_sum_of(delta, sums).doubt])]
     if delta.unlike and delta.relative:
         unlike = listing(delta.unlike, 4)
         texts.append(f"{unlike} not as in single-task training, so Δm is not of joint training alone")
@@ -71,7 +82,22 @@ def _doubts(delta: Delta) -> list[str]:
 
 
 def _raw(evidence: Evidence) -> pd.DataFrame:
-    return pd.DataFrame([_raw_row(d, evidence.timing(d.problem, d.method, d.engine)) for d in evidence.deltas])
+    sums = weight_sums(evidence.data)
+    return pd.DataFrame(
+        [
+            {**_raw_row(d, evidence.timing(d.problem, d.method, d.engine)), "mean_weight_sum": _sum_of(d, sums).mean}
+            for d in evidence.deltas
+        ]
+    )
+
+
+def _sum_of(delta: Delta, sums: Sums) -> WeightSum:
+    return sums.get((delta.problem, delta.method, delta.engine), WeightSum())
+
+
+def _unlike_one(sums: Sums) -> bool:
+    """Whether the sums are worth a column."""
+    return any(abs(total.mean - 1) > _SHOWN for total in sums.values())
 
 
 def _raw_row(delta: Delta, timing: Timing | None) -> dict[str, object]:
@@ -112,17 +138,24 @@ def _panel(evidence: Evidence, problem: str, tested: bool, everywhere: bool) -> 
     timed = [evidence.timing(problem, delta.method, delta.engine) for delta in deltas]
     mark = ", shared" if everywhere and evidence.timings else ""
     columns = [Column("method", number=False), Column("engine", number=False), Column("Δm [%]", higher=True)]
-    columns += [Column("mean rank", higher=False), Column("seeds"), Column("p (Holm)")]
+    columns += [Column("mean rank", higher=False), Column("seeds"), Column("p (Holm)"), Column("Σλ")]
     columns += [Column(f"samples/s{mark}", higher=True), Column("× eager"), Column("peak memory")]
     columns += [Column("parameters"), Column(f"training [s]{mark}")]
     hidden = set() if len(evidence.data.engines) > 1 else {"engine", "× eager"}
     hidden |= set() if tested else {"p (Holm)"}
+    sums = weight_sums(evidence.data)
+    hidden |= set() if _unlike_one(sums) else {"Σλ"}
     decimals = decimals_for((d.interval.half for d in deltas if d.interval), (d.mean for d in deltas), most=2)
     rows = [
-        _ranked(delta, [*_quality(delta, decimals), *_cost(timing, marked=not everywhere)])
+        _ranked(delta, [*_quality(delta, decimals), _total(delta, sums), *_cost(timing, marked=not everywhere)])
         for delta, timing in zip(deltas, timed, strict=True)
     ]
     return panel_of(problem, columns, rows, hidden)
+
+
+def _total(delta: Delta, sums: Sums) -> Cell:
+    mean = _sum_of(delta, sums).mean
+    return Cell(number(mean, 2), mean)
 
 
 def _ranked(delta: Delta, cells: list[Cell]) -> list[Cell]:
