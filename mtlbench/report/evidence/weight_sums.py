@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from .frames import ReportData
 
@@ -37,6 +38,6 @@ def weight_sums(data: ReportData) -> dict[tuple[str, str, str], WeightSum]:
     records = data.records[~data.records["baseline"]]
     weights = records[records["metric"] == "weight"]
     sums = weights.groupby([*_METHOD, "seed", "step"])["value"].sum(min_count=1)
-    means = sums.groupby([*_METHOD, "seed"]).mean().groupby(_METHOD).mean()
-    free = records[records["metric"] == "scale_free"].groupby(_METHOD)["value"].min()
-    return {key: WeightSum(float(mean), bool(free[key]) if key in free.index else None) for key, mean in means.items()}
+    means: dict[Any, float] = sums.groupby([*_METHOD, "seed"]).mean().groupby(_METHOD).mean().to_dict()
+    free: dict[Any, float] = records[records["metric"] == "scale_free"].groupby(_METHOD)["value"].min().to_dict()
+    return {key: WeightSum(mean, bool(free[key]) if key in free else None) for key, mean in means.items()}
