@@ -22,11 +22,15 @@ class Soft(Single, OneForm):
     W_t, with sqrt(s^2 + 1e-8) for its singular values s. Sources: Duong et al., Low Resource Dependency Parsing:
     Cross-lingual Parameter Sharing in a Neural Network Parser, ACL 2015 (l2, there between a pair of networks); Yang
     and Hospedales, Trace Norm Regularised Deep Multi-Task Learning, ICLR Workshops 2017 (its "last axis flattening").
+
+    W_t are matrices, kernels and embeddings: both papers write their penalties for weights, and say nothing of offsets.
+    Biases, and scales and offsets of normalisations, are therefore each task's own, unless ``biases`` ties them too.
     """
 
     common: ClassVar[bool] = True
 
     tie: Literal["l2", "trace"] = Field("l2", description="squared distance to the mean, or trace norm across tasks")
+    biases: bool = Field(False, description="whether the tie is also on biases and on normalisations' parameters")
     strength: float = Field(1e-2, ge=0, description="factor of the tie in the objective")
 
     @property
@@ -40,7 +44,10 @@ class Soft(Single, OneForm):
             return None
         import torch
 
-        trunks = [list(network.get_submodule("0").parameters()) for network in tasks.values()]
+        trunks = [
+            [p for p in network.get_submodule("0").parameters() if self.biases or p.ndim > 1]
+            for network in tasks.values()
+        ]
         layers = (torch.stack([weight.flatten() for weight in layer]) for layer in zip(*trunks, strict=True))
         terms = [_spread(layer) if self.tie == "l2" else _trace_norm(layer) for layer in layers]
         return self.strength * torch.stack(terms).sum() if terms else None

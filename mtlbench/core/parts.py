@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .config import Config
-from .settings import InitFrom, Resources, Train
+from .settings import Heads, InitFrom, Resources, Train
 
 REQUIRED: Any = object()  # the default of a part that every suite has to give
 
@@ -105,6 +105,15 @@ PARTS: dict[str, Part] = {
         founding=True,
         training=False,
         column=True,
+    ),
+    "heads": Part(
+        "own, weighted or published: what a task's own parameters descend under the weighting",
+        settings=Heads,
+        default={},
+        shorthand="rule",
+        inherited=False,
+        coordinate="heads",
+        training=False,
     ),
     "engines": Part(
         "a list of engines; every method runs on each of them",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
     from .task import Outline
@@ -40,6 +40,8 @@ class LearnerEntry(Protocol):
 
 class WeightingEntry(Protocol):
     """A weighting: given, or chosen among several by folds of the training rows."""
+
+    uniform: ClassVar[bool]  # whether lambda_t = 1/T at every step, so that all rules for the heads are one
 
     @property
     def chosen_by_folds(self) -> bool:

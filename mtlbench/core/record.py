@@ -21,6 +21,7 @@ pair of tasks names the second one in ``other``, which is "" everywhere else:
 - train, "" | t, "cross_validation_error"  once: its error on held-out training rows, mean squared or share of errors
 - train, t, "correlation"          once, other u: the learned correlation of tasks t and u, each pair once
 - "", t, "train_rows" | "test_rows"         labels of task t in the training split; in the test split, of its metrics
+- "", "", "scale_free"             whether the optimizer's steps hardly depend (1) on the gradients' scale
 - "", "", "train_seconds" | "total_seconds" | "peak_memory" (bytes) | "parameters" | "epochs" | "steps"
 
 Records of a kernel trial have the state of the caches for a split and the contender for a task:

@@ -140,6 +140,24 @@ class Train(Config):
         return epochs == self.epochs or steps == self.steps
 
 
+HeadsRule = Literal["own", "weighted", "published"]
+
+
+class Heads(Config):
+    """By which multiple h_t of grad L_t the parameters that belong to task t alone move.
+
+    ``own``: h_t = 1/T, the task's share of the mean loss, under every weighting; lambda acts on the shared parameters
+    alone. 1/T rather than 1, so that equal weights remain gradient descent on one function, the mean loss, and so that
+    methods with lambda_t = 1/T take the same steps, whether they get there from losses or from gradients.
+    ``weighted``: h_t = lambda_t, so that the whole network descends sum_t lambda_t L_t.
+    ``published``: what the method's paper or its authors' code does, see each weighting.
+    """
+
+    rule: HeadsRule = Field(
+        "own", description="own: 1/T under every weighting; weighted: lambda_t; published: as in the method's paper"
+    )
+
+
 class InitFrom(Config):
     """The trained trunk that a model starts from: all its shared parameters. Heads start afresh.
 

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .buffers import Buffers
+
 
 def evaluates_again(optimizer: torch.optim.Optimizer) -> bool:
     """Whether the optimizer's ``step`` cannot do without a closure."""
@@ -22,7 +24,8 @@ class Objective:
     weights  lambda [T], fixed while the optimizer searches, so that the objective does not change under it
     penalty  rho R, or None if there is none
 
-    Every evaluation draws the same random numbers, so that dropout does not look like a change of the objective.
+    Every evaluation draws the same random numbers, so that dropout does not look like a change of the objective, and
+    leaves the model's buffers alone, which the pass that lambda was found from has updated.
     """
 
     def __init__(
@@ -31,13 +34,15 @@ class Objective:
         weights: Tensor,
         penalty: Callable[[], Tensor | None],
         optimizer: torch.optim.Optimizer,
+        buffers: Buffers,
     ) -> None:
-        self.losses, self.weights, self.penalty, self.optimizer = losses, weights, penalty, optimizer
+        self.losses, self.weights, self.penalty = losses, weights, penalty
+        self.optimizer, self.buffers = optimizer, buffers
 
     def value(self) -> Tensor:
         """f, with its graph if gradients are enabled."""
         device = self.weights.device
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        with self.buffers.kept(), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             losses, penalty = self.losses(), self.penalty()
         total = losses @ self.weights.to(losses.dtype)
         return total if penalty is None else total + penalty

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -11,6 +12,7 @@ from torch.nn import Parameter
 from torch.utils import _pytree as tree  # a representation may be any nesting of tensors
 
 from .batches import Batch
+from .buffers import Buffers
 
 Row = list[Tensor | None]  # one task's gradients, tensor by tensor; None where the task does not reach
 
@@ -46,15 +48,15 @@ class TaskGradients:
         losses_from: Callable[..., Tensor],
         parameters: Sequence[Parameter],
         at_representation: bool,
-        crossed: bool,
+        halves: Buffers | None = None,
     ) -> None:
         self.represent, self.losses_from, self.parameters = represent, losses_from, parameters
-        self.at_representation, self.crossed = at_representation, crossed
+        self.at_representation, self.halves = at_representation, halves
 
     def __call__(self, batch: Batch) -> SharedGradients:
         """The gradients on a batch."""
-        if self.crossed:
-            return self._of_halves(batch)
+        if self.halves:
+            return self._of_halves(batch, self.halves)
         cut = self._cut(batch)
         if self.at_representation:
             return SharedGradients(cut.losses, cut.cotangents, cut.representation)
@@ -68,6 +70,18 @@ class TaskGradients:
             return
         for parameter, piece in zip(self.parameters, pieces, strict=True):
             parameter.grad = piece if parameter.grad is None else parameter.grad + piece
+
+    def descend_weighted(self, gradients: SharedGradients, weights: Tensor) -> None:
+        """Add sum_t lambda_t grad L_t to the ``.grad`` of the shared parameters, from gradients at the representation,
+        without forming a matrix of these.
+        """
+        columns = [
+            [weight * piece for weight, piece in zip(weights.unbind(), column, strict=True) if piece is not None]
+            for column in zip(*gradients.rows, strict=True)
+        ]
+        reached = [(z, column) for z, column in zip(gradients.shared, columns, strict=True) if column]
+        if reached:
+            torch.autograd.backward([z for z, _ in reached], [torch.stack(column).sum(0) for _, column in reached])
 
     def _cut(self, batch: Batch, share: Tensor | None = None) -> Cut:
         tensors, form = tree.tree_flatten(self.represent(batch.inputs))
@@ -93,14 +107,14 @@ class TaskGradients:
             rows.append([*torch.autograd.grad(outputs, self.parameters, grads, retain_graph=keep, allow_unused=True)])
         return rows
 
-    def _of_halves(self, batch: Batch) -> SharedGradients:
+    def _of_halves(self, batch: Batch, buffers: Buffers) -> SharedGradients:
         """The whole batch's gradients, as the sum over its halves weighted by each half's share of a task's labels, for
         heads as well. J_1 and J_2 are those of the halves: a task without a label in a half has gradient 0 there.
         """
         halves = [_every_other(batch, first) for first in (0, 1)]
         counts_2T = torch.stack([_labels(half) for half in halves])
         shares_2T = counts_2T / counts_2T.sum(0).clamp(min=1)
-        cuts = [self._cut(half, share) for half, share in zip(halves, shares_2T, strict=True)]
+        cuts = buffers.averaged([partial(self._cut, *part) for part in zip(halves, shares_2T, strict=True)])
         device = batch.counts.device
         first, second = (as_matrix(self._through_the_trunk(cut), self.parameters, device) for cut in cuts)
         mean = [as_tensors(row, self.parameters) for row in first + second]

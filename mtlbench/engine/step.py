@@ -9,16 +9,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..core.settings import Heads
 from ..core.task import Outline
 from ..ops import gramian
 from ..penalties.base import Free, Penalty
 from ..weightings.base import GRADIENTS, Need, Shown, Weighting
 from .batches import Batch
+from .buffers import Buffers
 from .closure import Objective, evaluates_again
 from .gradients import SharedGradients, TaskGradients, as_matrix
 from .heads import LinearHeads
 from .losses import losses_of_inputs, losses_of_representations
 from .model import Model
+from .own_parameters import OwnParameters
 from .table import Engine
 
 Update = Mapping[str, Any]  # arguments of the optimizer's step, besides the parameters' .grad
@@ -26,7 +29,9 @@ Update = Mapping[str, Any]  # arguments of the optimizer's step, besides the par
 
 class Step:
     """theta <- update(theta, sum_t lambda_t grad L_t(theta) + rho grad R(theta)), lambda from the weighting, rho R from
-    the penalty. No value leaves the device, unless the optimizer searches along a line.
+    the penalty; for the parameters of one task alone, h_t by the rule for the heads is in the place of lambda_t. No
+    value leaves the device, unless the optimizer searches along a line. Whatever the number of forward passes, running
+    statistics are updated once.
     """
 
     def __init__(
@@ -38,6 +43,7 @@ class Step:
         state: Any,
         optimizer: Any,
         penalty: Penalty | None = None,
+        heads: Heads | None = None,
     ) -> None:
         self.engine, self.weighting, self.state, self.optimizer = engine, weighting, state, optimizer
         self.shared = [p for p in model.shared_parameters() if p.requires_grad]
@@ -45,18 +51,20 @@ class Step:
         self.searches = evaluates_again(optimizer)
         self.seen = torch.ones(len(outline.tasks), device=next(model.parameters()).device)
         self.losses = _wrap(engine, model, losses_of_inputs(engine, model, outline))
+        self.buffers, self.own = Buffers(model), OwnParameters(model, weighting, heads or Heads.from_plain({}))
         self.backward = self._weigh_losses
-        if weighting.needs & GRADIENTS:
-            self.backward = self._weigh_gradients
+        by_gradients = bool(weighting.needs & GRADIENTS)
+        if by_gradients or not self.own.follow:
+            self.backward = self._weigh_gradients if by_gradients else self._weigh_losses_of_trunk
             self.gradients = TaskGradients(
                 _wrap(engine, model, model.represent),
                 _wrap(engine, model, losses_of_representations(engine, model, outline)),
                 self.shared,
-                weighting.at_representation,
-                Need.CROSSED in weighting.needs,
+                weighting.at_representation or not by_gradients,
+                self.buffers if Need.CROSSED in weighting.needs else None,
             )
-        elif (heads := LinearHeads.of(engine, model, outline, weighting, optimizer)) and self.penalty() is None:
-            self.backward = partial(self._step_heads, heads)
+        elif (linear := LinearHeads.of(engine, model, outline, weighting, optimizer)) and self.penalty() is None:
+            self.backward = partial(self._step_heads, linear)
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Task losses L [T] before the update and weights lambda [T], both detached."""
@@ -64,7 +72,7 @@ class Step:
         losses, weights, update = self.backward(batch)
         self.optimizer.step(**update)
         if Need.LOSSES_AFTER in self.weighting.needs:
-            with torch.no_grad():
+            with torch.no_grad(), self.buffers.kept():
                 after = self.losses(batch.inputs, batch.targets, batch.masks)
             self.state = self.weighting.after_step(self._latest_losses(after, batch), self.state)
         return losses, weights
@@ -84,10 +92,20 @@ class Step:
         weights, self.state = self.weighting.weigh(Shown(self._latest_losses(losses.detach(), batch)), self.state)
         if self.searches:
             again = partial(self.losses, batch.inputs, batch.targets, batch.masks)
-            return losses.detach(), weights, {"closure": Objective(again, weights, self.penalty, self.optimizer)}
+            objective = Objective(again, weights, self.penalty, self.optimizer, self.buffers)
+            return losses.detach(), weights, {"closure": objective}
         losses.backward(weights)  # a vector-Jacobian product: sum_t lambda_t grad L_t in one pass
         self._descend_penalty()
         return losses.detach(), weights, {}
+
+    def _weigh_losses_of_trunk(self, batch: Batch) -> tuple[Tensor, Tensor, Update]:
+        """One backward pass through the heads, lambda from L, then one through the trunk, weighted with lambda."""
+        gradients = self.gradients(batch)
+        weights, self.state = self.weighting.weigh(Shown(self._latest_losses(gradients.losses, batch)), self.state)
+        self.own.scale_(gradients.losses, weights)
+        self.gradients.descend_weighted(gradients, weights)
+        self._descend_penalty()
+        return gradients.losses, weights, {}
 
     def _step_heads(self, heads: LinearHeads, batch: Batch) -> tuple[Tensor, Tensor, Update]:
         """lambda before L; the heads in one launch, then one backward pass through the modules before them."""
@@ -103,6 +121,7 @@ class Step:
             else as_matrix(gradients.rows, gradients.shared, gradients.losses.device)
         )
         weights, self.state = self.weighting.weigh(self._shown(gradients, matrix, batch), self.state)
+        self.own.scale_(gradients.losses, weights)
         self._descend_penalty()
         if matrix is None:
             return gradients.losses, weights, self._weighted_rows(gradients, weights)

@@ -12,7 +12,7 @@ from ..architectures.base import Architecture
 from ..core.config import Config
 from ..core.errors import MtlbenchError
 from ..core.record import Record
-from ..core.settings import Train
+from ..core.settings import Heads, Train
 from ..core.task import Data, Outline
 from ..engine.table import Engine
 from ..optim import Optimizer, Schedule
@@ -59,6 +59,7 @@ class Job:
     device: torch.device
     deadline: float = float("inf")
     penalty: Penalty = Free()  # noqa: RUF009 (frozen)
+    heads: Heads = Heads.from_plain({})  # noqa: RUF009 (frozen)
     init_from: Start | None = None  # None: random initial weights
     others: Mapping[str, Any] = field(default_factory=dict)  # parts that have no field here, by key
     keep: Callable[[Mapping[str, Tensor]], None] | None = None  # called with the trained trunk, if one is to be saved

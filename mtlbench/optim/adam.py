@@ -36,6 +36,11 @@ class Adam(Decayed):
             return super().check(update)
         return [f"with bias_correction: false has no update by {BY[update]}, which always correct"]
 
+    @property
+    def scale_free(self) -> bool:
+        """Whether nothing is added to the gradient before it is divided by its own size; eps is negligible."""
+        return self.decoupled or not self.weight_decay
+
     def build(self, model: Iterable[Parameter], weighting: Iterable[Parameter], update: Update) -> TorchOptimizer:
         """torch.optim.Adam or AdamW, mtlbench.FusedAdam, or UncorrectedAdam."""
         import torch

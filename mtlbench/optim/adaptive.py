@@ -26,6 +26,11 @@ class Adagrad(Decayed):
     lr: float = Field(0.01, gt=0, description="learning rate")
     eps: float = Field(1e-10, gt=0, description="added to the root of the sum of squares")
 
+    @property
+    def scale_free(self) -> bool:
+        """Without weight decay, which is added to the gradient before it is divided by its own size."""
+        return not self.weight_decay
+
     def build(self, model: Iterable[Parameter], weighting: Iterable[Parameter], update: Update) -> TorchOptimizer:
         """torch.optim.Adagrad."""
         import torch
@@ -44,6 +49,11 @@ class RMSprop(Decayed):
 
     alpha: Beta = Field(0.99, description="decay of the mean of squares")
     eps: float = Field(1e-8, gt=0, description="added to the root of the mean of squares")
+
+    @property
+    def scale_free(self) -> bool:
+        """Without weight decay, which is added to the gradient before it is divided by its own size."""
+        return not self.weight_decay
 
     def build(self, model: Iterable[Parameter], weighting: Iterable[Parameter], update: Update) -> TorchOptimizer:
         """torch.optim.RMSprop."""

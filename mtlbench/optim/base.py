@@ -43,6 +43,13 @@ class Optimizer(Config):
     )
     trains_weightings: ClassVar[bool] = True  # whether it can also train a weighting's parameters
 
+    @property
+    def scale_free(self) -> bool:
+        """Whether (nearly) the same steps are taken if all gradients are multiplied by a constant, so that the sum of
+        the task weights does not act as a learning rate.
+        """
+        return False
+
     lr: float = Field(1e-3, gt=0, description="learning rate")
 
     def check(self, update: Update) -> list[str]:

@@ -203,6 +203,8 @@ def _misfits_together(variant: Variant, outline: Outline) -> Iterator[tuple[Entr
         yield weighting, weighting.config.check(outline.names)
     if penalty.config and architecture.config:
         yield penalty, penalty.config.check(outline, architecture.config.common)
+    if weighting.config and variant["heads"].config:
+        yield variant["heads"], _heads_misfits(variant)
     if optimizer.config and weighting.config:
         moves = weighting.config.learned or bool(weighting.config.needs & GRADIENTS)
         yield optimizer, optimizer.config.check_weighting(moves)
@@ -211,3 +213,20 @@ def _misfits_together(variant: Variant, outline: Outline) -> Iterator[tuple[Entr
     if schedule.config and schedule.config.spans and train.config and not train.config.length_known:
         yield schedule, ["it is laid over all epochs, whose number until: plateau and steps leave open: use schedule "
                          "plateau, or train for a number of epochs"]  # fmt: skip
+
+
+def _heads_misfits(variant: Variant) -> Iterator[str]:
+    """Why the rule for the heads is impossible with a variant's weighting and optimizer."""
+    rule, weighting, optimizer = variant["heads"].checked.rule, variant["weighting"], variant["optimizer"]
+    kind = weighting.checked
+    if rule == "weighted" and kind.reversing:
+        yield (
+            f"rule: expected own or published with weighting '{weighting.name}', got weighted: its lambda can be "
+            "negative or is nominal, so that heads would climb their loss or follow a number that is none of theirs"
+        )
+    searches = optimizer.config is not None and not optimizer.config.trains_weightings
+    if searches and not kind.needs & GRADIENTS and kind.heads(rule) != "weighted":
+        yield (
+            f"rule: expected weighted with weighting '{weighting.name}', got {rule}: optimizer '{optimizer.name}' "
+            "searches along a line, for which all parameters must descend one function, sum_t lambda_t L_t"
+        )

@@ -175,6 +175,9 @@ class Draft:
     def _single_variant(self, label: str, place: Place, node: Node, partial: bool) -> Variant:
         learner = self.checker.entry("learner", node["learner"], partial)
         parts = {key: self._part(key, part, node, learner, partial) for key, part in single() if key != "learner"}
+        weighting = parts["weighting"].config
+        if weighting is not None and weighting.uniform:
+            parts["heads"] = _unused("heads", node)  # all rules are the same, and make the same trials
         engines = self._engines(node["engines"]) if uses(learner, "engines") else (_unused("engines", node),)
         return Variant(label, place, self._problems(node, partial), engines, {"learner": learner, **parts})
 

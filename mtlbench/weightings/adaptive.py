@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from ..core.registry import Inner
-from .base import Need, Shown, Weighting
+from .base import HeadFactor, Need, Shown, Weighting
 from .on_gramian import Leveled, OnGramian
 from .solvers import onto_simplex
 
@@ -27,13 +27,15 @@ class GradNorm(Leveled):
 
     lambda descends sum_t |lambda_t ||g_t|| - m r_t^alpha|, where m is the mean of lambda_t ||g_t|| and r_t the task's
     L_t / L_t(0) over the mean of those; then it is rescaled to sum to T. Source: Chen et al., GradNorm, ICML 2018,
-    equations 1 and 2, Algorithm 1. Deviations: plain steps on lambda instead of Adam's, with the slope divided by
+    equations 1 and 2, Algorithm 1. Published heads: weighted, since the whole network descends sum_t lambda_t L_t there
+    (LibMTL's are unweighted). Deviations: plain steps on lambda instead of Adam's, with the slope divided by
     mean ||g_t||, so that lr has no unit, and lambda clamped to at least 0.01; L_t(0) is the loss on the first batch in
     which the task has a gradient; gradients are with respect to all shared parameters, in the paper the last shared
     layer's.
     """
 
     needs: ClassVar[Need] = Need.LOSSES | Need.GRAMIAN
+    published: ClassVar[HeadFactor] = "weighted"
 
     alpha: float = Field(
         1.5, ge=0, description="how strongly slow tasks are favoured; the paper's 1.5 for unlike tasks"
@@ -73,12 +75,13 @@ class DBMTL(Weighting):
     d = max_u ||y_u|| sum_t y_t / ||y_t||, y_t a moving average of grad log L_t; lambda_t = max_u ||y_u|| / ||y_t|| is
     the factor of y_t. Source: Lin et al., Dual-Balancing for Multi-Task Learning, arXiv 2023, equations 1 and 2,
     Algorithm 1; beta / steps^decay is among the forgetting rates that the paper tries (decay 0: a constant one).
-    Deviations: y starts at the first gradient instead of 0; heads descend grad L_t, where the paper's descend grad
-    log L_t. Expects positive losses. Stores T gradients as state. No ``level``: averages over steps need the same
-    coordinates at every step, but those of the representation depend on each batch's rows.
+    Published heads: grad log L_t, unweighted, as in LibMTL, which the authors maintain. Deviation: y starts at the
+    first gradient instead of 0. Expects positive losses. Stores T gradients as state. No ``level``: averages over steps
+    need the same coordinates at every step, but those of the representation depend on each batch's rows.
     """
 
     needs: ClassVar[Need] = Need.LOSSES | Need.JACOBIAN
+    published: ClassVar[HeadFactor] = "logarithm"
 
     beta: float = Field(0.9, ge=0, lt=1, description="share of the old average at the first step")
     decay: float = Field(0.5, ge=0, description="power of the number of steps that beta is divided by")
@@ -122,6 +125,7 @@ class MoCo(Weighting):
     """
 
     needs: ClassVar[Need] = Need.JACOBIAN
+    published: ClassVar[HeadFactor] = "unweighted"
 
     beta: float = Field(0.5, gt=0, le=1, description="how fast gradients are tracked; with 1, nothing is averaged")
     gamma: float = Field(0.1, gt=0, description="learning rate of lambda")
@@ -156,8 +160,8 @@ class AutoLambda(Weighting):
     tasks being primary; ``initial`` and ``lr`` as in the authors' code for pixel tasks. Deviations: the two parts are
     the halves of the training batch, and the step then uses both, where the paper draws a validation batch; the slope
     is taken at theta instead of after a lookahead step, so that no second pass is needed; lambda is clamped to at least
-    0. No ``level``: the halves' gradients need the same coordinates, but the representations of the halves are of
-    different rows.
+    0. Published heads: weighted, as in the authors' code. No ``level``: the halves' gradients need the same
+    coordinates, but the representations of the halves are of different rows.
     """
 
     needs: ClassVar[Need] = Need.CROSSED
@@ -205,6 +209,11 @@ class Smoothed(Leveled):
         from . import TABLE
 
         return TABLE.inner(self.of, "of")
+
+    @property
+    def reversing(self) -> bool:
+        """Whether the weighting that is smoothed has negative weights."""
+        return bool(self._inner().reversing)
 
     def start(self, tasks: tuple[str, ...], device: device) -> None:
         """No weights yet."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from .base import HeadFactor
 from .on_gramian import OnGramian
 from .solvers import TINY, fair, pseudo_inverse, rounding, scaled
 
@@ -22,8 +23,11 @@ class NashMTL(OnGramian):
     lambda = T, so the direction always has length sqrt(T): with plain SGD use a schedule. For two tasks
     lambda_t = 1 / (||g_t|| sqrt(1 + cos)). Source: Navon et al., Multi-Task Learning as a Bargaining Game, ICML 2022,
     claim 3.1. Deviations: solved to rounding at every step by damped Newton, where the paper's code linearises and
-    warm-starts; its clipping of the direction's length is left out.
+    warm-starts; its clipping of the direction's length is left out. Published heads: weighted, as in the paper's code
+    and in LibMTL, which descend sum_t lambda_t L_t.
     """
+
+    published: ClassVar[HeadFactor] = "weighted"
 
     def weights(self, gramian: Tensor) -> Tensor:
         """The solution for unit gradients, which depends on their angles only, divided by the lengths."""
@@ -41,8 +45,10 @@ class FairGrad(OnGramian):
 
     alpha = 1 is the Nash bargaining solution; larger alpha favours the task that improves least. Source: Ban and Ji,
     Fair Resource Allocation in Multi-Task Learning, ICML 2024, equation 4. Deviation: damped Newton instead of SciPy's
-    least squares.
+    least squares. Published heads: weighted, as in LibMTL, which descends sum_t lambda_t L_t.
     """
+
+    published: ClassVar[HeadFactor] = "weighted"
 
     alpha: float = Field(2.0, gt=0, description="kind of fairness: 1 proportional, 2 and above towards max-min")
 
@@ -63,6 +69,8 @@ class IMTLG(OnGramian):
     where the sum vanishes.
     """
 
+    signed: ClassVar[bool] = True
+
     def weights(self, gramian: Tensor) -> Tensor:
         """By the pseudo-inverse."""
         g = scaled(gramian)
@@ -78,6 +86,8 @@ class AlignedMTL(OnGramian):
     s is the smallest, median or mean of them. Source: Senushkin et al., Independent Component Alignment, CVPR 2023,
     Algorithm 1.
     """
+
+    signed: ClassVar[bool] = True
 
     scale: Literal["min", "median", "rmse"] = Field("min", description="which eigenvalue sets the common length")
 
@@ -104,6 +114,8 @@ class ConFIG(OnGramian):
     length a_t / (||g_t|| sqrt(a^T C a)), a = C^+ 1, C the cosines. Source: Liu et al., ConFIG: Towards Conflict-free
     Training of Physics Informed Neural Networks, ICLR 2025, equations 2 and 3.
     """
+
+    signed: ClassVar[bool] = True
 
     def weights(self, gramian: Tensor) -> Tensor:
         """By the pseudo-inverse of the cosines."""

@@ -8,6 +8,7 @@ from enum import Flag, auto
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from ..core.config import Config
+from ..core.settings import HeadsRule
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -28,6 +29,8 @@ class Need(Flag):
 
 GRADIENTS = Need.GRAMIAN | Need.JACOBIAN | Need.CROSSED
 Level = Literal["parameters", "representation"]
+# h_t, by which a task's own parameters descend h_t grad L_t: lambda_t, 1/T, 1 or 1/L_t
+HeadFactor = Literal["weighted", "mean", "unweighted", "logarithm"]
 
 
 class Shown(NamedTuple):
@@ -45,10 +48,11 @@ class Weighting(Config):
     A non-linear scalarization f(L_1..L_T) is a weighting too: lambda_t = df/dL_t at the current losses gives the same
     update. State lives on the device of the losses and is whatever ``start`` returns.
 
-    Weightings on losses weigh whole tasks: a task's own parameters move by lambda_t grad L_t as well. Weightings on
-    gradients apply to the shared parameters only, since only there can tasks conflict; each task's own parameters move
-    by grad L_t, unweighted, as in torchjd and LibMTL (a weight of 0 or below would stop or reverse a head). A task
-    without a label in the batch has gradient 0, and its last loss is used again (1 before it has had any).
+    lambda is for the parameters that tasks share; by which h_t grad L_t each task's own parameters move, the part
+    ``heads`` of a method says (``core.settings.Heads``). ``published`` is the rule of the paper or of its authors'
+    code: weightings on losses descend sum_t lambda_t L_t as a whole (weighted); most weightings on gradients add up
+    the heads' unweighted gradients, as LibMTL and torchjd do. A task without a label in the batch has gradient 0, and
+    its last loss is used again (1 before it has had any).
     """
 
     needs: ClassVar[Need] = Need.LOSSES
@@ -57,7 +61,10 @@ class Weighting(Config):
     )
     learned: ClassVar[bool] = False  # whether it has parameters that are trained with the model
     random: ClassVar[bool] = False  # whether it draws from torch's global generator
-    signed: ClassVar[bool] = False  # for weightings on losses: whether weights can be negative
+    signed: ClassVar[bool] = False  # whether weights can be negative
+    nominal: ClassVar[bool] = False  # whether the direction is no weighted sum, so that lambda says little about it
+    uniform: ClassVar[bool] = False  # whether lambda_t = 1/T at every step
+    published: ClassVar[HeadFactor] = "weighted"  # what heads descend in the paper or its authors' code
     ordered: ClassVar[bool] = False  # whether the order of the tasks affects more than the order of the weights
 
     @property
@@ -68,6 +75,18 @@ class Weighting(Config):
     def check(self, tasks: tuple[str, ...]) -> list[str]:
         """The reasons why this weighting cannot be used on these tasks, one sentence each; empty if it can."""
         return []
+
+    def heads(self, rule: HeadsRule) -> HeadFactor:
+        """By which factor a task's own parameters descend their gradient under a rule."""
+        if self.uniform:
+            return "weighted"  # which all rules then come to, at the least cost
+        factors: dict[HeadsRule, HeadFactor] = {"own": "mean", "weighted": "weighted", "published": self.published}
+        return factors[rule]
+
+    @property
+    def reversing(self) -> bool:
+        """Whether heads that follow lambda could climb their loss, or would follow a number that is none of theirs."""
+        return self.signed or self.nominal
 
     @property
     def chosen_by_folds(self) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from .base import Need, Shown, Weighting
+from .base import HeadFactor, Need, Shown, Weighting
 from .on_gramian import Leveled
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 class Adapted(Weighting):
     """lambda computed by the torchjd module that ``module`` returns."""
+
+    published: ClassVar[HeadFactor] = "unweighted"
 
     @abstractmethod
     def module(self) -> Module:
@@ -154,10 +156,12 @@ class ExcessMTL(Adapted):
     lambda_t <- lambda_t exp(step E_t), normalised to sum 1; E_t = g_t^T H_t^-1 g_t with H_t the root of the summed
     squared gradients, divided by its first value. Source: He et al., Robust Multi-Task Learning with Excess Risks, ICML
     2024, equations 6, 7 and 9. Holds T gradients as state. No ``level``: H_t needs the same coordinates at every step,
-    and those of the representation are of each batch's rows.
+    and those of the representation are of each batch's rows. Published heads: weighted, as in LibMTL, whose code the
+    authors' builds on.
     """
 
     needs: ClassVar[Need] = Need.JACOBIAN
+    published: ClassVar[HeadFactor] = "weighted"
 
     step: float = Field(1.0, gt=0, description="size of the exponentiated step")
     warmup: int = Field(0, ge=0, description="steps with equal weights that only measure the first excess risk")
@@ -173,6 +177,7 @@ class Aggregated(Leveled):
     """A direction that is not a weighted sum of the task gradients; lambda is nominal."""
 
     needs: ClassVar[Need] = Need.JACOBIAN
+    nominal: ClassVar[bool] = True
 
     def start(self, tasks: tuple[str, ...], device: device) -> None:
         """No state."""

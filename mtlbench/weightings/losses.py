@@ -27,6 +27,7 @@ class Equal(Weighting):
 
     needs: ClassVar[Need] = Need(0)
     recordable: ClassVar[bool] = True
+    uniform: ClassVar[bool] = True
 
     def start(self, tasks: tuple[str, ...], device: device) -> Tensor:
         """The weights."""

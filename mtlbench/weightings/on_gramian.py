@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from .base import Level, Need, Shown, Weighting
+from .base import HeadFactor, Level, Need, Shown, Weighting
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -17,6 +17,7 @@ class Leveled(Weighting):
     """A weighting on the Gramian of gradients with respect to shared parameters or the shared representation."""
 
     needs: ClassVar[Need] = Need.GRAMIAN
+    published: ClassVar[HeadFactor] = "unweighted"
 
     level: Level = Field(
         "parameters", description="parameters: a pass through the trunk per task; representation: one pass in all"

@@ -176,13 +176,27 @@ def test_penalties_of_soft_sharing() -> None:
     torch.testing.assert_close(tied.penalty(), torch.tensor(0.5 * 2 * weights[0].numel() / 4))
     traced = model("soft", tie="trace", strength=2.0)
     traced_columns: Any = traced.own
-    layers = zip(*([p.flatten() for p in own[0].parameters()] for own in traced_columns), strict=True)
+    layers = zip(*([p.flatten() for p in own[0].parameters() if p.ndim > 1] for own in traced_columns), strict=True)
     expected = 2 * sum(torch.linalg.matrix_norm(torch.stack(layer).double(), "nuc") for layer in layers)
     penalty = traced.penalty()
     assert penalty is not None
     torch.testing.assert_close(penalty.double(), expected, rtol=1e-3, atol=0)
     assert model("soft", strength=0.0).penalty() is None
     assert Model(TABLE.build({"name": "soft"}), VECTORS.only(("a",)), 0).penalty() is None
+
+
+@pytest.mark.parametrize("tie", ["l2", "trace"])
+@pytest.mark.parametrize("biases", [False, True])
+def test_biases_are_free_unless_they_are_asked_for(biases: bool, tie: str) -> None:
+    tied = model("soft", tie=tie, strength=0.5, biases=biases)
+    columns: Any = tied.own
+    before = tied.penalty()
+    with torch.no_grad():
+        columns[0][0][0][0].bias.add_(1)
+    after = tied.penalty()
+    assert before is not None
+    assert after is not None
+    assert bool(after > before) == biases
 
 
 @pytest.mark.parametrize("tie", ["l2", "trace"])
@@ -199,7 +213,8 @@ def test_a_tie_holds_networks_together_in_training(tie: str) -> None:
         for _ in range(20):
             step(Batch(X, targets, None, torch.tensor([5.0, 5.0]), 5))
         columns: Any = found.own
-        first, second = (torch.cat([p.flatten() for p in own[0].parameters()]) for own in columns)
+        weights = ([p for p in own[0].parameters() if p.ndim > 1] for own in columns)
+        first, second = (torch.cat([p.flatten() for p in layers]) for layers in weights)
         distances.append((first - second).norm())
     assert distances[1] < distances[0] / 2
 

@@ -11,6 +11,7 @@ import torch
 
 from mtlbench.architectures import TABLE as ARCHITECTURES
 from mtlbench.architectures.shared import Shared
+from mtlbench.core.settings import Heads, HeadsRule
 from mtlbench.engine import TABLE
 from mtlbench.engine.batches import training_batches
 from mtlbench.engine.model import Model
@@ -45,6 +46,7 @@ def curve(
     batch_size: int = 20,
     penalty: str = "none",
     lr: float = 0.02,
+    heads: HeadsRule = "own",
 ) -> torch.Tensor:
     """The task losses of every step of two epochs, with dropout where the architecture has it."""
     data, built = make(form), TABLE.build({"name": engine})
@@ -59,7 +61,7 @@ def curve(
     update = OPTIMIZERS.build({"name": optimizer, **OPTIMIZERS.load(optimizer).example(), "lr": lr})
     torch_optimizer = update.build(model.parameters(), method.parameters(state), built.recipe.update)
     term = PENALTIES.build({"name": penalty, **PENALTIES.load(penalty).example()})
-    step = Step(built, model, data.outline, method, state, torch_optimizer, term)
+    step = Step(built, model, data.outline, method, state, torch_optimizer, term, Heads(rule=heads))
     batches = training_batches(data.train, NAMES, batch_size, 0, CPU)
     return torch.stack([step(batch)[0] for epoch in (1, 2) for batch in batches.epoch(epoch)])
 
@@ -169,6 +171,14 @@ def with_levels() -> list[dict[str, Any]]:
 @pytest.mark.parametrize("weighting", with_levels(), ids=lambda spec: "-".join(map(str, spec.values())))
 def test_every_weighting_on_gradients_has_every_engine(engine: str, weighting: dict[str, Any]) -> None:
     assert_as_eager(engine, weighting=weighting)
+
+
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize("engine", WITHOUT_EAGER)
+@pytest.mark.parametrize("heads", ["own", "weighted", "published"])
+@pytest.mark.parametrize("weighting", ["sum", "uncertainty", "famo", "mgda", "nash_mtl", "db_mtl", "modo"])
+def test_every_rule_for_the_heads_has_every_engine(weighting: str, heads: HeadsRule, engine: str) -> None:
+    assert_as_eager(engine, weighting=weighting, heads=heads)
 
 
 @pytest.mark.usefixtures("traced")

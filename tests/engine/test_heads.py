@@ -50,7 +50,9 @@ def test_all_else_goes_the_long_way(chosen: dict[str, str]) -> None:
 
 
 @needs_kernels
-def test_every_step_takes_it_unless_there_is_a_penalty(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_step_takes_it_unless_there_is_a_penalty_or_another_factor_for_heads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     taken = []
     call = LinearHeads.__call__
 
@@ -63,3 +65,7 @@ def test_every_step_takes_it_unless_there_is_a_penalty(monkeypatch: pytest.Monke
     assert len(taken) == steps
     contract.curve("fused", penalty="l2")
     assert len(taken) == steps
+    contract.curve("fused", weighting="sum", heads="weighted")
+    assert len(taken) == 2 * steps
+    contract.curve("fused", weighting="sum")  # the kernel knows one factor a task, for head and trunk
+    assert len(taken) == 2 * steps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 from sklearn.linear_model import MultiTaskLasso, Ridge
 
 from mtlbench.core.errors import MtlbenchError
@@ -97,19 +98,34 @@ def test_impossible_edges_are_said(edges: tuple[tuple[str, str], ...], message: 
     assert message in sentence
 
 
-def test_mtrl_finds_the_trace_norm_squared() -> None:
-    """min over Ω of tr(W Ω⁻¹ Wᵀ) is ‖W‖_*², so the optimum is that of the trace norm with λ ‖W‖_*."""
-    found, penalty = statistics(alike()), 2.0
-    weights = Mtrl(rounds=200).fit(found, TASKS, {"ridge": 1e-9, "relation": penalty}).weights
-    norm = float(np.linalg.norm(weights, ord="nuc"))
-    share = penalty * norm / float(np.linalg.norm(found.moment, ord=2))
-    exact = Trace(tolerance=1e-10, steps=100_000).fit(found, TASKS, {"share": share}).weights
+@pytest.mark.parametrize("ridge", [1e-6, 10.0])
+@pytest.mark.parametrize("relation", [0.1, 3.0, 100.0])
+def test_mtrl_reaches_the_minimum_that_a_general_solver_finds(ridge: float, relation: float) -> None:
+    """‖W‖_* is the least (‖A‖² + ‖B‖²) / 2 with W = A B, which makes the objective smooth in A and B; at full rank no
+    stationary point but the minimum is left (Srebro, Rennie and Jaakkola, 2005)."""
+    found = statistics(alike())
+    columns, features = found.moment.shape
+    rank = min(columns, features)
 
     def objective(w: np.ndarray) -> float:
-        return float(found.errors(w).sum() + penalty * np.linalg.norm(w, ord="nuc") ** 2)
+        return float(found.errors(w).sum() + ridge * (w**2).sum() + relation * np.linalg.norm(w, ord="nuc") ** 2)
 
-    assert objective(weights) == pytest.approx(objective(exact), rel=1e-3)
-    np.testing.assert_allclose(weights, exact, atol=0.02)
+    def smooth(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        a, b = flat[: columns * rank].reshape(columns, rank), flat[columns * rank :].reshape(rank, features)
+        w, bound = a @ b, ((a**2).sum() + (b**2).sum()) / 2
+        slope = 2 * (found.apply(w) - found.moment) + 2 * ridge * w
+        value = float(found.errors(w).sum() + ridge * (w**2).sum() + relation * bound**2)
+        slopes = (slope @ b.T + 2 * relation * bound * a, a.T @ slope + 2 * relation * bound * b)
+        return value, np.concatenate([part.ravel() for part in slopes])
+
+    start = np.random.default_rng(0).normal(size=(columns + features) * rank)
+    options = {"maxiter": 50_000, "maxfun": 100_000, "ftol": 1e-15, "gtol": 1e-9}
+    independent = minimize(smooth, start, jac=True, method="L-BFGS-B", options=options).fun
+    learned = Mtrl().fit(found, TASKS, {"ridge": ridge, "relation": relation})
+    assert objective(learned.weights) <= independent * (1 + 1e-6)
+    assert learned.covariance is not None  # and its Ω attains that value of the objective in W and Ω
+    inner = np.trace(learned.weights.T @ np.linalg.solve(learned.covariance, learned.weights))
+    assert inner == pytest.approx(np.linalg.norm(learned.weights, ord="nuc") ** 2, rel=1e-4)
 
 
 def test_mtrl_with_much_ridge_forgets_the_relations() -> None:
@@ -119,12 +135,12 @@ def test_mtrl_with_much_ridge_forgets_the_relations() -> None:
 
 def test_learned_covariances_are_covariances() -> None:
     weights = np.random.default_rng(0).normal(size=(6, 3))
-    omega = _covariance(weights, 1e-6)
+    omega = _covariance(weights)
     assert np.trace(omega) == pytest.approx(1, abs=1e-4)
     assert np.linalg.eigvalsh(omega).min() > 0
     root = omega * np.linalg.norm(weights, ord="nuc")
     np.testing.assert_allclose(root @ root, weights @ weights.T, atol=1e-4)
-    np.testing.assert_allclose(_covariance(np.zeros((4, 3)), 0.1), np.eye(4) / 4)
+    np.testing.assert_allclose(_covariance(np.zeros((4, 3))), np.eye(4) / 4)
 
 
 @pytest.mark.parametrize("clusters", [1, 2, 4])

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from mtlbench.core.errors import UnavailableError
+from mtlbench.engine.buffers import Buffers
 from mtlbench.engine.closure import Objective, evaluates_again
 from mtlbench.optim import OPTIMIZERS
 from mtlbench.optim.newton import _conjugate, _solved
@@ -20,7 +21,9 @@ NEWTONS = [{"name": "newton", "hessian": kind, "damping": 0.0} for kind in ("exa
 
 
 def objective(loss: Callable[[], Tensor], optimizer: torch.optim.Optimizer) -> Objective:
-    return Objective(lambda: loss()[None], torch.ones(1, dtype=torch.float64), lambda: None, optimizer)
+    return Objective(
+        lambda: loss()[None], torch.ones(1, dtype=torch.float64), lambda: None, optimizer, Buffers(torch.nn.Module())
+    )
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:

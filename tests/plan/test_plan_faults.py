@@ -292,3 +292,21 @@ def test_more_parameters_than_an_optimizer_takes_are_told_before_anything_runs(s
 def test_an_architecture_that_shapes_alone_cannot_build_is_left_to_the_trial(suite: Path) -> None:
     (suite.parent / "own_problem.py").write_text(MODULE)
     assert _ids(suite, NEWTON.replace("name: shared", "name: own_problem:Measured"))
+
+
+def test_heads_that_could_climb_their_loss_are_refused(suite: Path) -> None:
+    for weighting in ("imtl_g", "config", "graddrop", "pbi", "{name: smoothed, of: imtl_g}"):
+        [fault] = _faults(suite, SUITE.replace("uncertainty", f"{weighting}, heads: weighted"))
+        assert "heads" in fault
+        assert "expected own or published" in fault
+    for weighting in ("nash_mtl", "smoothed", "uncertainty"):
+        assert _ids(suite, SUITE.replace("uncertainty", f"{weighting}, heads: weighted"))
+
+
+def test_a_line_search_needs_one_function_of_all_parameters(suite: Path) -> None:
+    text = SUITE.replace("uncertainty", "{name: fixed, weights: {digit: 0.5, parity: 0.2, ink: 0.3}}")
+    text = text.replace("adam", "lbfgs")
+    [fault] = _faults(suite, text)
+    assert "heads" in fault
+    assert "expected weighted" in fault
+    assert _ids(suite, text.replace("{weighting", "{heads: weighted, weighting"))

@@ -66,6 +66,8 @@ class Shared(Config):
 class Weighting(Config):
     """A weighting that stands for itself."""
 
+    uniform: ClassVar[bool] = False
+
     @property
     def chosen_by_folds(self) -> bool:
         return False

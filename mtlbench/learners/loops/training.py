@@ -40,7 +40,7 @@ class Training:
         # Every epoch has a step or more, so that there are no more of them than steps.
         most = job.train.epochs or job.train.steps or 1
         self.rates = job.schedule.build(self.optimizer, most, job.optimizer.momentum_key)
-        step = Step(job.engine, self.model, self.outline, job.weighting, state, self.optimizer, job.penalty)
+        step = Step(job.engine, self.model, self.outline, job.weighting, state, self.optimizer, job.penalty, job.heads)
         self.step = graphed(step)
         size = job.optimizer.batch_size(job.train.batch_size, job.data.train.size)
         self.batches = training_batches(job.data.train, names, size, job.seed, device)
@@ -136,6 +136,7 @@ class Training:
         return [
             *self._rates(),
             *(correlations(self.outline.tasks, covariance.cpu().numpy()) if covariance is not None else ()),
+            Record("scale_free", float(self.job.optimizer.scale_free)),
             Record("train_seconds", self.seconds, unit="s", higher_is_better=False),
             Record("parameters", parameters, higher_is_better=False),
             Record("epochs", len(self.epochs)),

@@ -17,6 +17,7 @@ from .kernel_timings import KernelTiming, kernel_timings
 from .references import Reference, references
 from .timings import Timing, timings
 from .tunings import Tuning, tunings
+from .weight_sums import WeightSum, weight_sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +31,7 @@ class Evidence:
     kernels: tuple[KernelTiming, ...]
     convergences: tuple[Convergence, ...]
     tunings: tuple[Tuning, ...]
+    weight_sums: Mapping[tuple[str, str, str], WeightSum]
     references: tuple[Reference, ...]
 
     def engine(self, problem: str, method: str) -> str:
@@ -66,6 +68,10 @@ class Evidence:
         key = (problem, method, engine)
         return next((t for t in self.tunings if (t.problem, t.method, t.engine) == key), None)
 
+    def weight_sum(self, problem: str, method: str, engine: str) -> WeightSum:
+        """What the task weights of one method sum to; NaN for what has none."""
+        return self.weight_sums.get((problem, method, engine), WeightSum())
+
 
 def gather(
     records: pd.DataFrame, trials: pd.DataFrame, environments: Mapping[str, Any], suite: Mapping[str, Any]
@@ -82,5 +88,6 @@ def gather(
         kernel_timings(data),
         trained,
         tunings(data),
+        weight_sums(data),
         references(data),
     )

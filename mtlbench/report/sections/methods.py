@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pandas as pd
 
 from ...core.wording import listing
-from ..evidence.convergence import Convergence
 from ..evidence.deltas import Delta, reasons
 from ..evidence.evidence import Evidence
 from ..evidence.references import Reference
 from ..evidence.statistics import Interval
-from ..evidence.timings import Timing
-from ..evidence.tunings import Tuning
-from ..writing.format import NOTHING, bracket, count, decimals_for, limits, memory, number, p_value, short
+from ..writing.format import NOTHING, bracket, decimals_for, limits, number, p_value
 from ..writing.parts import Cell, Column, Panel, Part, Statement, Table, panel_of
+from . import method_costs as costs
 
 _CAPTION = (
     "Δm: mean over tasks of the relative gain of the main test metric over single-task training, in percent, positive "
@@ -35,13 +34,11 @@ _CORRECTED = (
     " Intervals of Δm and of ranks allow for the overlap of the seeds' training sets. * and p: corrected resampled t "
     "test (Nadeau and Bengio, 2003), Holm-corrected over methods, p ≤ 0.05."
 )
-_TUNED = " Tuning is the time of all candidates of all seeds together, of which the training shown is one seed's."
 _SOME = " A method with tasks in parentheses is for these alone: its Δm and its costs are of them, and none is ranked."
 _BESIDE = (
     " Floor and strong baselines stand below the methods: they are ranked, marked and tested nowhere, and their costs "
     "are not comparable."
 )
-_SHARED = " Times marked “shared” come from trials that had no machine to themselves: do not compare them."
 
 
 def section(evidence: Evidence) -> Part | None:
@@ -49,13 +46,10 @@ def section(evidence: Evidence) -> Part | None:
     if not evidence.deltas:
         return None
     tested = any(delta.testable for delta in evidence.deltas)
-    everywhere = all(timing.shared for timing in evidence.timings)
-    panels = tuple(_panel(evidence, problem, tested, everywhere) for problem in evidence.data.problems)
-    shared = any(timing.shared for timing in evidence.timings)
+    panels = tuple(_panel(evidence, problem, tested) for problem in evidence.data.problems)
     several = len(evidence.data.engines) > 1
     caption = _CAPTION + (_ENGINES if several else "") + (_tests(evidence) if tested else "")
-    caption += (_SHARED if shared else "") + (_TUNED if evidence.tunings else "")
-    caption += _BESIDE if evidence.references else ""
+    caption += costs.caption(evidence) + (_BESIDE if evidence.references else "")
     caption += _SOME if any(delta.tasks for delta in evidence.deltas) else ""
     table = Table("methods", "Methods", caption, _raw(evidence), panels)
     return Part("methods", "Methods", _flags(evidence), (table,))
@@ -69,7 +63,7 @@ def _flags(evidence: Evidence) -> tuple[Statement, ...]:
     return tuple(
         Statement(f"On {problem}, {text}.", "warning")
         for problem in evidence.data.problems
-        for text in [*reasons(evidence.of(problem), _doubts), *_lacking(evidence.of(problem))]
+        for text in [*reasons(evidence.of(problem), partial(_doubts, evidence)), *_lacking(evidence.of(problem))]
     )
 
 
@@ -79,9 +73,10 @@ def _lacking(deltas: tuple[Delta, ...]) -> list[str]:
     return reasons(deltas, lambda d: [f"no Δm, {d.reason}"] if d.reason else []) if len(whys) > 1 else []
 
 
-def _doubts(delta: Delta) -> list[str]:
+def _doubts(evidence: Evidence, delta: Delta) -> list[str]:
     """What to doubt about a Δm, and what other than joint training may explain it."""
     texts = [*delta.flags, *(delta.held if delta.outcome == "held" else ())]
+    texts += filter(None, [evidence.weight_sum(delta.problem, delta.method, delta.engine).doubt])
     if delta.unlike and delta.relative:
         unlike = listing(delta.unlike, 4)
         texts.append(f"{unlike} not as in single-task training, so Δm is not of joint training alone")
@@ -89,31 +84,14 @@ def _doubts(delta: Delta) -> list[str]:
 
 
 def _raw(evidence: Evidence) -> pd.DataFrame:
-    keys = [(d.problem, d.method, d.engine) for d in evidence.deltas]
-    methods = [
-        {
-            **_raw_row(delta, evidence.timing(*key)),
-            **_effort(evidence.convergence(*key)),
-            **_raw_tuning(evidence.tuning(*key)),
-        }
-        for delta, key in zip(evidence.deltas, keys, strict=True)
+    methods = [{**_raw_row(delta), **costs.raw(evidence, delta), "reference": False} for delta in evidence.deltas]
+    beside = [
+        {**_raw_row(one.delta), **costs.raw(evidence, one.delta), "reference": True} for one in evidence.references
     ]
-    beside = [{**_raw_row(reference.delta, None), "reference": True} for reference in evidence.references]
-    return pd.DataFrame([*({**row, "reference": False} for row in methods), *beside])
+    return pd.DataFrame([*methods, *beside])
 
 
-def _effort(trained: Convergence | None) -> dict[str, float]:
-    """How long a method trained; NaN for a learner without epochs."""
-    names = ("epochs", "steps", "best_epoch")
-    return {name: getattr(trained, name) if trained else math.nan for name in names}
-
-
-def _raw_tuning(tuning: Tuning | None) -> dict[str, object]:
-    """How many candidates there were, and how long all of them took; one that did not choose had one."""
-    return {"candidates": tuning.budget if tuning else 1, "tuning_seconds": tuning.seconds if tuning else 0.0}
-
-
-def _raw_row(delta: Delta, timing: Timing | None) -> dict[str, object]:
+def _raw_row(delta: Delta) -> dict[str, object]:
     return {
         "problem": delta.problem,
         "method": delta.method,
@@ -131,14 +109,6 @@ def _raw_row(delta: Delta, timing: Timing | None) -> dict[str, object]:
         "judged_by": delta.measure or ("delta_m" if delta.relative else ""),
         "mean_rank": delta.rank,
         **_limits("mean_rank", delta.rank_interval),
-        "samples_per_second": timing.mean("samples_per_second") if timing else math.nan,
-        "ratio_to_eager": timing.ratio if timing else math.nan,
-        **_limits("ratio_to_eager", timing.ratio_interval if timing else None),
-        "shared": timing.shared if timing else None,
-        "timed_seeds": len(timing.values("samples_per_second")) if timing else 0,
-        "peak_memory": timing.peak_memory if timing else math.nan,
-        "parameters": timing.parameters if timing else math.nan,
-        "train_seconds": timing.mean("train_seconds") if timing else math.nan,
         "notes": "; ".join([*delta.flags, *filter(None, [delta.reason])]),
     }
 
@@ -148,34 +118,22 @@ def _limits(name: str, interval: Interval | None) -> dict[str, float]:
     return {f"{name}_low": interval.low if interval else nan, f"{name}_high": interval.high if interval else nan}
 
 
-def _panel(evidence: Evidence, problem: str, tested: bool, everywhere: bool) -> Panel:
+def _panel(evidence: Evidence, problem: str, tested: bool) -> Panel:
     order = evidence.order(problem)
     deltas = sorted((d for d in evidence.deltas if d.problem == problem), key=lambda d: order.index(d.method))
-    timed = [evidence.timing(problem, delta.method, delta.engine) for delta in deltas]
-    trained = [_effort(evidence.convergence(problem, d.method, d.engine))["steps"] for d in deltas]
-    mark = ", shared" if everywhere and evidence.timings else ""
     columns = [Column("method", number=False), Column("engine", number=False), Column("Δm [%]", higher=True)]
-    columns += [Column("mean rank", higher=False), Column("seeds"), Column("p (Holm)")]
-    columns += [Column(f"samples/s{mark}", higher=True), Column("× eager"), Column("peak memory")]
-    columns += [Column("parameters"), Column("steps"), Column(f"training [s]{mark}"), Column("tuning [s]")]
-    hidden = set() if len(evidence.data.engines) > 1 else {"engine", "× eager"}
+    columns += [Column("mean rank", higher=False), Column("seeds"), Column("p (Holm)"), *costs.columns(evidence)]
+    hidden = costs.hidden(evidence) | (set() if len(evidence.data.engines) > 1 else {"engine"})
     hidden |= set() if tested else {"p (Holm)"}
-    hidden |= set() if evidence.tunings else {"tuning [s]"}
     decimals = decimals_for((d.interval.half for d in deltas if d.interval), (d.mean for d in deltas), most=2)
-    rows = [
-        _ranked(
-            delta,
-            [*_quality(delta, decimals), *_cost(timing, steps, marked=not everywhere), _tuned(evidence, delta)],
-        )
-        for delta, timing, steps in zip(deltas, timed, trained, strict=True)
-    ]
-    rows += [_below(reference, decimals) for reference in evidence.beside(problem)]
+    rows = [_ranked(delta, [*_quality(delta, decimals), *costs.cells(evidence, delta)]) for delta in deltas]
+    rows += [_below(evidence, reference, decimals) for reference in evidence.beside(problem)]
     return panel_of(problem, columns, rows, hidden)
 
 
-def _below(reference: Reference, decimals: int) -> list[Cell]:
+def _below(evidence: Evidence, reference: Reference, decimals: int) -> list[Cell]:
     """The row of a reference: its Δm and seeds, neither best nor second."""
-    cells = [*_quality(reference.delta, decimals), *_cost(None, math.nan, marked=False), Cell(NOTHING)]
+    cells = [*_quality(reference.delta, decimals), *costs.cells(evidence, reference.delta)]
     return [Cell(reference.title), *(Cell(cell.text) for cell in cells[1:])]
 
 
@@ -191,26 +149,6 @@ def _quality(delta: Delta, decimals: int) -> list[Cell]:
         Cell(str(len(delta.seeds)), len(delta.seeds)),
     )
     return [Cell(delta.title), Cell(delta.engine), _gain(delta, decimals), rank, seeds, p]
-
-
-def _cost(timing: Timing | None, steps: float, marked: bool) -> list[Cell]:
-    if timing is None:
-        return [Cell(NOTHING)] * 6
-    rate, seconds = timing.mean("samples_per_second"), timing.mean("train_seconds")
-    mark = " shared" if timing.shared and marked else ""
-    return [
-        Cell(count(rate) + mark, rate),
-        Cell(bracket(timing.ratio, timing.ratio_interval, 2, sign=False), timing.ratio),
-        Cell(memory(timing.peak_memory), timing.peak_memory),
-        Cell(count(timing.parameters), timing.parameters),
-        Cell(count(steps), steps),
-        Cell(short(seconds) + mark, seconds),
-    ]
-
-
-def _tuned(evidence: Evidence, delta: Delta) -> Cell:
-    tuning = evidence.tuning(delta.problem, delta.method, delta.engine)
-    return Cell(short(tuning.seconds), tuning.seconds) if tuning else Cell(NOTHING)
 
 
 def _gain(delta: Delta, decimals: int) -> Cell:
