@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from ..core.errors import UnavailableError, did_you_mean
 from ..core.settings import MAX_CANDIDATES
-from .base import Need, Shown, Weighting
+from .base import Claim, Need, Shown, Weighting
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -27,6 +27,7 @@ class Equal(Weighting):
 
     needs: ClassVar[Need] = Need(0)
     recordable: ClassVar[bool] = True
+    claims: ClassVar[Claim] = Claim.CONVEX | Claim.LINEAR | Claim.STRONG
 
     def start(self, tasks: tuple[str, ...], device: device) -> Tensor:
         """The weights."""
@@ -44,6 +45,7 @@ class Sum(Weighting):
 
     needs: ClassVar[Need] = Need(0)
     recordable: ClassVar[bool] = True
+    claims: ClassVar[Claim] = Claim.LINEAR | Claim.STRONG
 
     def start(self, tasks: tuple[str, ...], device: device) -> Tensor:
         """The weights."""
@@ -67,6 +69,7 @@ class Fixed(Weighting):
 
     needs: ClassVar[Need] = Need(0)
     recordable: ClassVar[bool] = True
+    claims: ClassVar[Claim] = Claim.CONVEX | Claim.LINEAR
 
     weights: dict[str, _Weight] | list[_Weight] | Literal["cross_validated"] = Field(
         description="{task: weight}, a list in the order of tasks, or cross_validated"
