@@ -177,17 +177,17 @@ class AutoLambda(Weighting):
         """lambda and its optimizer."""
         import torch
 
-        weights = torch.full((len(tasks),), self.initial, device=device).requires_grad_()
+        weights = torch.full((len(tasks),), self.initial, dtype=torch.float64, device=device).requires_grad_()
         return weights, torch.optim.Adam([weights], lr=self.lr)
 
     def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
         """lambda after a step along the gradients' agreement with those of the other half."""
         assert shown.crossed is not None
         weights, optimizer = state
-        weights.grad = -shown.crossed.sum(1).to(weights.dtype)
+        weights.grad = -shown.crossed.double().sum(1)
         optimizer.step()
         weights.detach().clamp_(min=0)
-        return weights.detach().clone(), state
+        return weights.detach().to(shown.losses.dtype, copy=True), state
 
 
 class ExcessMTLState(NamedTuple):

@@ -102,7 +102,8 @@ class GradVac(Leveled):
             target = targets[tasks, other]
             sine = (1 - target**2).clamp_min(1e-12).sqrt()
             missing = length * (target * (1 - cosine**2).sqrt() - cosine * sine) / sine
-            met = (u.lengths > 0) & (u.lengths[other] > 0)
+            left = length > 1e-6 * coordinates.abs().sum(1)  # what two opposed gradients leave has no direction
+            met = left & (u.lengths > 0) & (u.lengths[other] > 0)
             added = missing.where(met & (cosine < target), 0.0)
             coordinates = coordinates.index_put((tasks, other), added, accumulate=True)
             newest = (target + self.beta * (cosine - target)).where(met, target)

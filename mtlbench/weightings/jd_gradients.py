@@ -96,6 +96,7 @@ class SDMGrad(Adapted):
     """
 
     needs: ClassVar[Need] = Need.CROSSED
+    ordered: ClassVar[bool] = True  # at stationary points its inner steps magnify rounding
     claims: ClassVar[Claim] = Claim.CONVEX | Claim.HOMOGENEOUS
 
     pull: float = Field(

@@ -23,8 +23,7 @@ def claiming(claim: Claim) -> list[str]:
 
 def step(name: str, jacobian: Tensor) -> tuple[Tensor, Tensor]:
     """The second step's weights and direction, in float64; the losses are the same at all scales of the gradients."""
-    before = matrices(3, seed=9)["usual"] * jacobian.norm(dim=1, keepdim=True)
-    weights, direction = descend(build(name), [before, jacobian], LOSSES[: len(jacobian)])[1]
+    weights, direction = descend(build(name), [jacobian.flip(1), jacobian], LOSSES)[1]
     return weights.double(), direction.double()
 
 
@@ -77,14 +76,16 @@ def test_no_task_is_hurt(name: str, kind: str) -> None:
         assert (jacobian.double() @ direction >= -slack(name, weights, jacobian)).all()
 
 
-@pytest.mark.parametrize("scale", [1e-12, 1e-6, 1e6, 1e12])
+@pytest.mark.parametrize("power", [-40, -20, 20, 40])
 @pytest.mark.parametrize("name", [*claiming(Claim.HOMOGENEOUS), *claiming(Claim.LINEAR)])
-def test_the_direction_scales_as_all_gradients_do(name: str, scale: float) -> None:
+def test_the_direction_scales_as_all_gradients_do(name: str, power: int) -> None:
+    scale = 2.0**power  # a product with it is not rounded
     for kind, jacobian in matrices(3).items():
         weights, direction = step(name, jacobian)
         _, found = step(name, scale * jacobian)
-        summed = weights.abs() @ jacobian.double().norm(dim=1)
-        assert (found / scale - direction).norm() <= 1e-4 * direction.norm() + 1e-5 * summed, kind
+        lengths = jacobian.double().norm(dim=1)
+        rounding = 1e-6 * (weights.abs() @ lengths + lengths.min())
+        assert (found / scale - direction).norm() <= 1e-4 * direction.norm() + rounding, kind
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -108,7 +109,7 @@ def test_no_factor_of_a_loss_turns_the_direction(name: str, kind: str) -> None:
         _, found = step(name, torch.tensor(factors)[:, None] * jacobian)
         summed = float(weights.abs() @ jacobian.double().norm(dim=1))
         if direction.norm() > 1e-4 * summed:  # shorter ones are rounding
-            assert abs(torch.cosine_similarity(found, direction, dim=0)) > 1 - 1e-5
+            assert abs(found @ direction) > (1 - 1e-5) * found.norm() * direction.norm()
 
 
 @pytest.mark.parametrize("kind", KINDS)
