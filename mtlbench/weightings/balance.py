@@ -46,7 +46,8 @@ class FairGrad(OnGramian):
     alpha = 1 is the Nash bargaining solution; larger alpha favours the task that improves least. Where no direction
     helps all tasks there is no solution, and 1e-8 on the diagonal of the cosines (more where G is in float32) picks
     one. A task without a gradient has lambda_t = 0. Source: Ban and Ji, Fair Resource Allocation in Multi-Task
-    Learning, ICML 2024, equation 4. Deviation: damped Newton instead of SciPy's least squares.
+    Learning, ICML 2024, equation 4. Deviation: damped Newton instead of SciPy's least squares; it solves to rounding
+    while lengths of gradients differ by a factor of 1e6, but not of 1e24.
     """
 
     claims: ClassVar[Claim] = Claim.COMPATIBLE | Claim.STRONG

@@ -119,7 +119,7 @@ class CAGrad(OnGramian):
     some direction helps all tasks; where none does, g_w = 0 and the direction is g_0, which may hurt some. Source: Liu
     et al., Conflict-Averse Gradient Descent, NeurIPS 2021, Algorithm 1. The paper's code divides by 1 + c^2 or 1 + c;
     as in the paper and torchjd, this does not. So that rounding never takes d out of the ball, ||g_w|| is taken to be
-    at least 1e-5 of sum_t w_t ||g_t|| (6e-4 for three tasks where G is in float32), beyond which its direction is
+    at least 1e-5 of sum_t w_t ||g_t|| (1e-3 for three tasks where G is in float32), beyond which its direction is
     noise.
     """
 
@@ -143,7 +143,7 @@ class CAGrad(OnGramian):
             return g @ mean + radius * slope, radius / length * (g - 0.5 * slope.outer(slope))
 
         w = minimise(derivatives, mean, torch.ones_like(mean))
-        noise = max(1e-5, rounding(gramian) ** 0.5) * (w @ g.diagonal().clamp_min(0).sqrt())
+        noise = max(1e-5, 2 * rounding(gramian) ** 0.5) * (w @ g.diagonal().clamp_min(0).sqrt())
         return mean + radius * w / torch.maximum((w @ g @ w).clamp_min(0).sqrt(), noise).clamp_min(TINY)
 
 

@@ -96,7 +96,7 @@ def minimise(derivatives: Derivatives, start: Tensor, amounts: Tensor | None = N
     return x
 
 
-def fair(matrix: Tensor, levels: Tensor, power: float, steps: int = 60) -> Tensor:
+def fair(matrix: Tensor, levels: Tensor, power: float, steps: int = 40) -> Tensor:
     """The w > 0 with (C w)_t = k_t w_t^-power, k the ``levels``; C is positive definite, so there is exactly one.
 
     It minimises w^T C w / 2 minus the sum of the integrals of k_t w_t^-power. Newton steps in s = dw / w, in which the

@@ -93,9 +93,7 @@ def test_the_direction_scales_as_all_gradients_do(name: str, power: int) -> None
 def test_the_direction_is_linear_in_the_lengths_of_the_gradients(name: str, kind: str) -> None:
     jacobian = matrices(3)[kind]
     one, other = torch.tensor([[1.0], [20.0], [0.3]]), torch.tensor([[5.0], [0.01], [2.0]])
-    (weights, first), (_, second), (_, both) = (
-        step(name, factors * jacobian) for factors in (one, other, one + other)
-    )
+    (weights, first), (_, second), (_, both) = (step(name, factors * jacobian) for factors in (one, other, one + other))
     summed = weights.abs() @ (one * jacobian).double().norm(dim=1)
     assert (first + second - both).norm() <= 1e-4 * both.norm() + 1e-5 * summed
 
