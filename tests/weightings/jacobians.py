@@ -53,15 +53,17 @@ def build(name: str, **parameters: Any) -> Weighting:
     return built
 
 
-def shown(weighting: Weighting, jacobian: Tensor, losses: Tensor | None = None) -> Shown:
-    """What the weighting sees of these gradients and no more; the losses are the gradients' lengths, if not given."""
+def shown(weighting: Weighting, jacobian: Tensor, losses: Tensor | None = None, crossed: Tensor | None = None) -> Shown:
+    """What the weighting sees of these gradients and no more. If not given, the losses are the gradients' lengths, and
+    both halves of the batch have the same gradients.
+    """
     products = dot_products(jacobian, jacobian)
     lengths = (products.diagonal().sqrt() + 0.1).to(jacobian.dtype)
     return Shown(
         lengths if losses is None else losses,
         products if Need.GRAMIAN in weighting.needs else None,
         jacobian if Need.JACOBIAN in weighting.needs else None,
-        products if Need.CROSSED in weighting.needs else None,
+        (products if crossed is None else crossed) if Need.CROSSED in weighting.needs else None,
     )
 
 
