@@ -10,7 +10,7 @@ from torch import Tensor
 
 from . import backend
 
-_PIECE = 2**22  # numbers of a matrix that are in float64 at one time
+_PIECE = 2**16  # numbers of a matrix that are in float64 at one time: half a megabyte, which caches hold
 _KERNEL_DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 
 
@@ -54,10 +54,10 @@ def dot_products(first: Tensor, second: Tensor) -> Tensor:
     of a whole matrix; differentiable.
     """
     width = max(1, _PIECE // max(1, len(first), len(second)))
-    pieces = zip(first.split(width, 1), second.split(width, 1), strict=True)
     total = first.new_zeros(len(first), len(second), dtype=torch.float64)
-    for left, right in pieces:
-        total = total + left.double() @ right.double().T
+    for part, other in zip(first.split(width, 1), second.split(width, 1), strict=True):
+        left = part.double()
+        total = total + left @ (left if first is second else other.double()).T
     return (total + total.T) / 2 if first is second else total
 
 

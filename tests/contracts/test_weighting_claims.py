@@ -29,7 +29,8 @@ def step(name: str, jacobian: Tensor) -> tuple[Tensor, Tensor]:
 
 def units(jacobian: Tensor) -> Tensor:
     lengths = jacobian.double().norm(dim=1, keepdim=True)
-    return (jacobian.double() / lengths).where(lengths > 0, 0.0)
+    found: Tensor = (jacobian.double() / lengths).where(lengths > 0, 0.0)
+    return found
 
 
 def shortest(units_Tn: Tensor, least: float) -> float:
@@ -47,7 +48,8 @@ def slack(name: str, weights: Tensor, jacobian: Tensor) -> Tensor:
     """How much of each task's length times the summed lengths rounding, or the weighting's own ridge, may take."""
     ridge = 2e-4 if "regularization" in TABLE.load(name).model_fields else 2e-6
     lengths = jacobian.double().norm(dim=1)
-    return ridge * lengths * (weights.abs() @ lengths)
+    found: Tensor = ridge * lengths * (weights.abs() @ lengths)
+    return found
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -19,12 +19,12 @@ SGD = 0.05  # the learning rate of learned parameters
 class Seen(NamedTuple):
     """What happens in a step, and the draws of a weighting that draws."""
 
+    ends_epoch: bool
     losses: Array  # [T]
     after: Array  # [T], of the same batch after the update
     jacobian: Array  # [T, n]
     crossed: Array  # [T, T]
     order: Array  # [T, T - 1], which task each task meets first, second …
-    ends_epoch: bool
 
 
 class Form:

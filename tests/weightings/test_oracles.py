@@ -67,7 +67,7 @@ def test_projections_onto_the_dual_cone_are_least_squares_problems(tasks: int, k
     rows = (jacobian / lengths[:, None]).nan_to_num().numpy()
 
     def projected(points: Array) -> Array:
-        return (points + nnls(rows.T, -rows.T @ points)[0]) @ rows
+        return np.asarray((points + nnls(rows.T, -rows.T @ points)[0]) @ rows)
 
     upgrad = sum(length * projected(row) for length, row in zip(lengths.tolist(), np.eye(tasks), strict=True)) / tasks
     dualproj = projected(lengths.numpy() / lengths.max().item() / tasks) * lengths.max().item()
@@ -179,7 +179,9 @@ def test_config_is_the_papers_formula(tasks: int, kind: str) -> None:
     towards = np.linalg.pinv(unit, rcond=1e-6) @ np.ones(tasks)
     towards /= np.linalg.norm(towards)
     found = weights("config", torch.from_numpy(g)).numpy() @ g
-    np.testing.assert_allclose(found, (g @ towards).sum() * towards, rtol=1e-5, atol=1e-6 * np.linalg.norm(found))
+    np.testing.assert_allclose(
+        found, (g @ towards).sum() * towards, rtol=1e-5, atol=1e-6 * float(np.linalg.norm(found))
+    )
 
 
 @pytest.mark.parametrize("kind", ["usual", "conflicting", "dependent", "unlike scales"])
@@ -196,4 +198,4 @@ def test_aligned_gradients_are_those_of_the_singular_value_decomposition(
         length = np.sqrt(np.sort(values[kept] ** 2)[kept.sum() // 2 - 1])  # the lower of the two in the middle
     expected = length * (left[:, kept] @ right[kept]).mean(0)
     found = weights("aligned_mtl", torch.from_numpy(g), scale=scale).numpy() @ g
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7 * np.linalg.norm(expected))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7 * float(np.linalg.norm(expected)))

@@ -46,8 +46,8 @@ def stream(losses: float, gradients: float, seed: int = 3) -> Iterator[tuple[See
         torch.manual_seed(step)
         order = torch.rand(3, 3, dtype=torch.float32).fill_diagonal_(2.0).argsort(1)[:, :-1]
         torch.manual_seed(step)
-        arrays = [x.double().numpy() for x in (before, after, j, crossed, order)]
-        yield Seen(*arrays, ends_epoch=step % 5 == 4), before, after, j, crossed
+        arrays = (x.double().numpy() for x in (before, after, j, crossed, order))
+        yield Seen(step % 5 == 4, *arrays), before, after, j, crossed
 
 
 def trace(weighting: Weighting, losses: float, gradients: float) -> Iterator[tuple[Tensor, Tensor, Seen]]:
