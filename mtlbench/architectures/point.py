@@ -20,8 +20,7 @@ class Point(Architecture):
     """The point x itself, for problems whose tasks are formulas of x: output_t = f_t(x) minus its lower bound.
 
     The problem sets the starting point. The coordinates of x and its gap to Pareto optimality are recorded after each
-    epoch. The default is float64, since along a valley the gradients' Gramian is so close to singular that a weighting
-    that uses its eigenvalues makes no progress in float32, which the papers' code uses.
+    epoch. The default is float64; the papers' code uses float32.
     """
 
     analytic: ClassVar[bool] = True

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.utils import _pytree as tree  # a representation may be any nesting of tensors
 
+from ..ops.gramian import dot_products
 from .batches import Batch
 from .buffers import Buffers
 
@@ -120,7 +121,7 @@ class TaskGradients:
         mean = [as_tensors(row, self.parameters) for row in first + second]
         losses = sum(share * cut.losses for share, cut in zip(shares_2T, cuts, strict=True))
         alone = [part / share.clamp(min=1e-12)[:, None] for part, share in zip((first, second), shares_2T, strict=True)]
-        return SharedGradients(losses, [[*row] for row in mean], self.parameters, alone[0] @ alone[1].T)
+        return SharedGradients(losses, [[*row] for row in mean], self.parameters, dot_products(*alone))
 
 
 def as_matrix(rows: Sequence[Row], like: Sequence[Tensor], device: torch.device) -> Tensor:

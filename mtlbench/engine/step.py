@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..core.settings import Heads
 from ..core.task import Outline
 from ..ops import gramian
+from ..ops.gramian import dot_products
 from ..penalties.base import Free, Penalty
 from ..weightings.base import GRADIENTS, Need, Shown, Weighting
 from .batches import Batch
@@ -141,7 +142,7 @@ class Step:
             if matrix is None or self.engine.recipe.combination == "kernel":
                 products = gramian(gradients.rows).to(gradients.losses.device)
             else:
-                products = matrix @ matrix.T
+                products = dot_products(matrix, matrix)
         jacobian = matrix if Need.JACOBIAN in needs else None
         return Shown(self._latest_losses(gradients.losses, batch), products, jacobian, gradients.crossed)
 

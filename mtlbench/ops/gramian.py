@@ -10,6 +10,7 @@ from torch import Tensor
 
 from . import backend
 
+_PIECE = 2**16  # numbers of a matrix that are in float64 at one time: half a megabyte, which caches hold
 _KERNEL_DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 
 
@@ -43,6 +44,21 @@ def gramian(gradients: Sequence[Sequence[Tensor | None]]) -> Tensor:
     form = reference if kernels is None else kernels.gramian
     result: Tensor = form(present, places, tensors, tasks)
     return result
+
+
+def dot_products(first: Tensor, second: Tensor) -> Tensor:
+    """J_1 J_2^T [T, U] in float64, for two matrices [T, n] and [U, n] of any dtype.
+
+    The product of two float32 numbers is exact in float64, so that nothing but the sum is rounded: gradients that are
+    nearly parallel, or far smaller than others, keep their part of the result. Piece by piece, without a float64 copy
+    of a whole matrix; differentiable.
+    """
+    width = max(1, _PIECE // max(1, len(first), len(second)))
+    total = first.new_zeros(len(first), len(second), dtype=torch.float64)
+    for part, other in zip(first.split(width, 1), second.split(width, 1), strict=True):
+        left = part.double()
+        total = total + left @ (left if first is second else other.double()).T
+    return (total + total.T) / 2 if first is second else total
 
 
 def _rows(places: Sequence[int], tensors: int, tasks: int) -> list[list[tuple[int, int]]]:

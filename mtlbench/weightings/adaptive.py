@@ -1,4 +1,4 @@
-"""Weights that adapt during training: GradNorm, DB-MTL, MoCo, Auto-Lambda, and weights smoothed over steps."""
+"""Weights that adapt during training: GradNorm, DB-MTL, MoCo, Auto-Lambda, ExcessMTL, and smoothed weights."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from ..core.registry import Inner
-from .base import HeadFactor, Need, Shown, Weighting
+from .base import Claim, HeadFactor, Need, Shown, Weighting
 from .on_gramian import Leveled, OnGramian
-from .solvers import onto_simplex
+from .solvers import TINY, onto_simplex
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -36,6 +36,7 @@ class GradNorm(Leveled):
 
     needs: ClassVar[Need] = Need.LOSSES | Need.GRAMIAN
     published: ClassVar[HeadFactor] = "weighted"
+    claims: ClassVar[Claim] = Claim.HOMOGENEOUS
 
     alpha: float = Field(
         1.5, ge=0, description="how strongly slow tasks are favoured; the paper's 1.5 for unlike tasks"
@@ -52,14 +53,15 @@ class GradNorm(Leveled):
     def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
         """The weights so far, and their next values."""
         assert shown.gramian is not None
-        lengths = shown.gramian.diagonal().clamp_min(0).sqrt()
+        lengths = shown.gramian.diagonal().double().clamp_min(0).sqrt()
         first = shown.losses.where(state.first.isnan() & (lengths > 0), state.first)
-        ratios = (shown.losses / first.clamp_min(1e-12)).where(~first.isnan(), 1.0)
+        ratios = (shown.losses / first).where(first > 0, 1.0)
         pace = (ratios / ratios.mean().clamp_min(1e-12)).clamp_min(0) ** self.alpha
         weighted = state.weights * lengths
         slope = lengths * (weighted - weighted.mean() * pace).sign()
-        moved = (state.weights - self.lr * slope / lengths.mean().clamp_min(1e-12)).clamp_min(0.01)
-        return state.weights, GradNormState(moved * len(moved) / moved.sum(), first)
+        moved = (state.weights - self.lr * slope / lengths.mean().clamp_min(TINY)).clamp_min(0.01)
+        moved = (moved * len(moved) / moved.sum()).to(state.weights.dtype)
+        return state.weights, GradNormState(moved, first)
 
 
 class DBMTLState(NamedTuple):
@@ -82,6 +84,7 @@ class DBMTL(Weighting):
 
     needs: ClassVar[Need] = Need.LOSSES | Need.JACOBIAN
     published: ClassVar[HeadFactor] = "logarithm"
+    claims: ClassVar[Claim] = Claim.HOMOGENEOUS
 
     beta: float = Field(0.9, ge=0, lt=1, description="share of the old average at the first step")
     decay: float = Field(0.5, ge=0, description="power of the number of steps that beta is divided by")
@@ -92,12 +95,14 @@ class DBMTL(Weighting):
 
     def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
         """The length of the longest average over that of each."""
+        import torch
+
         assert shown.jacobian is not None
-        gradients = shown.jacobian / shown.losses.clamp_min(1e-8).unsqueeze(1)
+        gradients = shown.jacobian / shown.losses.clamp_min(1e-30).unsqueeze(1)
         share = self.beta / (state.steps + 1) ** self.decay if state.steps else 0.0
         tracked = gradients if state.tracked is None else share * state.tracked + (1 - share) * gradients
-        lengths = tracked.norm(dim=1)
-        weights = lengths.amax() / lengths.clamp_min(1e-12) * (lengths > 0)
+        lengths = torch.linalg.vector_norm(tracked, dim=1, dtype=torch.float64)
+        weights = (lengths.amax() / lengths).where(lengths > 0, 0.0).to(tracked.dtype)
         return weights, DBMTLState(tracked, state.steps + 1)
 
     def combine(self, jacobian: Tensor, weights: Tensor, state: Any) -> Tensor:
@@ -126,6 +131,7 @@ class MoCo(Weighting):
 
     needs: ClassVar[Need] = Need.JACOBIAN
     published: ClassVar[HeadFactor] = "unweighted"
+    claims: ClassVar[Claim] = Claim.CONVEX
 
     beta: float = Field(0.5, gt=0, le=1, description="how fast gradients are tracked; with 1, nothing is averaged")
     gamma: float = Field(0.1, gt=0, description="learning rate of lambda")
@@ -139,11 +145,13 @@ class MoCo(Weighting):
 
     def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
         """One step of lambda."""
+        from ..ops.gramian import dot_products
+
         assert shown.jacobian is not None
         old = shown.jacobian if state.tracked is None else state.tracked
         tracked = old - self.beta * (old - shown.jacobian)
-        slope = tracked @ (state.weights @ tracked) + self.rho * state.weights
-        weights = onto_simplex(state.weights - self.gamma * slope)
+        slope = dot_products(tracked, tracked) @ state.weights.double() + self.rho * state.weights
+        weights = onto_simplex(state.weights - self.gamma * slope).to(tracked.dtype)
         return weights, MoCoState(weights, tracked)
 
     def combine(self, jacobian: Tensor, weights: Tensor, state: Any) -> Tensor:
@@ -173,17 +181,70 @@ class AutoLambda(Weighting):
         """lambda and its optimizer."""
         import torch
 
-        weights = torch.full((len(tasks),), self.initial, device=device).requires_grad_()
+        weights = torch.full((len(tasks),), self.initial, dtype=torch.float64, device=device).requires_grad_()
         return weights, torch.optim.Adam([weights], lr=self.lr)
 
     def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
         """lambda after a step along the gradients' agreement with those of the other half."""
         assert shown.crossed is not None
         weights, optimizer = state
-        weights.grad = -shown.crossed.sum(1)
+        weights.grad = -shown.crossed.double().sum(1)
         optimizer.step()
         weights.detach().clamp_(min=0)
-        return weights.detach().clone(), state
+        return weights.detach().to(shown.losses.dtype, copy=True), state
+
+
+class ExcessMTLState(NamedTuple):
+    """log lambda [T], the roots of the summed squared gradients [T, n], the first excess risks [T], and the steps."""
+
+    logarithms: Tensor
+    roots: Tensor | None
+    first: Tensor
+    steps: int
+
+
+class ExcessMTL(Weighting):
+    """Excess risks: exponentiated gradient steps in favour of the tasks that are farthest from their optimum.
+
+    lambda_t <- lambda_t exp(step E_t), normalised to sum 1; E_t = g_t^T H_t^-1 g_t with H_t the root of the summed
+    squared gradients, divided by its first value. Source: He et al., Robust Multi-Task Learning with Excess Risks, ICML
+    2024, equations 6, 7 and 9; ``step`` and ``warmup`` as in the authors' code (the paper takes the first value from
+    three epochs). Deviations: lambda sums to 1, as in the paper, and in the code to T; no 1e-7 is added under the root.
+    Holds T gradients as state. No ``level``: H_t needs the same coordinates at every step, and those of the
+    representation are of each batch's rows. Published heads: weighted, as in LibMTL, whose code the authors' builds on.
+    """
+
+    needs: ClassVar[Need] = Need.JACOBIAN
+    claims: ClassVar[Claim] = Claim.CONVEX | Claim.HOMOGENEOUS
+
+    step: float = Field(0.01, gt=0, description="size of the exponentiated step")
+    warmup: int = Field(
+        1, ge=1, description="steps with equal weights, whose mean excess risk is the first value; the paper: 3 epochs"
+    )
+
+    def start(self, tasks: tuple[str, ...], device: device) -> ExcessMTLState:
+        """Equal weights."""
+        import torch
+
+        zeros = torch.zeros(len(tasks), device=device)
+        return ExcessMTLState(zeros.log_softmax(0), None, zeros, 0)
+
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
+        """One exponentiated step."""
+        import torch
+
+        assert shown.jacobian is not None
+        sizes = shown.jacobian.abs()
+        roots = sizes if state.roots is None else torch.hypot(state.roots, sizes)
+        risks = (sizes * (sizes / roots).where(roots > 0, 0.0)).sum(1)
+        logarithms, first = state.logarithms, state.first
+        if state.steps < self.warmup:
+            first = first + risks / self.warmup
+        else:
+            first = risks.where(first == 0, first)  # the first gradient of a task may come later
+            excess = (risks / first).where(first > 0, 0.0)
+            logarithms = (logarithms + self.step * excess).log_softmax(0)
+        return logarithms.exp(), ExcessMTLState(logarithms, roots, first, state.steps + 1)
 
 
 class Smoothed(Leveled):

@@ -6,88 +6,99 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from .base import HeadFactor
+from .base import Claim, HeadFactor
 from .on_gramian import OnGramian
-from .solvers import TINY, fair, pseudo_inverse, rounding, scaled
+from .solvers import TINY, fair, rounding, scaled, units
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_RIDGE = 1e-8  # on the diagonal, so that weights stay finite where the tasks cannot all improve
+_RIDGE = 1e-8  # on the diagonal of the cosines, so that weights stay finite where the tasks cannot all improve
 
 
 class NashMTL(OnGramian):
     """The Nash bargaining solution: G lambda = 1 / lambda (entrywise), lambda > 0.
 
     The direction that maximises sum_t log(g_t . d) in a ball; invariant to the scales of the gradients. lambda^T G
-    lambda = T, so the direction always has length sqrt(T): with plain SGD use a schedule. For two tasks
-    lambda_t = 1 / (||g_t|| sqrt(1 + cos)). Source: Navon et al., Multi-Task Learning as a Bargaining Game, ICML 2022,
-    claim 3.1. Deviations: solved to rounding at every step by damped Newton, where the paper's code linearises and
-    warm-starts; its clipping of the direction's length is left out. Published heads: weighted, as in the paper's code
-    and in LibMTL, which descend sum_t lambda_t L_t.
+    lambda = T, so the direction always has length sqrt(T): with plain SGD use a schedule. For two tasks lambda_t = 1 /
+    (||g_t|| sqrt(1 + cos)). Where gradients depend on each other there is still one solution if some direction helps
+    all tasks; where none does there is none, and 1e-8 on the diagonal of the cosines (more where G is in float32) picks
+    one, the same in every order of the tasks. A task without a gradient has lambda_t = 0. Source: Navon et al.,
+    Multi-Task Learning as a Bargaining Game, ICML 2022, claim 3.1. Deviations: solved to rounding at every step by
+    damped Newton, where the paper's code linearises and warm-starts; its clipping of the direction's length is left
+    out. Published heads: weighted, as in the paper's code and in LibMTL, which descend sum_t lambda_t L_t.
     """
 
     published: ClassVar[HeadFactor] = "weighted"
+    claims: ClassVar[Claim] = Claim.INVARIANT | Claim.COMPATIBLE | Claim.STRONG
 
     def weights(self, gramian: Tensor) -> Tensor:
         """The solution for unit gradients, which depends on their angles only, divided by the lengths."""
         import torch
 
-        g = scaled(gramian)
-        lengths = g.diagonal().clamp_min(TINY).sqrt()
-        cosines = g / lengths.outer(lengths) + _RIDGE * torch.eye(len(g), dtype=g.dtype, device=g.device)
-        original = gramian.diagonal().double().clamp_min(TINY).sqrt()
-        return fair(cosines, 1.0) / original
+        u = units(gramian)
+        found = fair(_ridged(u.cosines, gramian), torch.ones_like(u.lengths), 1.0)
+        return u.weights(found) / u.longest.clamp_min(TINY)
 
 
 class FairGrad(OnGramian):
     """alpha-fair directions: G lambda = lambda^(-1/alpha) (entrywise), lambda > 0.
 
-    alpha = 1 is the Nash bargaining solution; larger alpha favours the task that improves least. Source: Ban and Ji,
-    Fair Resource Allocation in Multi-Task Learning, ICML 2024, equation 4. Deviation: damped Newton instead of SciPy's
-    least squares. Published heads: weighted, as in LibMTL, which descends sum_t lambda_t L_t.
+    alpha = 1 is the Nash bargaining solution; larger alpha favours the task that improves least. Where no direction
+    helps all tasks there is no solution, and 1e-8 on the diagonal of the cosines (more where G is in float32) picks
+    one. A task without a gradient has lambda_t = 0. Source: Ban and Ji, Fair Resource Allocation in Multi-Task
+    Learning, ICML 2024, equation 4. Deviation: damped Newton instead of SciPy's least squares; it solves to rounding
+    while lengths of gradients differ by a factor of 1e6, but not of 1e24. Published heads: weighted, as in LibMTL,
+    which descends sum_t lambda_t L_t.
     """
 
     published: ClassVar[HeadFactor] = "weighted"
+    claims: ClassVar[Claim] = Claim.COMPATIBLE | Claim.STRONG
 
     alpha: float = Field(2.0, gt=0, description="kind of fairness: 1 proportional, 2 and above towards max-min")
 
     def weights(self, gramian: Tensor) -> Tensor:
-        """The solution for G / trace G, rescaled to G."""
-        import torch
-
-        g = scaled(gramian) + _RIDGE * torch.eye(len(gramian), dtype=torch.float64, device=gramian.device)
-        size = gramian.diagonal().double().sum().clamp_min(TINY)
-        return fair(g, 1 / self.alpha) * size ** (-self.alpha / (1 + self.alpha))
+        """The solution x for unit gradients, lambda_t = x_t / ||g_t||: C x = ||g_t||^(1/alpha - 1) x^(-1/alpha)."""
+        u = units(gramian)
+        levels = u.lengths.where(u.lengths > 0, 1.0) ** (1 / self.alpha - 1)
+        found = fair(_ridged(u.cosines, gramian), levels, 1 / self.alpha)
+        return u.weights(found) * u.longest.clamp_min(TINY) ** (-2 * self.alpha / (1 + self.alpha))
 
 
 class IMTLG(OnGramian):
     """Impartial gradients: the combination with the same projection onto every task's unit gradient; it sums to 1.
 
-    lambda = G^+ d / sum(G^+ d), d_t = ||g_t||. Weights may be negative. Source: Liu et al., Towards Impartial
-    Multi-Task Learning, ICLR 2021, equation 2 (IMTL-G), in the form of Quinton and Rey 2024 for dependent gradients; 0
-    where the sum vanishes.
+    lambda_t = a_t / ||g_t|| over their sum, a = C^+ 1, C the cosines. Weights may be negative, and where their sum
+    before the division is, the direction is uphill for every task, as in the paper. Source: Liu et al., Towards
+    Impartial Multi-Task Learning, ICLR 2021, equation 2 (IMTL-G). For dependent gradients a is the least-squares
+    solution in unit gradients, which no rescaling of a loss changes; torchjd's G^+ d favours large gradients there. 0
+    where the sum vanishes, and for a task without a gradient.
     """
 
     signed: ClassVar[bool] = True
+    claims: ClassVar[Claim] = Claim.HOMOGENEOUS | Claim.INVARIANT
 
     def weights(self, gramian: Tensor) -> Tensor:
-        """By the pseudo-inverse."""
-        g = scaled(gramian)
-        solution = pseudo_inverse(g, gramian) @ g.diagonal().clamp_min(0).sqrt()
+        """By the pseudo-inverse of the cosines."""
+        u = units(gramian)
+        a = _impartial(u.cosines, gramian)
+        solution = u.weights(a)
         total = solution.sum()
-        return (solution / total).where(total.abs() > 1e-6 * solution.abs().sum().clamp_min(TINY), 0.0)
+        vanishes = (a.abs().amax() < 1e-9) | (total.abs() <= 1e-9 * solution.abs().sum())
+        return (solution / total).where(~vanishes, 0.0)
 
 
 class AlignedMTL(OnGramian):
     """Independent component alignment: the task gradients made orthogonal and equally long, then averaged.
 
-    lambda = sqrt(s) V diag(1 / sqrt(e)) V^T 1/T with G = V diag(e) V^T over the eigenvalues e above rounding error;
-    s is the smallest, median or mean of them. Source: Senushkin et al., Independent Component Alignment, CVPR 2023,
-    Algorithm 1.
+    lambda = sqrt(s) V diag(1 / sqrt(e)) V^T 1/T with G = V diag(e) V^T over the eigenvalues e above rounding error, at
+    least (T 1.2e-7)^2 of the largest (T 1.2e-7 where G is in float32): components that are shorter than T 1.2e-7 of the
+    longest are left out. s is the smallest, median or mean of them. Source: Senushkin et al., Independent Component
+    Alignment, CVPR 2023, Algorithm 1.
     """
 
     signed: ClassVar[bool] = True
+    claims: ClassVar[Claim] = Claim.HOMOGENEOUS
 
     scale: Literal["min", "median", "rmse"] = Field("min", description="which eigenvalue sets the common length")
 
@@ -116,16 +127,28 @@ class ConFIG(OnGramian):
     """
 
     signed: ClassVar[bool] = True
+    claims: ClassVar[Claim] = Claim.LINEAR | Claim.INVARIANT | Claim.COMPATIBLE
 
     def weights(self, gramian: Tensor) -> Tensor:
         """By the pseudo-inverse of the cosines."""
-        import torch
+        u = units(gramian)
+        a = _impartial(u.cosines, gramian)
+        norm = (a @ u.cosines @ a).clamp_min(TINY).sqrt()
+        length = u.lengths @ (u.cosines @ a) / norm
+        return u.weights(length * a / norm)
 
-        g = scaled(gramian)
-        lengths = g.diagonal().clamp_min(TINY).sqrt()
-        cosines = g / lengths.outer(lengths)
-        a = pseudo_inverse(cosines, gramian) @ torch.ones_like(lengths)
-        norm = (a @ cosines @ a).clamp_min(TINY).sqrt()
-        length = lengths @ (cosines @ a) / norm
-        nonzero = g.diagonal() > 0
-        return torch.where(nonzero, length * a / (lengths * norm), 0.0)
+
+def _ridged(cosines: Tensor, gramian: Tensor) -> Tensor:
+    """The cosines, made positive definite; a task without a gradient becomes one that affects no other."""
+    import torch
+
+    ridge = torch.full_like(cosines[0], max(_RIDGE, rounding(gramian)))
+    return cosines + torch.diag(ridge.where(cosines.diagonal() > 0, 1.0))
+
+
+def _impartial(cosines: Tensor, gramian: Tensor) -> Tensor:
+    """a = C^+ 1, without eigenvalues that are rounding error: all u_t . U^T a are 1, or as near to 1 as can be."""
+    import torch
+
+    inverse: Tensor = torch.linalg.pinv(cosines, rtol=rounding(gramian), hermitian=True)
+    return inverse @ (cosines.diagonal() > 0).to(cosines.dtype)

@@ -27,6 +27,21 @@ class Need(Flag):
     CROSSED = auto()  # J_1 J_2^T, where J_1 and J_2 are of the two halves of the batch
 
 
+class Claim(Flag):
+    """What a weighting promises of its direction d = J^T lambda, which contracts test on gradients of every kind.
+
+    A weighting that is ``random`` promises it for each draw, one with memory for each step.
+    """
+
+    CONVEX = auto()  # lambda >= 0, and sums to 1
+    HOMOGENEOUS = auto()  # all gradients times s > 0: d times s
+    LINEAR = auto()  # each gradient times c_t > 0: d is linear in c
+    INVARIANT = auto()  # each gradient times c_t > 0: d keeps its line
+    COMPATIBLE = auto()  # no task is hurt, g_t . d >= 0, wherever some direction helps all tasks
+    UNCONFLICTING = auto()  # no task is hurt anywhere
+    STRONG = auto()  # d = 0 only where a combination with all lambda_t > 0 is: no task can still gain for free
+
+
 GRADIENTS = Need.GRAMIAN | Need.JACOBIAN | Need.CROSSED
 Level = Literal["parameters", "representation"]
 # h_t, by which a task's own parameters descend h_t grad L_t: lambda_t, 1/T, 1 or 1/L_t
@@ -34,7 +49,11 @@ HeadFactor = Literal["weighted", "mean", "unweighted", "logarithm"]
 
 
 class Shown(NamedTuple):
-    """What a weighting sees of a step; tensors that it does not need are None."""
+    """What a weighting sees of a step; tensors that it does not need are None.
+
+    Dot products of gradients come in float64: a weighting tells by their dtype how far they can be trusted (engines
+    with kernels form G in float32).
+    """
 
     losses: Tensor  # L [T]
     gramian: Tensor | None = None  # G [T, T]
@@ -66,6 +85,7 @@ class Weighting(Config):
     uniform: ClassVar[bool] = False  # whether lambda_t = 1/T at every step
     published: ClassVar[HeadFactor] = "weighted"  # what heads descend in the paper or its authors' code
     ordered: ClassVar[bool] = False  # whether the order of the tasks affects more than the order of the weights
+    claims: ClassVar[Claim] = Claim(0)
 
     @property
     def at_representation(self) -> bool:
@@ -119,7 +139,7 @@ class Weighting(Config):
 
         ``state`` is what ``weigh`` returned.
         """
-        return weights @ jacobian
+        return weights.to(jacobian.dtype) @ jacobian
 
     def after_step(self, losses: Tensor, state: Any) -> Any:
         """The next state, from the same batch's losses after the update (only with LOSSES_AFTER)."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from .base import Need, Shown, Weighting
+from .base import Claim, Need, Shown, Weighting
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -54,6 +54,7 @@ class Random(Scalarized):
 
     random: ClassVar[bool] = True
     recordable: ClassVar[bool] = True
+    claims: ClassVar[Claim] = Claim.CONVEX
 
     def scalarizer(self, tasks: int) -> Scalarizer:
         """torchjd's Random."""
@@ -201,6 +202,7 @@ class FAMO(Scalarized):
     """
 
     needs: ClassVar[Need] = Need.LOSSES | Need.LOSSES_AFTER
+    claims: ClassVar[Claim] = Claim.CONVEX
 
     lr: float = Field(0.025, gt=0, description="learning rate of the task logits w")
     weight_decay: float = Field(1e-3, ge=0, description="decay of the task logits w")

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from .base import HeadFactor, Need, Shown, Weighting
+from .base import Claim, HeadFactor, Need, Shown, Weighting
 from .on_gramian import Leveled
+from .solvers import TINY
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -35,27 +36,7 @@ class Adapted(Weighting):
         """Apply the module to the Gramian, the Jacobian or the crossed Gramian, whichever it needs."""
         matrices = (shown.jacobian, shown.crossed, shown.gramian)
         matrix = next(matrix for matrix in matrices if matrix is not None)
-        return state(matrix).detach().clone(), state
-
-
-class GradVac(Leveled, Adapted):
-    """Gradient vaccine: gradients are adjusted towards a target cosine for each pair, not only if they conflict.
-
-    Where the cosine of g_t and g_u is below its moving average phi_tu, the multiple of g_u that makes it phi_tu is
-    added to g_t; phi starts at 0, so the first step is gradient surgery. lambda sums to at least T while phi is 0.
-    Source: Wang et al., Gradient Vaccine, ICLR 2021, equation 2. Orders come from torch's global generator; runs on the
-    CPU.
-    """
-
-    random: ClassVar[bool] = True
-
-    beta: float = Field(0.5, ge=0, le=1, description="share of the newest cosine in the moving average; paper: 0.01")
-
-    def module(self) -> Module:
-        """torchjd's GradVacWeighting."""
-        from torchjd.aggregation import GradVacWeighting
-
-        return GradVacWeighting(beta=self.beta)
+        return state(matrix).detach().to(shown.losses.dtype, copy=True), state
 
 
 class Krum(Leveled, Adapted):
@@ -66,6 +47,7 @@ class Krum(Leveled, Adapted):
     """
 
     ordered: ClassVar[bool] = True  # ties go to the first
+    claims: ClassVar[Claim] = Claim.CONVEX | Claim.HOMOGENEOUS
 
     outliers: int = Field(
         0, ge=0, description="number of gradients that may be outliers; at least 3 more tasks are needed"
@@ -88,10 +70,12 @@ class PCD(Leveled, Adapted):
     """Priority-constrained descent: follow the first task, and grant every other a share tau of its full progress.
 
     min ||d - g_1||^2 / 2 subject to g_t . d >= tau ||g_t||^2, for gradients divided by their root mean square; d is
-    then rescaled to the length of g_1. Source: Priority-Constrained Descent, TMLR 2026, as in torchjd. Runs on the CPU.
+    then rescaled to the length of g_1. Source: Priority-Constrained Descent, TMLR 2026, as in torchjd, but without its
+    1e-8 on the mean squares, which small gradients would notice. Runs on the CPU.
     """
 
     ordered: ClassVar[bool] = True  # the first task is the one that is followed
+    claims: ClassVar[Claim] = Claim.HOMOGENEOUS
 
     tau: float = Field(0.02, ge=0, le=1, description="share of the progress along a task's own gradient")
     beta: float = Field(0.999, ge=0, lt=1, description="decay of the mean squares")
@@ -100,20 +84,22 @@ class PCD(Leveled, Adapted):
         """torchjd's PCDWeighting."""
         from torchjd.aggregation import PCDWeighting
 
-        return PCDWeighting(self.tau, self.beta)
+        return PCDWeighting(self.tau, self.beta, eps=0.0)
 
 
 class SDMGrad(Adapted):
     """Direction-oriented descent: the shortest combination of gradients, regularised towards their mean by ``pull``.
 
-    w descends (w + pull/T) A on the simplex, A = J_1 J_2^T; lambda = (w + pull/T) / (1 + pull), which sums to 1.
+    w descends (w + pull/T) A / s^2 on the simplex, A = J_1 J_2^T, s the mean of sqrt(A_tt); lambda = (w + pull/T) /
+    (1 + pull), which sums to 1.
     Source: Xiao, Ban and Ji, Direction-oriented Multi-objective Learning, NeurIPS 2023, Algorithm 1. The paper draws
     three independent batches a step; here J_1 and J_2 are of the two halves of the batch, and the step uses both. No
     ``level``: J_1 and J_2 need the same coordinates, and the representation of each half is of other rows.
     """
 
-    ordered: ClassVar[bool] = True  # its inner steps magnify rounding
     needs: ClassVar[Need] = Need.CROSSED
+    ordered: ClassVar[bool] = True  # at stationary points its inner steps magnify rounding
+    claims: ClassVar[Claim] = Claim.CONVEX | Claim.HOMOGENEOUS
 
     pull: float = Field(
         0.3, ge=0, description="the paper's lambda: strength of the regularisation towards the mean gradient"
@@ -128,49 +114,36 @@ class SDMGrad(Adapted):
 
         return SDMGradWeighting(self.lr, self.momentum, self.steps, self.pull)
 
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
+        """On A / s^2, since torchjd adds 1e-8 to s^2, which small gradients would notice."""
+        assert shown.crossed is not None
+        crossed = shown.crossed.double()
+        size = crossed.diagonal().clamp_min(0).sqrt().mean() ** 2
+        size = size.maximum(1e-8 * crossed.abs().amax()).clamp_min(TINY)
+        return super().weigh(shown._replace(crossed=crossed / size), state)
+
 
 class MoDo(Adapted):
     """Double sampling: one step of lambda per batch towards the shortest combination, from two independent halves.
 
     lambda <- projection onto the simplex of lambda - gamma (J_1 J_2^T + rho I) lambda; it sums to 1. Source: Chen et
-    al., Three-Way Trade-Off in Multi-Objective Learning, JMLR 2024, equation 2.9. J_1 and J_2 are of the two halves of
-    the batch, where the paper draws two batches. No ``level``: J_1 and J_2 need the same coordinates, and the
-    representation of each half is of other rows.
+    al., Three-Way Trade-Off in Multi-Objective Learning, JMLR 2024, equation 2.9; ``gamma`` and ``rho`` as in the
+    authors' code for Office-31. gamma has the unit of 1 / ||g||^2: for gradients of another size it needs tuning (the
+    authors vary it from 1e-3 to 1). J_1 and J_2 are of the two halves of the batch, where the paper draws two batches.
+    No ``level``: J_1 and J_2 need the same coordinates, and the representation of each half is of other rows.
     """
 
     needs: ClassVar[Need] = Need.CROSSED
+    claims: ClassVar[Claim] = Claim.CONVEX
 
     gamma: float = Field(0.1, gt=0, description="learning rate of lambda")
-    rho: float = Field(0.0, ge=0, description="pull towards equal weights")
+    rho: float = Field(0.1, ge=0, description="pull towards equal weights")
 
     def module(self) -> Module:
         """torchjd's MoDoWeighting."""
         from torchjd.aggregation import MoDoWeighting
 
         return MoDoWeighting(self.gamma, self.rho)
-
-
-class ExcessMTL(Adapted):
-    """Excess risks: exponentiated gradient steps in favour of the tasks that are farthest from their optimum.
-
-    lambda_t <- lambda_t exp(step E_t), normalised to sum 1; E_t = g_t^T H_t^-1 g_t with H_t the root of the summed
-    squared gradients, divided by its first value. Source: He et al., Robust Multi-Task Learning with Excess Risks, ICML
-    2024, equations 6, 7 and 9. Holds T gradients as state. No ``level``: H_t needs the same coordinates at every step,
-    and those of the representation are of each batch's rows. Published heads: weighted, as in LibMTL, whose code the
-    authors' builds on.
-    """
-
-    needs: ClassVar[Need] = Need.JACOBIAN
-    published: ClassVar[HeadFactor] = "weighted"
-
-    step: float = Field(1.0, gt=0, description="size of the exponentiated step")
-    warmup: int = Field(0, ge=0, description="steps with equal weights that only measure the first excess risk")
-
-    def module(self) -> Module:
-        """torchjd's ExcessMTLWeighting."""
-        from torchjd.aggregation import ExcessMTLWeighting
-
-        return ExcessMTLWeighting(self.step, self.warmup)
 
 
 class Aggregated(Leveled):
@@ -193,6 +166,7 @@ class GradDrop(Aggregated):
     """
 
     random: ClassVar[bool] = True
+    claims: ClassVar[Claim] = Claim.HOMOGENEOUS
 
     leak: float = Field(0.0, ge=0, le=1, description="share of each gradient that is exempt from dropout")
 
@@ -215,6 +189,8 @@ class TrimmedMean(Aggregated):
 
     Source: Yin et al., Byzantine-Robust Distributed Learning, ICML 2018, definition 2.
     """
+
+    claims: ClassVar[Claim] = Claim.HOMOGENEOUS
 
     trim: int = Field(1, ge=0, description="values dropped at either end; there must be more than twice as many tasks")
 

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from ..core.errors import UnavailableError, did_you_mean
 from ..core.settings import MAX_CANDIDATES
-from .base import Need, Shown, Weighting
+from .base import Claim, Need, Shown, Weighting
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -28,6 +28,7 @@ class Equal(Weighting):
     needs: ClassVar[Need] = Need(0)
     recordable: ClassVar[bool] = True
     uniform: ClassVar[bool] = True
+    claims: ClassVar[Claim] = Claim.CONVEX | Claim.LINEAR | Claim.STRONG
 
     def start(self, tasks: tuple[str, ...], device: device) -> Tensor:
         """The weights."""
@@ -45,6 +46,7 @@ class Sum(Weighting):
 
     needs: ClassVar[Need] = Need(0)
     recordable: ClassVar[bool] = True
+    claims: ClassVar[Claim] = Claim.LINEAR | Claim.STRONG
 
     def start(self, tasks: tuple[str, ...], device: device) -> Tensor:
         """The weights."""
@@ -68,6 +70,7 @@ class Fixed(Weighting):
 
     needs: ClassVar[Need] = Need(0)
     recordable: ClassVar[bool] = True
+    claims: ClassVar[Claim] = Claim.CONVEX | Claim.LINEAR
 
     weights: dict[str, _Weight] | list[_Weight] | Literal["cross_validated"] = Field(
         description="{task: weight}, a list in the order of tasks, or cross_validated"

@@ -40,6 +40,6 @@ class OnGramian(Leveled):
         """No state."""
 
     def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
-        """``weights`` in the dtype of G."""
+        """``weights`` in the dtype of the losses."""
         assert shown.gramian is not None
-        return self.weights(shown.gramian).to(shown.gramian.dtype), state
+        return self.weights(shown.gramian).to(shown.losses.dtype), state

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from mtlbench.ops import backend
-from mtlbench.ops.gramian import gramian
+from mtlbench.ops.gramian import dot_products, gramian
 
 AWKWARD = [(0,), (1,), (3,), (), (4097,), (5, 0), (33, 31), (1024,)]
 needs_kernels = pytest.mark.skipif(backend.module is None, reason=backend.backend().reason)
@@ -174,3 +174,19 @@ def test_compiles_into_one_graph() -> None:
 )
 def test_any_shapes(shapes: Any, tasks: Any, missing: float) -> None:
     check(make(shapes, tasks, missing=missing))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize(("tasks", "others", "columns"), [(1, 1, 0), (3, 3, 1), (3, 2, 50), (8, 8, 1_100_000)])
+def test_dot_products_are_those_of_float64(dtype: torch.dtype, tasks: int, others: int, columns: int) -> None:
+    first, second = (torch.randn(rows, columns).to(dtype) for rows in (tasks, others))
+    expected = first.double() @ second.double().T
+    torch.testing.assert_close(dot_products(first, second), expected, rtol=1e-12, atol=1e-9)
+
+
+def test_dot_products_tell_nearly_parallel_gradients_apart() -> None:
+    gradients = torch.tensor([[1.0, 1.0], [1.0, 1.0 + 2.0**-23]])  # one bit of float32
+    products = dot_products(gradients, gradients)
+    assert torch.equal(products, products.T)
+    assert products.det() == pytest.approx(2.0**-46)
+    assert (gradients @ gradients.T).det() != pytest.approx(2.0**-46)

@@ -126,3 +126,38 @@ def test_trimmed_mean_of_three() -> None:
     jacobian = torch.tensor([[1.0, 9.0], [2.0, -9.0], [7.0, 1.0]])
     weights, state = weighting.weigh(Shown(torch.ones(3), jacobian=jacobian), None)
     assert weighting.combine(jacobian, weights, state).tolist() == [2.0, 1.0]
+
+
+def test_full_imtl_is_its_gradient_part_on_scaled_losses() -> None:
+    weighting, state = start("imtl")
+    with torch.no_grad():
+        state += torch.tensor([0.5, -1.0])
+    losses, scales = torch.tensor([2.0, 3.0]), torch.tensor([0.5, -1.0]).exp()
+    weights, _ = weighting.weigh(Shown(losses, G.double()), state)
+    impartial = TABLE.build({"name": "imtl_g"}).weights(G.double() * scales.outer(scales)).float()
+    torch.testing.assert_close(weights, impartial * scales)
+    torch.testing.assert_close(state.grad, scales * losses - 1)  # d/ds (exp(s) L - s)
+    assert list(weighting.parameters(state)) == [state]
+    projections = (weights @ PAIR) @ PAIR.T / PAIR.norm(dim=1)
+    torch.testing.assert_close(projections[0], projections[1])
+
+
+def test_excess_risks_are_relative_to_those_of_the_warmup() -> None:
+    weighting, state = start("excess_mtl", step=0.5, warmup=2)
+    for factor in (1.0, 3.0):
+        weights, state = weighting.weigh(Shown(torch.ones(2), jacobian=factor * PAIR), state)
+        torch.testing.assert_close(weights, torch.tensor([0.5, 0.5]))
+    sums = PAIR.abs().sum(1)
+    torch.testing.assert_close(state.first, sums * (1 + 9 / 10**0.5) / 2)
+    weights, _ = weighting.weigh(Shown(torch.ones(2), jacobian=PAIR * torch.tensor([[1.0], [2.0]])), state)
+    excess = torch.tensor([1 / 11**0.5, 4 / 14**0.5]) / ((1 + 9 / 10**0.5) / 2)
+    torch.testing.assert_close(weights, (0.5 * excess).softmax(0))
+
+
+def test_a_task_whose_gradient_comes_late_has_its_first_excess_risk_then() -> None:
+    weighting, state = start("excess_mtl", step=1.0)
+    silent = PAIR * torch.tensor([[1.0], [0.0]])
+    for jacobian in (silent, silent, PAIR):
+        weights, state = weighting.weigh(Shown(torch.ones(2), jacobian=jacobian), state)
+        assert weights.isfinite().all()
+    assert state.first[1] == PAIR[1].abs().sum()
