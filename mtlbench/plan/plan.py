@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +12,10 @@ from typing import Any
 from ..core.errors import SuiteError
 from ..core.power import Power
 from ..core.registry import look_beside
+from ..core.task import Outline
 from ..core.trial import TrainTrial, Trial
 from ..store import Store
-from ..suite.expand import expand, expand_kernels
+from ..suite.expand import expand, expand_kernels, seeds_on
 from ..suite.reader import read_with_issues
 from ..suite.suite import Suite
 from .candidates import with_choices
@@ -240,4 +241,13 @@ def make_plan(
         expanded += tuple(expand_kernels(suite, suite.kernels, extension_digest(), seen.code))
     store = Store(Path(out) if out else Path("results") / suite.name)
     notes = tuple(f"{name}: {note}" for name, outline in seen.outlines.items() for note in outline.notes)
+    notes += tuple(_points(suite, seen.outlines))
     return Plan(suite, (), History(()), store, (), notes, expanded, only).again()
+
+
+def _points(suite: Suite, outlines: Mapping[str, Outline]) -> Iterator[str]:
+    """What the scalarization frontier adds to each problem."""
+    for problem in suite.frontier.uniform.problems if suite.frontier else ():
+        outline = outlines[problem.name]
+        if suite.frontier and len(outline.names) > 1:
+            yield suite.frontier.note(problem.name, outline.names, len(tuple(seeds_on(suite, outline))))

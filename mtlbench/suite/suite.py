@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
@@ -18,12 +18,16 @@ from ..core.wording import shown
 from .entries import Entry
 from .tree import Place
 
+if TYPE_CHECKING:
+    from .frontier import Frontier
+
 # The keys of a suite file that are no parts of a method, and what an editor or an error says about them.
 _KEYS: dict[str, str] = {
     "suite": "name of the suite and of its results folder; the file's name unless given",
     "description": "what the suite asks, for the report",
     "methods": "a mapping from each method's label to what it changes of the suite",
     "affinity": "a method's label: its tasks are also trained in pairs, and their gradients are compared",
+    "frontier": "how many points of the scalarization frontier to train, and what they change of the suite",
     "seeds": "a number n of seeds (0 to n-1), or a list of seeds",
     "single_task": "what the single-task baseline changes of the suite, and its label; it runs by itself",
     "kernels": "cases of operations to time, fused against eager, and how; beside methods, or instead of them",
@@ -202,6 +206,7 @@ class Suite:
     baseline: Variant
     seeds: tuple[int, ...]
     kernels: Kernels | None = None
+    frontier: Frontier | None = None
     affinity: tuple[Variant, Variant] | None = None  # a method, and the same with a learner that compares gradients
 
     @property
@@ -232,15 +237,17 @@ class Suite:
         inherited = {key: value for key, value in common.items() if PARTS[key].inherited}
         return {
             **common,
-            "methods": {label: _beyond(method, common) for label, method in methods.items()},
+            "methods": {label: beyond(method, common) for label, method in methods.items()},
             "single_task": {
                 "label": self.baseline.label,
-                **_beyond(baseline, {**inherited, "problem": baseline["problem"]}),
+                **beyond(baseline, {**inherited, "problem": baseline["problem"]}),
             },
             "seeds": list(self.seeds),
+            **({"frontier": self.frontier.resolved(methods, common)} if self.frontier else {}),
             **({"affinity": self.affinity[0].label} if self.affinity else {}),
         }
 
 
-def _beyond(written: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
+def beyond(written: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts that are not the same in ``common``."""
     return {key: written[key] for key in PARTS if key in written and (key not in common or written[key] != common[key])}
