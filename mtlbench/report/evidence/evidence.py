@@ -12,6 +12,7 @@ import pandas as pd
 from .agreement import Agreement, agreements
 from .deltas import Delta, deltas
 from .frames import ReportData
+from .frontier import Frontier, frontiers
 from .kernel_timings import KernelTiming, kernel_timings
 from .timings import Timing, timings
 
@@ -25,6 +26,7 @@ class Evidence:
     timings: tuple[Timing, ...]
     agreements: tuple[Agreement, ...]
     kernels: tuple[KernelTiming, ...]
+    frontiers: tuple[Frontier, ...]
 
     def engine(self, problem: str, method: str) -> str:
         """The engine whose accuracy is shown if one is enough: eager, or else the method's first."""
@@ -52,4 +54,4 @@ def gather(
 ) -> Evidence:
     """Evidence from the frames of a store."""
     data = ReportData.of(records, trials, environments, suite)
-    return Evidence(data, deltas(data), timings(data), agreements(data), kernel_timings(data))
+    return Evidence(data, deltas(data), timings(data), agreements(data), kernel_timings(data), frontiers(data))

@@ -11,6 +11,7 @@ SECTIONS: dict[str, str] = {
     "pooled": "mtlbench.report.sections.pooled:section",
     "tuning": "mtlbench.report.sections.tuning:section",
     "gains": "mtlbench.report.sections.gains:section",
+    "frontier": "mtlbench.report.sections.frontier:section",
     "front": "mtlbench.report.sections.front:section",
     "tasks": "mtlbench.report.sections.tasks:section",
     "pairwise": "mtlbench.report.sections.pairwise:section",

@@ -15,6 +15,7 @@ from ..evidence.statistics import FEWEST
 from ..writing.format import decimals_for, limits, number
 from ..writing.parts import Part, Statement, Tone
 from .front import statements as front_statements
+from .frontier import statements as frontier_statements
 from .kernels import statements as kernel_statements
 
 _WORDS = {
@@ -34,7 +35,7 @@ def section(evidence: Evidence) -> Part:
     ]
     statements += _power([d for problem in data.problems if data.joint(problem) for d in evidence.of(problem)])
     statements += [s for engine in data.engines if engine != EAGER for s in _engine(evidence, engine)]
-    statements += front_statements(evidence) + kernel_statements(evidence)
+    statements += frontier_statements(evidence) + front_statements(evidence) + kernel_statements(evidence)
     return Part("verdict", "Verdict", tuple(statements or [Statement("There is no trial to judge.", "warning")]))
 
 
