@@ -25,7 +25,7 @@ def non_dominated(points_KT: Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
     return ~(no_worse_KK & better_KK).any(0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Distance:
     """The signed distance of a method to the mixtures of some points, with the two solutions that prove it.
 
@@ -63,7 +63,7 @@ def distance(method_T: Array, points_KT: Array) -> Distance:
     return Distance(float(solution.fun), -np.asarray(solution.ineqlin.marginals), np.asarray(solution.x[:-1]))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Bounds:
     """What seeds say of a signed distance.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -58,7 +58,7 @@ class Judgement:
     volume: float = math.nan
     member: bool = False
     reason: str = ""
-    bounds: Bounds | None = None
+    bounds: Bounds | None = field(default=None, compare=False)
 
     @property
     def testable(self) -> bool:

@@ -19,13 +19,13 @@ from ..writing.format import NOTHING, bracket, decimals_for, number, p_value
 from ..writing.parts import Cell, Column, Figure, Panel, Part, Statement, Table, Tone, file_names
 
 _METHODS = (
-    "Distance: how far the method lies from the mixtures of the frontier's points, in percent of single-task values and "
-    "on every task at once; positive beyond them, negative behind them (additive epsilon indicator, Zitzler et al. "
-    "2003), on test means, to the points that are not dominated on the validation split; in brackets a 95 % interval "
-    "that holds all points against the method, and whose task preference and mixture were chosen on the validation "
-    "splits of the other seeds. Hypervolume: by how much the method enlarges that of the non-dominated points; "
-    "the reference lies a tenth of the points' range below the worst point of each task. p: exact sign-flip test, "
-    f"Holm-corrected over methods. On the frontier: one of its points, or within ±{MARGIN:g} %."
+    "Distance: how far the method lies from the mixtures of the frontier's points, in percent of single-task values "
+    "and on every task at once; positive beyond them, negative behind them (additive epsilon indicator, Zitzler et "
+    "al. 2003), on test means, to the points that are not dominated on the validation split. In brackets a 95 % "
+    "interval that holds all points against the method, and whose task preference and mixture were chosen on the "
+    "validation splits of the other seeds. Hypervolume: by how much the method enlarges that of the non-dominated "
+    "points; the reference lies a tenth of the points' range below the worst point of each task. p: exact sign-flip "
+    f"test, Holm-corrected over methods. On the frontier: one of its points, or within ±{MARGIN:g} %."
 )
 _POINTS = (
     "Main test metric of every task, trained with these fixed weights, against single-task training: gain in percent, "
