@@ -11,14 +11,14 @@ from mtlbench.runner.session import run
 
 SUITE = """\
 suite: tiny
-problem: {name: synthetic, tasks: 2, rows: 90}
+problem: {name: digits, tasks: [digit, parity]}
 architecture: {name: shared, trunk: mlp, hidden: [4]}
 methods:
   equal: {weighting: equal}
   dwa: {weighting: dwa}
 frontier: {points: 3}
 optimizer: {name: adam, lr: 1.0e-2}
-train: {epochs: 2, batch_size: 32}
+train: {epochs: 4, batch_size: 128}
 seeds: 3
 """
 
@@ -31,7 +31,7 @@ def test_points_are_trained_and_methods_judged(tmp_path: Path) -> None:
     assert not ran.missing
     assert len(list((tmp_path / "out" / "trials").glob("*.json"))) == 3 * (2 + 2 + 3 - 1)  # equal is a point, too
     points = ran.tables["frontier_points"]
-    assert set(points["weights"]) == {"t1=0.5, t2=0.5", "t1=0.25, t2=0.75", "t1=0.75, t2=0.25"}
+    assert set(points["weights"]) == {"digit=0.5, parity=0.5", "digit=0.25, parity=0.75", "digit=0.75, parity=0.25"}
     assert len(points) == 3 * 2
     judged = ran.tables["frontier"].set_index("method")
     assert set(judged.index) == {"equal", "dwa"}
@@ -43,7 +43,7 @@ def test_points_are_trained_and_methods_judged(tmp_path: Path) -> None:
 
 def _the_uniform_point_is_equal_weights(records: pd.DataFrame) -> None:
     main = records[records["main"] & (records["split"] == "test")]
-    uniform = main[(main["role"] == FRONTIER) & (main["choice"] == "t1=0.5, t2=0.5")]
+    uniform = main[(main["role"] == FRONTIER) & (main["choice"] == "digit=0.5, parity=0.5")]
     equal = main[(main["method"] == "equal") & (main["role"] == "")]
     keys = ["seed", "task", "metric", "value", "trial"]
     assert uniform[keys].reset_index(drop=True).equals(equal[keys].reset_index(drop=True))

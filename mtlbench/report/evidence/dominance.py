@@ -22,7 +22,8 @@ def non_dominated(points_KT: Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """[K] whether no other point is at least as good on all tasks and better on one."""
     no_worse_KK = (points_KT[:, None, :] >= points_KT[None, :, :]).all(2)
     better_KK = (points_KT[:, None, :] > points_KT[None, :, :]).any(2)
-    return ~(no_worse_KK & better_KK).any(0)
+    dominated_K: np.ndarray[Any, np.dtype[np.bool_]] = np.asarray((no_worse_KK & better_KK).any(0))
+    return ~dominated_K
 
 
 @dataclass(frozen=True, eq=False)

@@ -188,7 +188,8 @@ def _why_none(points: dict[str, _Scores], single: pd.DataFrame) -> str:
 
 def _signed(values: Array, tasks: Sequence[Task]) -> Array:
     """Larger is better."""
-    return values * np.array([1.0 if task.higher else -1.0 for task in tasks])
+    signed: Array = values * np.array([1.0 if task.higher else -1.0 for task in tasks])
+    return signed
 
 
 def _doubted(single_ST: Array, tasks: Sequence[Task]) -> list[str]:

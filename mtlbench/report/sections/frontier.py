@@ -143,8 +143,14 @@ def _raw_points(frontier: Frontier) -> Iterator[dict[str, object]]:
 
 
 def _methods(frontier: Frontier) -> Panel:
-    columns = (Column("method", number=False), Column("distance [%]", higher=True), Column("hypervolume [%]"))
-    columns += (Column("seeds"), Column("p (Holm)"), Column("standing", number=False))
+    columns = (
+        Column("method", number=False),
+        Column("distance [%]", higher=True),
+        Column("hypervolume [%]"),
+        Column("seeds"),
+        Column("p (Holm)"),
+        Column("standing", number=False),
+    )
     judged = sorted((j for j in frontier.judgements if not j.reason), key=lambda j: -j.distance)
     decimals = _decimals(judged)
     rows = tuple(
@@ -163,9 +169,12 @@ def _methods(frontier: Frontier) -> Panel:
 
 def _points(frontier: Frontier) -> Panel:
     shown = frontier.tasks[:_MOST_COLUMNS]
-    gains = tuple(Column(f"{task.name} [%]", higher=True) for task in shown)
-    columns = (Column("weights", number=False), Column("mean [%]", higher=True), *gains)
-    columns += (Column("frontier", number=False),)
+    columns = (
+        Column("weights", number=False),
+        Column("mean [%]", higher=True),
+        *(Column(f"{task.name} [%]", higher=True) for task in shown),
+        Column("frontier", number=False),
+    )
     halves = [i.half for point in frontier.points for i in point.intervals if i]
     decimals = decimals_for(halves, (gain for point in frontier.points for gain in point.gains), most=2)
     rows = tuple(

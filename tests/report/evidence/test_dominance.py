@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtlbench.core.simplex import simplex
-from mtlbench.report.evidence.dominance import Array, bounds, distance, hypervolume, non_dominated
-from mtlbench.report.evidence.statistics import Interval
+from mtlbench.report.evidence.dominance import bounds, distance, hypervolume, non_dominated
+from mtlbench.report.evidence.statistics import Array, Interval
 
 SEEDS = st.integers(0, 10_000)
 
@@ -58,7 +58,7 @@ def test_both_solutions_prove_the_distance(seed: int, points: int, tasks: int) -
 def test_the_hypervolume_is_that_of_a_grid_of_boxes(seed: int, points: int, tasks: int) -> None:
     values = np.random.default_rng(seed).integers(-1, 5, size=(points, tasks)).astype(float)
     cells = np.array(list(product(range(5), repeat=tasks)))  # unit cells above the reference, 0
-    covered = (cells[:, None, :] < values[None, :, :]).all(2).any(1)
+    covered = np.asarray((cells[:, None, :] < values[None, :, :]).all(2)).any(1)
     assert hypervolume(values, np.zeros(tasks)) == pytest.approx(covered.sum())
 
 

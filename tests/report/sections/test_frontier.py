@@ -79,31 +79,40 @@ def test_points_show_their_gains_and_who_is_dominated() -> None:
 
 
 def test_points_are_chosen_by_the_validation_split_alone() -> None:
-    records, trials, *rest = frames()
-    chosen = [point.name for point in frontier((records, trials, *rest)).best]
+    records, trials, environments, suite = frames()
+
+    def best(changed: pd.DataFrame) -> list[str]:
+        return [point.name for point in frontier((changed, trials, environments, suite)).best]
+
+    chosen = best(records)
     swapped = records.copy()
     test = (swapped["split"] == "test") & (swapped["choice"] == "dominated")
     swapped.loc[test & (swapped["task"] == "digit"), "value"] *= 1.1
     swapped.loc[test & (swapped["task"] == "ink"), "value"] *= 0.9
-    assert [point.name for point in frontier((swapped, trials, *rest)).best] == chosen
+    assert best(swapped) == chosen
     other = records.copy()
     validation = (other["split"] == "validation") & (other["choice"] == "dominated") & (other["task"] == "digit")
     other.loc[validation, "value"] *= 1.1
-    assert "dominated" in [point.name for point in frontier((other, trials, *rest)).best]
-    earlier = records.copy()  # an epoch whose weights were not kept
+    assert "dominated" in best(other)
+
+
+def test_epochs_that_were_not_kept_have_no_say() -> None:
+    records, trials, environments, suite = frames()
+    earlier = records.copy()
     early = (earlier["split"] == "validation") & (earlier["step"] != 2)
+    assert early.any()
     earlier.loc[early, "value"] *= 5
-    assert frontier((earlier, trials, *rest)) == frontier((records, trials, *rest))
+    assert frontier((earlier, trials, environments, suite)) == frontier((records, trials, environments, suite))
 
 
 def test_a_method_that_is_a_point_is_on_the_frontier() -> None:
-    records, trials, *rest = frames()
+    records, trials, environments, suite = frames()
     equal = records[(records["method"] == "equal") & (records["step"] == 2) & records["main"]]
+    keys = ["seed", "split", "task"]
+    values = equal.set_index(keys)["value"]
     middle = records["choice"] == "middle"
-    for (seed, split, task), value in equal.groupby(["seed", "split", "task"])["value"].first().items():
-        same = (records["seed"] == seed) & (records["split"] == split) & (records["task"] == task)
-        records.loc[middle & same, "value"] = value
-    judged = {j.place.name: j for j in frontier((records, trials, *rest)).judgements}
+    records.loc[middle, "value"] = values.reindex(pd.MultiIndex.from_frame(records.loc[middle, keys])).to_numpy()
+    judged = {j.place.name: j for j in frontier((records, trials, environments, suite)).judgements}
     assert judged["equal"].member
     assert judged["equal"].standing == "on"
     assert judged["equal"].distance <= 1e-9
@@ -150,18 +159,21 @@ def lacking_points(records: pd.DataFrame) -> pd.DataFrame:
     ],
 )
 def test_what_is_missing_is_said(changed: Callable[[pd.DataFrame], pd.DataFrame], words: str) -> None:
-    records, *rest = frames()
-    found = gather(changed(records), *rest)
+    records, trials, environments, suite = frames()
+    found = gather(changed(records), trials, environments, suite)
     (said,) = statements(found)
     assert words in said.text
     assert section(found) is None
 
 
 def test_a_point_that_lacks_a_seed_is_left_out_and_named() -> None:
-    records, *rest = frames()
-    found = frontier((lacking_a_point(records), *rest))
-    assert (len(found.seeds), found.left_out) == (6, ("low",))
-    assert "left out: low" in " ".join(map(str, section(gather(lacking_a_point(records), *rest)).statements))
+    records, trials, environments, suite = frames()
+    found = gather(lacking_a_point(records), trials, environments, suite)
+    (only,) = found.frontiers
+    assert (len(only.seeds), only.left_out) == (6, ("low",))
+    part = section(found)
+    assert part is not None
+    assert "left out: low" in str(part.statements[0])
 
 
 def test_other_tables_do_not_see_the_points() -> None:
