@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree
 
@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 
 from mtlbench.core.record import CORRELATION, COSINE, LOOKAHEAD_AFFINITY
-from mtlbench.core.trial import FRONTIER
 from mtlbench.report import build
 from mtlbench.report.assemble import parts_of, section
 from mtlbench.report.evidence.evidence import Evidence, gather
@@ -21,7 +20,8 @@ from mtlbench.report.writing.html import page
 from mtlbench.report.writing.latex import latex_table
 from mtlbench.report.writing.markdown import markdown_report, markdown_table
 from mtlbench.report.writing.parts import Part
-from tests.report.samples import LABELS, TASKS, Sample, sample, settings, with_kernels
+from tests.report.points import with_points
+from tests.report.samples import TASKS, Sample, sample, settings, with_kernels
 
 Frames = tuple[pd.DataFrame, pd.DataFrame, dict[str, Any], dict[str, Any]]  # as gather takes them
 INJECTION = '<script>alert("x")</script>&amp;"\'$x^2$ \\input{a} |_*`[a](b)` \u202eλ数字🎲\x00\x1b[31m\n# h'
@@ -118,25 +118,6 @@ def paired(**factors: float) -> Frames:
 def scalarized() -> Frames:
     """A frontier of three tasks: points that are as good as equal weights, one that failed, one without a seed."""
     return with_points(sample(methods=2, seeds=4, epochs=2), {"a": (0, 0, 0), "b": (1, -1, 0), "c": (-1, 0, 1)})
-
-
-def with_points(made: Sample, points: Mapping[str, Sequence[float]], spread: float = 0.1) -> Frames:
-    """Points of a frontier: the tasks' gains in percent over the single-task value, the same on both splits."""
-    for row in [row for row in made.trials if row["method"] == "equal"]:
-        rng = np.random.default_rng([row["seed"], 5])
-        tasks = {name: TASKS[name] for name in row["tasks"]}
-        for name, gains in points.items():
-            labels = {"method": "frontier", "role": FRONTIER, "choice": name, "trial": f"{row['trial']}/{name}"}
-            made.trials.append(row | labels)
-            for (task, (metric, unit, higher, value, _)), gain in zip(tasks.items(), gains, strict=True):
-                reached = value * (1 + (gain + spread * rng.normal()) / (100 if higher else -100))
-                fact = {key: row[key] for key in LABELS if key in row} | labels
-                fact |= {"task": task, "other": "", "metric": metric, "unit": unit, "value": reached, "main": True}
-                fact |= {"higher_is_better": higher, "step": 2}
-                made.records += [fact | {"split": "test"}, fact | {"split": "validation"}]
-    for row in (*made.trials, *made.records):
-        row.setdefault("role", "")
-    return made.frames()
 
 
 def many_tasks() -> Frames:

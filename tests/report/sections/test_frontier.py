@@ -13,8 +13,8 @@ from mtlbench.report import build
 from mtlbench.report.evidence.evidence import gather
 from mtlbench.report.evidence.frontier import Frontier
 from mtlbench.report.sections.frontier import section, statements
-from tests.contracts.test_sections import with_points
 
+from ..points import with_points
 from ..samples import TASKS, Frames, number, sample
 
 TWO = {name: TASKS[name] for name in ("digit", "ink")}  # the higher the better, and the lower
