@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 from .parts import coordinates
 
 Spec = Mapping[str, Any]  # {"name": …, **parameters}: one entry of a table with its parameters
-CANDIDATE, AFFINITY = "candidate", "affinity"  # roles
+CANDIDATE, AFFINITY, FRONTIER = "candidate", "affinity", "frontier"  # roles
 
 
 def names(spec: Any) -> Iterator[str]:
@@ -34,8 +34,9 @@ class Labels:
     reference    whether it only stands beside the methods in tables, without being counted as one of them
     resources    cpus, gpus, and timeout in seconds
     role         "": it represents its method in tables; CANDIDATE: it is tried, so that its method's trial can be
-                 chosen; AFFINITY: it shows how tasks affect each other
-    choice       what was chosen, or may be: "optimizer.lr=0.01"
+                 chosen; AFFINITY: it shows how tasks affect each other; FRONTIER: it is a point of the scalarization
+                 frontier
+    choice       what was chosen, or may be: "optimizer.lr=0.01"; what sets it apart from others of its role
     unchosen     why nothing could be chosen, so that it counts as failed and does not run
     waiting      whether its candidates have not all run, so that it is not known yet what it takes
     exclusive    whether it has its CPUs or GPU to itself, so that its throughput counts

@@ -13,7 +13,7 @@ from ..architectures import TABLE
 from ..architectures.base import Architecture
 from ..core.settings import MATCHED, WIDENED
 from ..core.task import Outline
-from ..core.trial import AFFINITY, Spec, TrainTrial, Trial
+from ..core.trial import AFFINITY, FRONTIER, Spec, TrainTrial, Trial
 from ..suite.suite import Suite, Variant
 
 TOLERANCE = 0.05  # a network is matched if its parameters are within this share of those asked for
@@ -121,7 +121,7 @@ def _copies(trials: Iterable[Trial], problem: str, variant: Variant, factor: flo
     """The trials of a variant on a problem, candidates included, with another factor of widths and another label."""
     for trial in trials:
         same = (trial.problem_name, trial.labels.method) == (problem, variant.label)
-        if same and isinstance(trial, TrainTrial) and trial.labels.role != AFFINITY:
+        if same and isinstance(trial, TrainTrial) and trial.labels.role not in (AFFINITY, FRONTIER):
             changed = trial.with_parts(architecture=_scaled(trial.parts["architecture"], factor))
             alone = trial.labels.baseline
             yield changed.labelled(method=label, baseline=False, apart=alone, reference=alone)

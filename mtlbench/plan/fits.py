@@ -86,6 +86,23 @@ def faults_with_pairs(variant: Variant, outlines: Outlines) -> Iterator[Fault]:
         yield learner.node.place, f"{message}: name another method"
 
 
+def faults_with_frontier(variant: Variant, outlines: Outlines) -> Iterator[Fault]:
+    """Why the points of the scalarization frontier, though they fit their problems, would not be weightings of tasks
+    that are trained together.
+    """
+    looked_at = dict(_looked_at(variant, outlines))
+    if looked_at and all(len(outline.names) < 2 for outline in looked_at.values()):
+        which = ", ".join(f"'{name}'" for name in looked_at)
+        yield (
+            variant.place,
+            f"frontier: expected a problem of two tasks or more, got one task on {which}: remove the key",
+        )
+    learner = variant.learner
+    if learner.config and any(len(learner.config.stages(outline.names)) > 1 for outline in looked_at.values()):
+        message = f"frontier: expected a learner that trains all tasks together, got {learner.name}: name another "
+        yield variant.place, f"{message}method under frontier.method"
+
+
 def faults_with_machine(variant: Variant, local: bool) -> Iterator[Fault]:
     """What a method asks of its engines and of the machine and cannot have."""
     for engine in (engine for engine in variant.engines if engine.used):

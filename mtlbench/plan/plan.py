@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +12,10 @@ from typing import Any
 from ..core.errors import SuiteError
 from ..core.power import Power
 from ..core.registry import look_beside
-from ..core.trial import AFFINITY, TrainTrial, Trial
+from ..core.task import Outline
+from ..core.trial import AFFINITY, FRONTIER, TrainTrial, Trial
 from ..store import Store
-from ..suite.expand import expand, expand_kernels
+from ..suite.expand import expand, expand_kernels, seeds_on
 from ..suite.reader import read_with_issues
 from ..suite.references import left_out
 from ..suite.suite import Suite
@@ -166,7 +167,11 @@ class Plan:
         methods: dict[tuple[str, str], set[str]] = {}
         for trial in self.expanded:
             labels = trial.labels
-            if isinstance(trial, TrainTrial) and labels.role != AFFINITY and not (labels.baseline or labels.reference):
+            if (
+                isinstance(trial, TrainTrial)
+                and labels.role not in (AFFINITY, FRONTIER)
+                and not (labels.baseline or labels.reference)
+            ):
                 methods.setdefault((trial.problem_name, trial.way), set()).add(labels.method)
         return Power(len(self.suite.seeds), max(map(len, methods.values()), default=0))
 
@@ -243,5 +248,13 @@ def make_plan(
         expanded += tuple(expand_kernels(suite, suite.kernels, extension_digest(), seen.code))
     store = Store(Path(out) if out else Path("results") / suite.name)
     notes = tuple(f"{name}: {note}" for name, outline in seen.outlines.items() for note in outline.notes)
-    notes += (*left_out(suite, seen.outlines), *sizes)
+    notes += (*left_out(suite, seen.outlines), *_points(suite, seen.outlines), *sizes)
     return Plan(suite, (), History(()), store, (), notes, expanded, only, profile).again()
+
+
+def _points(suite: Suite, outlines: Mapping[str, Outline]) -> Iterator[str]:
+    """What the scalarization frontier adds to each problem."""
+    for problem in suite.frontier.uniform.problems if suite.frontier else ():
+        outline = outlines[problem.name]
+        if suite.frontier and len(outline.names) > 1:
+            yield suite.frontier.note(problem.name, outline.names, len(tuple(seeds_on(suite, outline))))

@@ -19,7 +19,15 @@ from ..problems.base import Problem
 from ..suite.entries import Entry
 from ..suite.explain import sentence_place
 from ..suite.suite import Suite, Variant
-from .fits import Fault, faults_with_machine, faults_with_pairs, faults_with_problems, gpus, wrong_kinds
+from .fits import (
+    Fault,
+    faults_with_frontier,
+    faults_with_machine,
+    faults_with_pairs,
+    faults_with_problems,
+    gpus,
+    wrong_kinds,
+)
 from .kernel_fits import kernel_faults
 
 
@@ -70,7 +78,9 @@ class Survey:
 def survey(suite: Suite, local: bool) -> Survey:
     """Look at a suite's problems, at every pair that it asks for and, where trials run here, at this machine."""
     seen = Survey(suite)
-    named = [alternative for variant in (suite.baseline, *suite.methods) for alternative in variant.alternatives]
+    points = (suite.frontier.uniform,) if suite.frontier else ()
+    trained = (suite.baseline, *suite.methods, *points)
+    named = [alternative for variant in trained for alternative in variant.alternatives]
     variants = [variant for variant in named if not seen.add(wrong_kinds(variant))]
     for problem in suite.problems:
         if isinstance(problem.config, Problem):
@@ -80,6 +90,8 @@ def survey(suite: Suite, local: bool) -> Survey:
         seen.add(faults_with_machine(variant, local))
         seen.trunk(variant)
         seen.sources([*variant.named, *variant.engines])
+    for variant in points:
+        seen.add(faults_with_frontier(variant, seen.outlines))
     for reference in suite.references.variants:
         if not seen.add(wrong_kinds(reference)):
             seen.sources(reference.named)

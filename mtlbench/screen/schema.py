@@ -9,7 +9,9 @@ from ..core.parts import PARTS, tunable
 from ..core.registry import Registry
 from ..core.settings import MAX_CANDIDATES, Timing
 from ..plan.reading import tables
-from ..suite.suite import AUTO, Header, keys
+from ..suite.frontier import UNVARIED, FrontierSettings
+from ..suite.header import Header, keys
+from ..suite.suite import AUTO
 
 Schema = dict[str, Any]
 _OWN = {"type": "string", "pattern": "^[^:]+:[^:]+$", "description": "package.module:attribute"}
@@ -27,6 +29,8 @@ def json_schema() -> Schema:
     defs["method"] = _object({key: _choice(key, ".override") for key in PARTS})
     baseline = {key: _choice(key, ".override") for key in PARTS if key != "problem"}
     defs["single_task"] = _object({**baseline, "label": {"type": "string"}})
+    points = _of(FrontierSettings, "frontier", defs)["properties"]
+    defs["frontier"] = _object({**points, **{key: _choice(key, ".override") for key in PARTS if key not in UNVARIED}})
     defs["kernels"] = _kernels(defs)
     defs["kernels.override"] = {**defs["kernels"], "required": []}
     defs["profile"] = _suite(".override", defs)
@@ -48,6 +52,7 @@ def _suite(variant: str, defs: dict[str, Schema]) -> Schema:
         **{key: _choice(key, variant) for key in PARTS},
         "methods": _map_to("#/$defs/method"),
         "single_task": {"$ref": "#/$defs/single_task"},
+        "frontier": {"$ref": "#/$defs/frontier"},
         "affinity": {"type": "string"},
         "references": {"anyOf": [{"const": AUTO}, {"type": "array", "items": {"$ref": "#/$defs/learner"}}]},
         "kernels": {"$ref": f"#/$defs/kernels{variant}"},

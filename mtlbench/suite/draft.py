@@ -19,13 +19,16 @@ from ..core.wording import shown
 from .clashes import distinct_problems, note_repetitions
 from .entries import Checker, Entry
 from .explain import explain
+from .frontier import LABEL as FRONTIER
+from .frontier import UNVARIED, Frontier, FrontierSettings, check_frontier, refuse_unvaried
+from .header import Header, keys
 from .kernel_reader import read_kernels
 from .longhand import longhand, named
 from .references import read_references
 from .search import Chosen, Refused
 from .shorthand import merged_for
 from .starts import check_starts
-from .suite import BASELINE, PROBE, UNSHARED, Header, References, Suite, Variant, keys
+from .suite import BASELINE, PROBE, UNSHARED, References, Suite, Variant
 from .tree import Node, Place, merge, tree
 from .tuning import alternatives, joined, overrides, topmost
 from .uses import refuse_unused, refuse_useless, require, require_of_baseline, used_of, uses
@@ -80,6 +83,7 @@ class Draft:
             kernels=kernels,
             capacity=header.capacity,
             references=references if methods else References(),
+            frontier=self._frontier(by_label),
             affinity=self._affinity(methods),
         )
 
@@ -104,6 +108,37 @@ class Draft:
         else:
             probe = self.checker.entry("learner", tree(PROBE, node.place))
             return method, replace(method, parts={**method.parts, "learner": probe})
+        return None
+
+    def _frontier(self, methods: Mapping[str, Variant]) -> Frontier | None:
+        """The suite's defaults, or a method, to be trained with weights over the simplex."""
+        if FRONTIER not in self.root or not self.checker.mapping(self.root[FRONTIER], FRONTIER):
+            return None
+        written = self.root[FRONTIER]
+        fields = FrontierSettings.model_fields
+        own = {key: child for key, child in written.items() if key in fields}
+        settings = self.checker.section(FRONTIER, replace(written, value=own), FrontierSettings).config
+        refuse_unvaried(written, self.checker)
+        varied = [key for key in PARTS if key not in UNVARIED]
+        override = self._known(written.without(*UNVARIED), [*fields, *varied], FRONTIER).without(*own)
+        base = self._method_of(settings, methods)
+        if settings is None or base is None:
+            return None
+        equal = tree({"weighting": {"name": "equal"}}, written.key)
+        variant = self._variant(FRONTIER, written.key, _over(_over(base, override).without("weighting"), equal))
+        fixed = self.checker.entry("weighting", tree({"name": "fixed", "weights": {"any": 1.0}}))
+        check_frontier(variant, written, override, methods, self.checker)
+        return Frontier(settings, variant, fixed.spec)
+
+    def _method_of(self, settings: FrontierSettings | None, methods: Mapping[str, Variant]) -> Node | None:
+        """What the frontier changes: the suite's defaults, or a method; None where that is faulty."""
+        if settings is None or settings.method is None:
+            return self.defaults
+        if settings.method in methods:
+            return _over(self.defaults, self._overrides()[settings.method])
+        place = self.root[FRONTIER]["method"].place
+        near = did_you_mean(settings.method, methods)
+        self.checker.add(place, f"frontier.method: expected a method's label, got '{settings.method}': {near}")
         return None
 
     def _header(self) -> Header:

@@ -13,7 +13,7 @@ from ..core.errors import Issue, SuiteError
 from ..core.parts import PARTS
 from ..core.protocols import ProblemEntry
 from ..core.task import Outline
-from ..core.trial import AFFINITY, CANDIDATE, KernelTrial, Labels, TrainTrial, names
+from ..core.trial import AFFINITY, CANDIDATE, FRONTIER, KernelTrial, Labels, TrainTrial, names
 from ..core.wording import shown
 from .entries import Entry
 from .references import standing
@@ -38,18 +38,22 @@ def expand(
         trial
         for problem in suite.problems
         if problem.name in outlines
-        for seed in _seeds(suite, outlines[problem.name])
+        for seed in seeds_on(suite, outlines[problem.name])
         for trial in _of_seed(suite, problem, outlines[problem.name], digests[problem.name], seed, code or {})
     )
     trials = tuple(islice(every, MAX_TRIALS + 1))
     if len(trials) > MAX_TRIALS:
-        message = f"expected at most {MAX_TRIALS:,} trials, got more, of methods, engines, candidates, folds, pairs of "
-        message += f"tasks and the baseline's tasks, for {len(suite.seeds)} seeds: split the suite"
+        message = (
+            f"expected at most {MAX_TRIALS:,} trials, got more, of methods, engines, candidates, folds, points of "
+        )
+        message += (
+            f"the frontier, pairs of tasks and the baseline's tasks, for {len(suite.seeds)} seeds: split the suite"
+        )
         raise SuiteError([Issue(str(suite.path), 0, 0, message)])
     return with_starts(suite, trials, code or {})
 
 
-def _seeds(suite: Suite, outline: Outline) -> Iterator[int]:
+def seeds_on(suite: Suite, outline: Outline) -> Iterator[int]:
     """The suite's seeds that differ on a problem."""
     yield from (seed for seed in suite.seeds if outline.seeds is None or seed < outline.seeds)
 
@@ -69,7 +73,21 @@ def _of_seed(
     for reference in standing(suite, problem.name, outline):
         trial = _trial(suite, reference, problem, tasks, reference.engines[0].name, data, seed, code)
         yield trial.labelled(reference=True)
+    yield from _scalarized(suite, problem, tasks, data, seed, code)
     yield from _together(suite, problem, tasks, data, seed, code)
+
+
+def _scalarized(
+    suite: Suite, problem: Entry[ProblemEntry], tasks: tuple[str, ...], *where: Any
+) -> Iterator[TrainTrial]:
+    """The points of the scalarization frontier on one seed."""
+    if suite.frontier is None or len(tasks) < 2:
+        return
+    variant = suite.frontier.uniform
+    if any(choice.name == problem.name for choice in variant.problems):
+        trial = _trial(suite, variant, problem, tasks, variant.engines[0].name, *where)
+        for name, weighting in suite.frontier.weightings(tasks):
+            yield trial.with_parts(weighting=weighting).labelled(role=FRONTIER, choice=name, exclusive=False)
 
 
 def _together(suite: Suite, problem: Entry[ProblemEntry], tasks: tuple[str, ...], *where: Any) -> Iterator[TrainTrial]:

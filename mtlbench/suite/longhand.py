@@ -16,7 +16,7 @@ def longhand(node: Node) -> Node:
     for key, child in node.items():
         if key in PARTS:
             changed[key] = _part(PARTS[key], child)
-        elif key == "single_task":
+        elif key in ("single_task", "frontier"):
             changed[key] = longhand(child)
         elif key == "kernels" and "cases" in child and child["cases"].is_list:
             cases = child["cases"]

@@ -11,8 +11,9 @@ from ..core.errors import Issue, SuiteError, did_you_mean
 from ..core.wording import shown
 from .draft import Draft
 from .entries import Checker, Tables
+from .header import SLUG
 from .longhand import longhand
-from .suite import SLUG, Suite
+from .suite import Suite
 from .tree import Node, merge, tree
 from .yaml_reader import read_yaml
 

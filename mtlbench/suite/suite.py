@@ -2,102 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from typing import TYPE_CHECKING, Any
 
 from ..core.judgement import Judgement
 from ..core.parts import PARTS, single
 from ..core.protocols import KernelEntry, LearnerEntry, ProblemEntry, WeightingEntry
-from ..core.settings import MATCHED, WIDENED, InitFrom, Resources, Timing
-from ..core.wording import shown
+from ..core.settings import InitFrom, Resources, Timing
 from .entries import Entry
 from .tree import Place
 
-# The keys of a suite file that are no parts of a method, and what an editor or an error says about them.
-_KEYS: dict[str, str] = {
-    "suite": "name of the suite and of its results folder; the file's name unless given",
-    "description": "what the suite asks, for the report",
-    "methods": "a mapping from each method's label to what it changes of the suite",
-    "affinity": "a method's label: its tasks are also trained in pairs, and their gradients are compared",
-    "capacity": "matched: also the baseline with as many parameters as the joint network; widened: also every method "
-    "with as many as the baseline; or a list of both",
-    "seeds": "a number n of seeds (0 to n-1), or a list of seeds",
-    "references": "learners that stand beside the methods as floor and strong baseline: auto, or a list of learners",
-    "single_task": "what the single-task baseline changes of the suite, and its label; it runs by itself",
-    "kernels": "cases of operations to time, fused against eager, and how; beside methods, or instead of them",
-    **{key: str(field.description) for key, field in Judgement.model_fields.items()},
-    "profiles": "named overrides of the whole suite, chosen with --profile",
-}
+if TYPE_CHECKING:
+    from .frontier import Frontier
+
 BASELINE = "single-task"
 PROBE = {"name": "affinity"}  # the learner that compares gradients
 UNSHARED = "single"  # the architecture of the baseline
 AUTO = "auto"  # of references: those that stand beside the methods by themselves
-SLUG = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-MAX_SEEDS = 1000
 MAX_TRIALS = 100_000
-
-
-def keys() -> dict[str, str]:
-    """Every key of a suite file with its description."""
-    return {**_KEYS, **{key: part.description for key, part in PARTS.items()}}
-
-
-def _slug(value: object) -> object:
-    if isinstance(value, str) and re.fullmatch(SLUG, value):
-        return value
-    raise ValueError(f"expected up to 64 letters, digits, '.', '_' and '-', got {shown(value)}")
-
-
-def _seeds(value: Any) -> tuple[int, ...]:
-    if type(value) is int and 1 <= value <= MAX_SEEDS:
-        return tuple(range(value))
-    if isinstance(value, list) and all(type(seed) is int and seed >= 0 for seed in value):
-        distinct = tuple(dict.fromkeys(value))
-        if 1 <= len(distinct) == len(value) <= MAX_SEEDS:
-            return distinct
-    raise ValueError(
-        f"expected a number of seeds from 1 to {MAX_SEEDS}, or a list of distinct integers >= 0, got {shown(value)}"
-    )
-
-
-_SEEDS_SCHEMA = {
-    "anyOf": [
-        {"type": "integer", "minimum": 1, "maximum": MAX_SEEDS},
-        {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1, "uniqueItems": True},
-    ]
-}
-
-
-def _capacity(value: object) -> object:
-    """One value, or a list of them, each once."""
-    listed = value if isinstance(value, list | tuple) else [value]
-    if all(kind in (MATCHED, WIDENED) for kind in listed) and len(set(listed)) == len(listed):
-        return tuple(listed)
-    raise ValueError(f"expected {MATCHED}, {WIDENED} or a list of both, got {shown(value)}")
-
-
-_CAPACITY_SCHEMA = {
-    "anyOf": [
-        {"enum": [MATCHED, WIDENED]},
-        {"type": "array", "items": {"enum": [MATCHED, WIDENED]}, "uniqueItems": True},
-    ]
-}
-
-
-class Header(Judgement):
-    """The keys of a suite that no method can change."""
-
-    suite: Annotated[str, BeforeValidator(_slug), WithJsonSchema({"type": "string", "pattern": f"^{SLUG}$"})] = "suite"
-    description: str = ""
-    capacity: Annotated[tuple[str, ...], BeforeValidator(_capacity), WithJsonSchema(_CAPACITY_SCHEMA)] = ()
-    seeds: Annotated[tuple[int, ...], BeforeValidator(_seeds), WithJsonSchema(_SEEDS_SCHEMA)] = Field(
-        default=(0, 1, 2, 3, 4)
-    )
 
 
 @dataclass(frozen=True)
@@ -239,6 +163,7 @@ class Suite:
     kernels: Kernels | None = None
     capacity: tuple[str, ...] = ()
     references: References = References()
+    frontier: Frontier | None = None
     affinity: tuple[Variant, Variant] | None = None  # a method, and the same with a learner that compares gradients
 
     @property
@@ -271,15 +196,16 @@ class Suite:
         inherited = {key: value for key, value in common.items() if PARTS[key].inherited}
         return {
             **common,
-            "methods": {label: _beyond(method, common) for label, method in methods.items()},
+            "methods": {label: beyond(method, common) for label, method in methods.items()},
             "single_task": {
                 "label": self.baseline.label,
-                **_beyond(baseline, {**inherited, "problem": baseline["problem"]}),
+                **beyond(baseline, {**inherited, "problem": baseline["problem"]}),
             },
             **({"capacity": list(self.capacity)} if self.capacity else {}),
             "references": self.references.resolved(),
             "seeds": list(self.seeds),
             **self.judgement.model_dump(),
+            **({"frontier": self.frontier.resolved(methods, common)} if self.frontier else {}),
             **({"affinity": self.affinity[0].label} if self.affinity else {}),
         }
 
@@ -289,5 +215,6 @@ def _labelled(entry: Entry[Any], label: str) -> dict[str, Any]:
     return {**entry.spec, **({"label": label} if label != entry.spec["name"] else {})}
 
 
-def _beyond(written: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
+def beyond(written: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts that are not the same in ``common``."""
     return {key: written[key] for key in PARTS if key in written and (key not in common or written[key] != common[key])}

@@ -10,7 +10,8 @@ from typing import Any
 
 from ..core.parts import optional, required
 from .entries import Checker, Entry
-from .suite import Variant, keys
+from .header import keys
+from .suite import Variant
 from .tree import Node
 from .tuning import is_search, varied
 

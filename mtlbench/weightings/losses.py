@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import comb
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
@@ -10,6 +9,7 @@ from pydantic import Field, model_validator
 
 from ..core.errors import UnavailableError, did_you_mean
 from ..core.settings import MAX_CANDIDATES
+from ..core.simplex import compositions
 from .base import Claim, Need, Shown, Weighting
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Fixed(Weighting):
         """All lambda of the grid, if they are to be cross-validated; a single task has only one."""
         if not self.chosen_by_folds:
             return 0, ()
-        grid = _parts(self.parts, len(tasks)) if len(tasks) > 1 else [(self.parts,)]
+        grid = compositions(self.parts, len(tasks)) if len(tasks) > 1 else [(self.parts,)]
         specs = ([round(part / self.parts, 12) for part in parts] for parts in grid)
         settings = self.model_dump(mode="json") | {"name": "fixed"}
         return self.folds, tuple({**settings, "weights": weights} for weights in specs)
@@ -143,12 +143,3 @@ class Fixed(Weighting):
     def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
         """The same weights at every step."""
         return state, state
-
-
-def _parts(total: int, tasks: int) -> Iterator[tuple[int, ...]]:
-    """All ways to write ``total`` as an ordered sum of ``tasks`` positive integers."""
-    if tasks == 1:
-        yield (total,)
-        return
-    for first in range(1, total - tasks + 2):
-        yield from ((first, *rest) for rest in _parts(total - first, tasks - 1))

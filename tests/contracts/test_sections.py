@@ -20,6 +20,7 @@ from mtlbench.report.writing.html import page
 from mtlbench.report.writing.latex import latex_table
 from mtlbench.report.writing.markdown import markdown_report, markdown_table
 from mtlbench.report.writing.parts import Part
+from tests.report.points import with_points
 from tests.report.samples import TASKS, Sample, sample, settings, with_kernels, with_references
 
 Frames = tuple[pd.DataFrame, pd.DataFrame, dict[str, Any], dict[str, Any]]  # as gather takes them
@@ -112,6 +113,11 @@ def paired(**factors: float) -> Frames:
     for row in (*made.trials, *made.records):
         row.setdefault("role", "")
     return made.frames()
+
+
+def scalarized() -> Frames:
+    """A frontier of three tasks: points that are as good as equal weights, one that failed, one without a seed."""
+    return with_points(sample(methods=2, seeds=4, epochs=2), {"a": (0, 0, 0), "b": (1, -1, 0), "c": (-1, 0, 1)})
 
 
 def many_tasks() -> Frames:
@@ -238,7 +244,7 @@ def hostile() -> Frames:
 
 
 CASES: list[Callable[[], Frames]] = [
-    full, tuned, paired, kernels_beside_methods, kernels_alone, kernels_of_ours_alone, kernels_in_nonsense,
+    full, tuned, paired, scalarized, kernels_beside_methods, kernels_alone, kernels_of_ours_alone, kernels_in_nonsense,
     kernels_failed, empty, bare, one_seed, one_task, many_tasks, related, of_one_task,
     with_floor_and_boosting, references_failed, failed_only, missing_only,
     baseline_only, no_baseline,

@@ -209,3 +209,15 @@ def test_what_waits_for_its_candidates_is_planned_and_reported_as_missing(suite:
     assert "waits for its candidates" in text
     assert "no single-task baseline in the suite" not in text
     assert {"digits/tuned/eager/seed0", "digits/single-task[loops]/eager/seed1"} < set(found.missing)
+
+
+def test_the_frontier_is_counted_and_noted(suite: Path) -> None:
+    suite.write_text(SUITE + "frontier: {points: 10}\nreferences: []\n")
+    plan = _plan(suite)
+    assert (
+        "digits: the scalarization frontier trains 10 weightings of 3 tasks on each of 2 seeds, 20 trials" in plan.notes
+    )
+    (row,) = (row for row in plan.rows if row.method == "frontier")
+    assert (row.engine, row.trials) == ("eager", 20)
+    assert len(plan.trials) == 14 + 20
+    assert len(plan.todo) == 14 + 20 - 2  # equal weights are trained once a seed

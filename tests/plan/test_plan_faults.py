@@ -310,3 +310,21 @@ def test_a_line_search_needs_one_function_of_all_parameters(suite: Path) -> None
     assert "heads" in fault
     assert "expected weighted" in fault
     assert _ids(suite, text.replace("{weighting", "{heads: weighted, weighting"))
+
+
+def test_a_frontier_needs_two_tasks_and_a_learner_that_trains_them_together(suite: Path) -> None:
+    text = "problem: {name: digits, tasks: [digit]}\narchitecture: shared\noptimizer: adam\nmethods: {a: {}}\n"
+    asked = "frontier: {points: 3}\n"
+    alone = "5:1: frontier: expected a problem of two tasks or more, got one task on 'digits': remove the key"
+    assert any(alone in fault for fault in _faults(suite, text + asked))
+    both = text.replace("{name: digits, tasks: [digit]}", "digits")
+    staged = "methods: {a: {}, b: {learner: {name: transfer, target: [digit]}}}"
+    faults = _faults(suite, both.replace("methods: {a: {}}", staged) + asked.replace("3", "3, method: b"))
+    together = "5:1: frontier: expected a learner that trains all tasks together, got transfer: name another method"
+    assert any(together in fault for fault in faults)
+
+
+def test_the_parts_of_a_frontier_must_fit_its_problems(suite: Path) -> None:
+    text = "problem: digits\narchitecture: shared\noptimizer: adam\nmethods: {a: {}}\n"
+    text += "frontier: {architecture: {name: shared, trunk: lstm}}\n"
+    assert any(fault.startswith("5:") and "lstm" in fault for fault in _faults(suite, text))

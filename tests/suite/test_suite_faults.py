@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mtlbench.core.errors import SuiteError
+from mtlbench.suite.header import keys
 from mtlbench.suite.reader import read_suite
-from mtlbench.suite.suite import keys
 
 from .toy_entries import TABLES
 

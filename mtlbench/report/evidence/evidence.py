@@ -13,6 +13,7 @@ from .agreement import Agreement, agreements
 from .convergence import Convergence, convergences, with_held
 from .deltas import Delta, deltas
 from .frames import ReportData
+from .frontier import Frontier, frontiers
 from .kernel_timings import KernelTiming, kernel_timings
 from .references import Reference, references
 from .timings import Timing, timings
@@ -33,6 +34,7 @@ class Evidence:
     tunings: tuple[Tuning, ...]
     weight_sums: Mapping[tuple[str, str, str], WeightSum]
     references: tuple[Reference, ...]
+    frontiers: tuple[Frontier, ...]
 
     def engine(self, problem: str, method: str) -> str:
         """The engine whose accuracy is shown if one is enough: eager, or else the method's first."""
@@ -90,4 +92,5 @@ def gather(
         tunings(data),
         weight_sums(data),
         references(data),
+        frontiers(data),
     )

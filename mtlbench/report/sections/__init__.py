@@ -16,6 +16,7 @@ SECTIONS: dict[str, str] = {
     "tuning": "mtlbench.report.sections.tuning:section",
     "gains": "mtlbench.report.sections.gains:section",
     "companions": "mtlbench.report.sections.companions:section",
+    "frontier": "mtlbench.report.sections.frontier:section",
     "front": "mtlbench.report.sections.front:section",
     "tasks": "mtlbench.report.sections.tasks:section",
     "pairwise": "mtlbench.report.sections.pairwise:section",

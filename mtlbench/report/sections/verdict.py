@@ -17,6 +17,7 @@ from ..writing.format import decimals_for, limits, number
 from ..writing.parts import Part, Statement, Tone
 from .across import statements as across_statements
 from .front import statements as front_statements
+from .frontier import statements as frontier_statements
 from .kernels import statements as kernel_statements
 from .references import statements as reference_statements
 
@@ -41,7 +42,7 @@ def section(evidence: Evidence) -> Part:
     statements += _scope(compared)
     statements += _power(compared)
     statements += [s for engine in data.engines if engine != EAGER for s in _engine(evidence, engine)]
-    statements += reference_statements(evidence)
+    statements += reference_statements(evidence) + frontier_statements(evidence)
     statements += front_statements(evidence) + kernel_statements(evidence)
     return Part("verdict", "Verdict", tuple(statements or [Statement("There is no trial to judge.", "warning")]))
 
