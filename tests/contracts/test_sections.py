@@ -159,7 +159,7 @@ def with_floor_and_boosting() -> Frames:
 def references_failed() -> Frames:
     made = with_references(sample(**SMALL), {"constant": {"digit": 10.0, "ink": 30.0}})
     for row in made.trials:
-        row |= {"status": "failed", "error": "ValueError: no"} if row["role"] else {}
+        row |= {"status": "failed", "error": "ValueError: no"} if row.get("reference") else {}
     return made.frames()
 
 

@@ -212,7 +212,7 @@ def test_what_waits_for_its_candidates_is_planned_and_reported_as_missing(suite:
 
 
 def test_the_frontier_is_counted_and_noted(suite: Path) -> None:
-    suite.write_text(SUITE + "frontier: {points: 10}\nreferences: []\n")
+    suite.write_text(SUITE + "frontier: {points: 10}\n")
     plan = _plan(suite)
     assert (
         "digits: the scalarization frontier trains 10 weightings of 3 tasks on each of 2 seeds, 20 trials" in plan.notes

@@ -304,7 +304,7 @@ def test_heads_that_could_climb_their_loss_are_refused(suite: Path) -> None:
 
 
 def test_a_line_search_needs_one_function_of_all_parameters(suite: Path) -> None:
-    text = SUITE.replace("uncertainty", "{name: fixed, weights: {digit: 0.5, parity: 0.2, ink: 0.3}}")
+    text = SUITE.replace("uncertainty", "{name: fixed, weights: {digit: 0.5, parity: 0.2, loops: 0.3}}")
     text = text.replace("adam", "lbfgs")
     [fault] = _faults(suite, text)
     assert "heads" in fault

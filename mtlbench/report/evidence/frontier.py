@@ -15,7 +15,7 @@ from ...core.trial import FRONTIER
 from ...core.wording import listing
 from .dominance import Bounds, bounds, distance, hypervolume, non_dominated
 from .frames import ReportData, Task
-from .statistics import LEVEL, Array, Interval, holm, mean_interval, relative
+from .statistics import LEVEL, Array, Interval, holm, mean_interval, relative, shaky
 
 Standing = Literal["beyond", "on", "behind", "undecided", "few", "none"]
 
@@ -193,10 +193,10 @@ def _signed(values: Array, tasks: Sequence[Task]) -> Array:
     return signed
 
 
-def _doubted(single_ST: Array, tasks: Sequence[Task]) -> list[str]:
-    """The tasks of whose single-task value a percentage would mean nothing."""
-    own = [relative(column[:, None], column[:, None], np.array([True])) for column in single_ST.T]
-    return [task.name for task, same in zip(tasks, own, strict=True) if same is None or same.shaky[0]]
+def _doubted(alone_ST: Array, tasks: Sequence[Task]) -> list[str]:
+    """The tasks whose single-task value is zero, or too uncertain to take percentages of."""
+    columns = zip(tasks, alone_ST.T, strict=True)
+    return [task.name for task, column in columns if not column.mean() or shaky(column)]
 
 
 def _place(name: str, test_ST: Array, single_ST: Array, tasks: Sequence[Task]) -> Place:
