@@ -28,6 +28,11 @@ class Synthetic(WithMetrics):
     y_t > 0 (binary). At r = 1 the tasks are T noisy readings of one function, so a pooled fit has T times the data;
     at r = 0 the best pooled fit predicts with mean_t w_t and leaves 1 - 1/T of each task's signal unexplained. Each
     seed draws vectors, inputs, noise and split anew. Inputs float32 [N, d].
+
+    Heads of their own make up for opposite signs, so that tasks conflict where they compete for the units of a shared
+    trunk: at r = 0 one linear unit (``trunk: linear, hidden: [1]``) leaves at least (T - 1)/T of all signal
+    unexplained, while T units fit every task as well as a network of its own does, whatever r is. Source: Wu, Zhang
+    and Ré, Understanding and Improving Information Transfer in Multi-Task Learning, ICLR 2020, section 2.
     """
 
     tasks: int = Field(4, ge=2, description="number of tasks T")
