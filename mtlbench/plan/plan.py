@@ -173,7 +173,8 @@ class Plan:
                 and not (labels.baseline or labels.reference)
             ):
                 methods.setdefault((trial.problem_name, trial.way), set()).add(labels.method)
-        return Power(len(self.suite.seeds), max(map(len, methods.values()), default=0))
+        corrected = self.suite.judgement.interval == "corrected"
+        return Power(len(self.suite.seeds), max(map(len, methods.values()), default=0), corrected)
 
     def resolved(self) -> dict[str, Any]:
         """The suite with every default filled in."""

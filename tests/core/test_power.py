@@ -29,3 +29,14 @@ def test_sentences() -> None:
     )
     assert "1 seed: the smallest two-sided sign-flip p is 1;" in str(Power(1, 1))
     assert "a difference can be significant at 0.05" in str(Power(9, 10))
+
+
+def test_a_corrected_t_test_needs_seeds_for_an_interval_alone() -> None:
+    few, enough = Power(2, 36, corrected=True), Power(3, 36, corrected=True)
+    assert "corrected t test cannot be made" in str(few)
+    assert few.seeds_needed == 3
+    assert (few.smallest_p, enough.smallest_p) == (1, 0)
+    assert str(enough) == (
+        "3 seeds: the corrected t test has no smallest p; with 36 methods tested against the baseline, a difference "
+        "can be significant at 0.05 after Holm's correction"
+    )

@@ -135,6 +135,11 @@ def test_the_title_of_a_tuned_method_selects_its_candidates_before_and_after_the
     assert after.todo == ()
 
 
+def test_power_is_that_of_the_test_that_the_report_will_make(suite: Path) -> None:
+    suite.write_text(f"{SUITE}interval: corrected\n".replace("seeds: 2", "seeds: 3"))
+    assert "the corrected t test has no smallest p; with 2 methods" in str(_plan(suite).power)
+
+
 def test_json_and_resolved_suite(suite: Path) -> None:
     plan = _plan(suite, profile=None)
     value = json.loads(json.dumps(plan.to_json()))

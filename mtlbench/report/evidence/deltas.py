@@ -10,13 +10,14 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from ...core.power import can_be_significant
 from ...core.wording import listing, plural
 from .doubts import LARGEST_SHARE, why_no_pair, why_no_percentage
 from .frames import ReportData, Task
 from .measures import companions
 from .overlap import UNKNOWN, overlap
 from .ranks import ranks_of
-from .statistics import LEVEL, Gain, Interval, can_be_small, holm, mean_interval, p_of, relative
+from .statistics import LEVEL, Gain, Interval, holm, mean_interval, p_of, relative
 from .unlike import unlike_baseline
 
 Outcome = Literal["better", "worse", "equal", "undecided", "held", "few", "none"]
@@ -85,7 +86,7 @@ class Delta:
     @property
     def testable(self) -> bool:
         """Whether there are enough seeds for the test to reach significance."""
-        return can_be_small(len(self.seeds), self.comparisons, self.overlap)
+        return can_be_significant(len(self.seeds), self.comparisons, corrected=self.overlap > 0)
 
     @property
     def significant(self) -> bool:

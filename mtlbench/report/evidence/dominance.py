@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 
-from .statistics import FEWEST, LEVEL, Array, Interval, mean_interval, sign_flip
+from ...core.power import FEWEST
+from .statistics import LEVEL, Array, Interval, mean_interval, sign_flip
 
 MOST_TASKS = 4  # up to which a hypervolume is computed; its cost grows as K^(T-1)
 

@@ -9,9 +9,10 @@ from typing import Literal
 
 import pandas as pd
 
+from ...core.power import FEWEST
 from .deltas import Delta, delta_of
 from .frames import ReportData, Task
-from .statistics import FEWEST, Interval, mean_interval
+from .statistics import Interval, mean_interval
 
 _FLOOR = "constant"  # the learner that predicts one thing for all rows
 Kind = Literal["floor", "strong baseline", "equal size"]

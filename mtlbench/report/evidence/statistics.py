@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from ...core.power import can_be_significant
+from ...core.power import FEWEST
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 LEVEL = 0.95
-FEWEST = 3  # values below which no interval is given
 EXACT = 12  # seeds up to which all 2^n sign flips are tried; beyond, 9,999 random ones
 
 
@@ -131,11 +130,6 @@ def corrected_t(values: Sequence[float] | Array, overlap: float) -> float:
 def p_of(influence: Array, differences: Array, overlap: float) -> float:
     """The p of a gain: of the sign-flip test, or of the corrected t test where intervals are corrected."""
     return corrected_t(influence, overlap) if overlap else sign_flip(differences)
-
-
-def can_be_small(seeds: int, comparisons: int, overlap: float) -> bool:
-    """Whether ``p_of`` can fall below 0.05 after Holm's correction for so many comparisons."""
-    return comparisons > 0 and seeds >= FEWEST if overlap else can_be_significant(seeds, comparisons)
 
 
 def holm(p_values: Sequence[float] | Array) -> list[float]:

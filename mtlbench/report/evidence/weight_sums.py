@@ -28,7 +28,7 @@ class WeightSum:
         if math.isnan(self.mean) or abs(self.mean - 1) <= _MATERIAL or self.scale_free is not False:
             return ""
         return (
-            f"task weights sum to {self.mean:.3g} on average, and the optimizer follows the length of the gradient: "
+            "task weights do not sum to 1 on average (Σλ), and the optimizer follows the length of the gradient: "
             "shared parameters had that multiple of the learning rate, so tune optimizer.lr for each method"
         )
 

@@ -12,10 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
+from ...core.power import FEWEST
 from ...core.wording import listing, plural
 from ..evidence.evidence import Evidence
 from ..evidence.frames import Task, groups, rows, titled
-from ..evidence.statistics import FEWEST, critical
+from ..evidence.statistics import critical
 from ..writing.figures import INK, QUIET, WIDTH, colour, draw, plain_numbers, shortened, spread_ratio
 from ..writing.parts import Figure, Part, file_names
 

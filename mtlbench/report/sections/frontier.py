@@ -10,10 +10,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
+from ...core.power import FEWEST
 from ...core.wording import listing, plural
 from ..evidence.evidence import Evidence
 from ..evidence.frontier import Frontier, Place, Position, Standing
-from ..evidence.statistics import FEWEST, Interval
+from ..evidence.statistics import Interval
 from ..writing.figures import BAD, GOOD, INK, QUIET, SERIES, UNCLEAR, WIDTH, draw, place_labels, shortened
 from ..writing.format import NOTHING, bracket, decimals_for, number, p_value
 from ..writing.parts import Cell, Column, Figure, Panel, Part, Statement, Table, Tone, file_names

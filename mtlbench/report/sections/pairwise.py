@@ -13,10 +13,11 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Rectangle
 
+from ...core.power import can_be_significant
 from ..evidence.deltas import Delta
 from ..evidence.evidence import Evidence
 from ..evidence.frames import ReportData, rows
-from ..evidence.statistics import Interval, can_be_small, holm, mean_interval, p_of, relative
+from ..evidence.statistics import Interval, holm, mean_interval, p_of, relative
 from ..writing.figures import BAD, GOOD, INK, draw, shortened
 from ..writing.format import NOTHING, bracket, decimals_for, number, p_value
 from ..writing.parts import Cell, Column, Figure, Panel, Part, Table, file_names
@@ -71,7 +72,9 @@ def _pairs(data: ReportData, deltas: tuple[Delta, ...]) -> pd.DataFrame:
     frame = pd.DataFrame(pairs, columns=_COLUMNS)
     frame["p_holm"] = holm(frame["p"].to_numpy(dtype=np.float64))
     overlap = max((delta.overlap for delta in deltas), default=0.0)
-    frame["can_be_significant"] = [can_be_small(int(n), len(pairs), overlap) for n in frame["seeds"]]
+    frame["can_be_significant"] = [
+        can_be_significant(int(n), len(pairs), corrected=overlap > 0) for n in frame["seeds"]
+    ]
     return frame
 
 

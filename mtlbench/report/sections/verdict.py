@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from ...core.power import seeds_needed, smallest_p
+from ...core.power import FEWEST, seeds_needed, smallest_p
 from ...core.wording import listing, plural
 from ..evidence.agreement import TOLERANCE, Agreement
 from ..evidence.deltas import Delta, Outcome, reasons
 from ..evidence.evidence import Evidence
 from ..evidence.frames import EAGER
 from ..evidence.measures import MEASURES
-from ..evidence.statistics import FEWEST
 from ..writing.format import decimals_for, limits, number
 from ..writing.parts import Part, Statement, Tone
 from .across import statements as across_statements

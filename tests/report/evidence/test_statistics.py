@@ -16,7 +16,6 @@ from mtlbench.report.evidence.statistics import (
     Array,
     Gain,
     Interval,
-    can_be_small,
     corrected_t,
     holm,
     mean_interval,
@@ -225,10 +224,9 @@ def test_corrected_test_and_interval_agree(values: list[float], overlap: float) 
 
 
 def test_few_seeds_can_be_significant_by_the_corrected_test() -> None:
-    assert can_be_small(3, 10, overlap=0.25)
-    assert not can_be_small(2, 10, overlap=0.25)
-    assert not can_be_small(8, 10, overlap=0.0)
-    assert not can_be_small(9, 0, overlap=0.25)
+    assert can_be_significant(3, 10, corrected=True)
+    assert not can_be_significant(2, 10, corrected=True)
+    assert not can_be_significant(9, 0, corrected=True)
 
 
 def test_ratio_is_geometric() -> None:

@@ -58,6 +58,12 @@ def test_parameters_that_differ_between_entries_of_one_name_are_shown() -> None:
     assert column(found, "optimizer")["equal"] == "adam"
 
 
+def test_a_part_without_a_name_is_told_by_its_parameters() -> None:
+    assert column(made(heads={"rule": "own"}), "heads") == {
+        "single-task": "", "equal": "", "dwa": "", "other": "rule='own'",
+    }  # fmt: skip
+
+
 def test_a_trunk_is_named_by_its_method_or_file() -> None:
     trunk = "digits/equal/ink/eager/0"
     assert column(made(start={"trial": trunk, "freeze": True}), "init_from") == {
