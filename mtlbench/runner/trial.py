@@ -129,10 +129,13 @@ def _labels(data: Data, tasks: tuple[str, ...]) -> Iterator[Record]:
     test split, in the task's unit and its square: all that explained variance over several tasks asks of the labels. A
     stream is not counted.
     """
+    labelled = data.outline.only(tasks).tasks
     for metric, split in (("train_rows", data.train), ("test_rows", data.test)):
-        for task in data.outline.only(tasks).tasks if isinstance(split, Split) else ():
-            yield Record(metric, float(len(_known(split, task.name))), task=task.name)
-    for task in data.outline.only(tasks).tasks if isinstance(data.test, Split) else ():
+        if isinstance(split, Split):
+            yield from (Record(metric, float(len(_known(split, task.name))), task=task.name) for task in labelled)
+    if not isinstance(data.test, Split):
+        return
+    for task in labelled:
         target = _known(data.test, task.name)
         if task.kind == "regression" and target.shape[1:] == (1,) and len(target):
             values = target.astype("float64") * task.scale + task.offset
