@@ -35,8 +35,9 @@ Each report states its environment, and how many trials had their cores to thems
 the same versions and kind of processor. Times taken while the machine did other work are marked “shared” or “busy”:
 they are hints.
 
-Runs that are marked “not made again yet” in the last table were made before that protocol: their methods are untuned, many
-of their trainings were cut by a cap, and some have a task (`ink`) that is linear in its inputs. Do not build on them.
+Runs that are marked “not made again yet” in the last table were made before the protocol: their methods are untuned,
+many of their trainings were cut by a cap, and some have a task (`ink`) that is linear in its inputs. Do not build on
+them.
 
 To save space, the tables of School's 139 tasks are left out (`relation`, `deep_relation`), and so are the records of
 `deep_relation`'s candidates.
@@ -45,9 +46,9 @@ To save space, the tables of School's 139 tasks are left out (`relation`, `deep_
 CHANGES = """\
 ## What changed
 
-Verdicts published before every method was tuned with one budget, trained to its plateau, and judged with floors, matched
-sizes and a smallest effect of interest ([the protocol](../../docs/protocol.md)), and what they are now. The earlier
-column stands in `earlier.csv`.
+Verdicts published before every method was tuned with one budget, trained to its plateau, and judged with floors,
+matched sizes and a smallest effect of interest ([the protocol](../../docs/protocol.md)), and what they are now. The
+earlier ones and the reasons are from `earlier.csv`.
 
 | suite | earlier verdict | verdict now | why |
 | :--- | :--- | :--- | :--- |"""
