@@ -169,6 +169,7 @@ def overhead(trials: int) -> None:
             "optimizer": {"name": "adam"},
             "schedule": {"name": "constant"},
             "penalty": {"name": "none"},
+            "heads": {"rule": "own"},
             "train": {"epochs": 3},
             "start": {},
         },

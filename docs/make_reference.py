@@ -5,6 +5,7 @@ Questions are the first sentences of the suites' files, answers the verdicts of 
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,9 +35,23 @@ Each report states its environment, and how many trials had their cores to thems
 the same versions and kind of processor. Times taken while the machine did other work are marked “shared” or “busy”:
 they are hints.
 
+Runs that are marked “not made again yet” in the last table were made before the protocol: their methods are untuned,
+many of their trainings were cut by a cap, and some have a task (`ink`) that is linear in its inputs. Do not build on
+them.
+
 To save space, the tables of School's 139 tasks are left out (`relation`, `deep_relation`), and so are the records of
 `deep_relation`'s candidates.
 """
+
+CHANGES = """\
+## What changed
+
+Verdicts published before every method was tuned with one budget, trained to its plateau, and judged with floors,
+matched sizes and a smallest effect of interest ([the protocol](../../docs/protocol.md)), and what they are now. The
+earlier ones and the reasons are from `earlier.csv`.
+
+| suite | earlier verdict | verdict now | why |
+| :--- | :--- | :--- | :--- |"""
 
 
 def page() -> str:
@@ -50,7 +65,18 @@ def page() -> str:
         rows = [f"| {link} | {question(run.name)} | {answer(run)} |" for link, run in zip(links, runs, strict=True)]
         head = ["| suite | question | verdict |", "| :--- | :--- | :--- |"]
         parts.append("\n".join([f"## {machine.name}\n", f"{hardware(runs)}\n", *head, *rows, ""]))
-    return "\n".join(parts)
+    return "\n".join([*parts, *changes()])
+
+
+def changes() -> Iterator[str]:
+    """What the verdicts were before the protocol of ``docs/protocol.md``, what they are now, and why they differ."""
+    rows = list(csv.DictReader((REFERENCE / "earlier.csv").read_text().splitlines()))
+    yield CHANGES
+    for row in rows:
+        runs = [path for path in sorted(REFERENCE.glob(f"*/{row['suite']}")) if (path / "report.md").exists()]
+        now = "<br>".join(map(answer, runs)) if row["why"] else "not made again yet"
+        yield f"| {row['suite']} | {row['verdict']} | {now} | {row['why'] or 'see the top of this page'} |"
+    yield ""
 
 
 def question(suite: str) -> str:

@@ -12,7 +12,7 @@ import torch
 from mtlbench.architectures import TABLE as ARCHITECTURES
 from mtlbench.core.errors import MtlbenchError
 from mtlbench.core.record import Record
-from mtlbench.core.settings import EarlyStopping, Train
+from mtlbench.core.settings import EarlyStopping, Heads, Train
 from mtlbench.core.task import Data, Split
 from mtlbench.engine import TABLE as ENGINES
 from mtlbench.engine.model import Model
@@ -157,6 +157,7 @@ def test_separate_networks_learn_what_single_task_runs_learn(form: str) -> None:
         "architecture": ARCHITECTURES.build({"name": "single", "hidden": [8]}),
         "optimizer": OPTIMIZERS.build({"name": "sgd", "lr": 0.1}),
         "weighting": WEIGHTINGS.build({"name": "imtl_l"}),  # 1 per task in its first step, like equal on one task
+        "heads": Heads.from_plain({"rule": "weighted"}),
     }
     together = train(form, **one_step)
     for name in NAMES:

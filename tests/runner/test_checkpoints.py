@@ -26,6 +26,7 @@ methods:
 optimizer: {name: adam, lr: 1.0e-2}
 train: {epochs: 2, batch_size: 64}
 seeds: 1
+references: []
 """
 
 

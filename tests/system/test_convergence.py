@@ -15,6 +15,7 @@ architecture: {name: shared, trunk: mlp, hidden: [16]}
 methods: {equal: {}}
 optimizer: {name: adam, lr: 3.0e-3}
 seeds: 4
+references: []
 """
 
 

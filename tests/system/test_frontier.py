@@ -20,6 +20,7 @@ frontier: {points: 3}
 optimizer: {name: adam, lr: 1.0e-2}
 train: {epochs: 4, batch_size: 128}
 seeds: 3
+references: []
 """
 
 

@@ -102,7 +102,7 @@ def test_lost_workers_and_hanging_trials(suite: Path, monkeypatch: pytest.Monkey
     text = text.replace("{name: digits, tasks: [digit, parity]}", f"[{once}, {hang}]")
     suite.write_text(text.replace("equal: {weighting: equal}", "random: {weighting: random, train: {epochs: 1}}"))
     with suite.open("a") as file:
-        file.write("resources: {timeout: 20s, exclusive: none}\n")
+        file.write("resources: {timeout: 30s, exclusive: none}\n")
     monkeypatch.setattr("mtlbench.runner.ray_scheduler.GRACE", 1.0)
     run = mtlbench.run(suite, seeds=1, out=suite.parent / "out")
     assert {title.split("/")[0] for title in run.failed} == {"hangs"}
@@ -182,7 +182,8 @@ def test_a_larger_budget_runs_the_additional_points_alone(suite: Path) -> None:
     """Two methods, two seeds, and the baseline: four points each, then eight."""
     cagrad = "{weighting: cagrad, tune: {search: {weighting.c: {linear: [0, 1]}}}}"
     text = "problem: linnerud\narchitecture: {name: shared, trunk: mlp, hidden: [4]}\n"
-    text += f"methods: {{equal: {{}}, cagrad: {cagrad}}}\noptimizer: adam\ntrain: {{epochs: 1}}\nseeds: 2\n"
+    text += f"methods: {{equal: {{}}, cagrad: {cagrad}}}\noptimizer: adam\n"
+    text += "train: {epochs: 1}\nseeds: 2\nreferences: []\n"
     search = "tune: {budget: 4, search: {optimizer.lr: {log: [0.01, 1]}, train.batch_size: {values: [4, 8]}}}\n"
     suite.write_text(text + search)
     out = suite.parent / "out"
