@@ -78,7 +78,7 @@ def _named(specs: list[Spec], differing: Mapping[str, list[str]]) -> str:
         each = list(same)
         values = {key: dict.fromkeys(shown(spec[key]) for spec in each if key in spec) for key in differing[name]}
         inner = ", ".join(f"{key}={' or '.join(options)}" for key, options in values.items() if options)
-        texts.append(f"{name} ({inner})".strip() if inner else name)
+        texts.append(f"{name} ({inner})" if name and inner else name or inner)
     return " or ".join(texts)
 
 
