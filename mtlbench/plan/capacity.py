@@ -46,7 +46,7 @@ def with_capacity(
 
     ``matched`` adds the single-task baseline once more, its networks narrowed until all of a seed have together as many
     parameters as the joint network of the first method of that problem. ``widened`` adds every method that trains one
-    network once more, widened until that has as many as the baseline's networks have together. All widths of a network
+    network smaller than the baseline's together once more, widened until it has as many. All widths of a network
     change by one factor; every other part, candidates included, stays. Where inputs are words, the whole vocabulary
     counts, of which a trial may use fewer.
     """
@@ -54,7 +54,7 @@ def with_capacity(
     added: list[Trial] = []
     for kind in suite.capacity:
         for problem, variant, scaling in _scalings(suite, kind, outlines):
-            label = f"{variant.label}, {kind}"
+            label = f"{variant.label} ({kind})"
             if not scaling.matched:
                 notes.append(
                     f"{problem}: {label} has {scaling.reached:,} parameters, the nearest to {scaling.wanted:,} that "
@@ -77,7 +77,9 @@ def _scalings(suite: Suite, kind: str, outlines: Mapping[str, Outline]) -> Itera
             yield problem, apart, scaling(apart["architecture"].checked, tasks, wanted)
         for method in together if kind == WIDENED else ():
             wanted = _size(apart["architecture"].checked, tasks)
-            yield problem, method, scaling(method["architecture"].checked, [outline], wanted)
+            wider = scaling(method["architecture"].checked, [outline], wanted)
+            if wider.factor > 1:
+                yield problem, method, wider
 
 
 def _joint(method: Variant, problem: str) -> bool:

@@ -21,7 +21,7 @@ problem: {name: synthetic, rows: 60}
 architecture: {name: shared, hidden: [40, 20]}
 methods:
   equal: {}
-  mmoe: {architecture: {name: mmoe, hidden: [16]}}
+  mmoe: {architecture: {name: mmoe, hidden: [4]}}
   ridge: {learner: ridge}
 optimizer: {name: adam, lr: 1e-3}
 seeds: 2
@@ -51,7 +51,7 @@ def _outline(plan: Plan) -> Outline:
 def test_the_matched_baseline_has_as_many_parameters_as_the_joint_network(tmp_path: Path) -> None:
     plan = _plan(tmp_path, "capacity: matched\n")
     outline = _outline(plan)
-    matched = [t for t in _of(plan, "single-task, matched") if t.seed == 0]
+    matched = [t for t in _of(plan, "single-task (matched)") if t.seed == 0]
     joint = [t for t in _of(plan, "equal") if t.seed == 0]
     assert [t.tasks for t in matched] == [(name,) for name in outline.names]
     assert all(t.labels.reference and t.labels.apart and not t.labels.baseline for t in matched)
@@ -65,17 +65,17 @@ def test_widened_methods_have_as_many_parameters_as_the_baseline(tmp_path: Path)
     outline = _outline(plan)
     single = _parameters([t for t in _of(plan, "single-task") if t.seed == 0], outline)
     for label in ("equal", "mmoe"):
-        (wide,) = [t for t in _of(plan, f"{label}, widened") if t.seed == 0]
+        (wide,) = [t for t in _of(plan, f"{label} (widened)") if t.seed == 0]
         assert wide.tasks == outline.names
         assert _parameters([wide], outline) == pytest.approx(single, rel=TOLERANCE)
-    assert not _of(plan, "ridge, widened")  # without a network there is nothing to widen
+    assert not _of(plan, "ridge (widened)")  # without a network there is nothing to widen
 
 
 def test_nothing_else_changes(tmp_path: Path) -> None:
     plain, more = _plan(tmp_path, ""), _plan(tmp_path, "capacity: [matched, widened]\n")
     ids = {t.id for t in plain.expanded}
     assert ids <= {t.id for t in more.expanded}
-    for trial in _of(more, "equal, widened"):
+    for trial in _of(more, "equal (widened)"):
         like = next(t for t in _of(more, "equal") if t.seed == trial.seed)
         assert {k: v for k, v in trial.parts.items() if k != "architecture"} == {
             k: v for k, v in like.parts.items() if k != "architecture"
@@ -84,11 +84,11 @@ def test_nothing_else_changes(tmp_path: Path) -> None:
 
 def test_a_matched_baseline_is_tuned_like_the_baseline(tmp_path: Path) -> None:
     plan = _plan(tmp_path, "capacity: matched\ntune: {optimizer.lr: [0.01, 0.001]}\nprofiles: {}\n")
-    assert {(t.labels.role, t.labels.choice) for t in _of(plan, "single-task, matched")} == {
+    assert {(t.labels.role, t.labels.choice) for t in _of(plan, "single-task (matched)")} == {
         (CANDIDATE, "optimizer.lr=0.01"),
         (CANDIDATE, "optimizer.lr=0.001"),
     }
-    final = [t for t in plan.every if t.labels.method == "single-task, matched" and not t.labels.role]
+    final = [t for t in plan.every if t.labels.method == "single-task (matched)" and not t.labels.role]
     assert final
     assert all(t.labels.reference for t in final)
 
@@ -113,7 +113,7 @@ def test_a_resolved_suite_says_it(tmp_path: Path) -> None:
 def test_widths_that_allow_no_match_are_noted(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     text = SUITE.replace("hidden: [40, 20]", "hidden: []").replace(
-        "  mmoe: {architecture: {name: mmoe, hidden: [16]}}\n", ""
+        "  mmoe: {architecture: {name: mmoe, hidden: [4]}}\n", ""
     )
     path.write_text(text.replace("synthetic, rows: 60", "digits") + "capacity: matched\n")
     plan = make_plan(path, out=tmp_path / "out")

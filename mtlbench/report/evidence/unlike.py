@@ -11,7 +11,7 @@ from ...core.settings import WIDENED
 
 def unlike_baseline(suite: Mapping[str, Any], method: str) -> tuple[str, ...]:
     """The ways in which the suite trains a method differently from the baseline: optimizer, schedule …"""
-    ours = {**suite, **suite.get("methods", {}).get(method.removesuffix(f", {WIDENED}"), {})}
+    ours = {**suite, **suite.get("methods", {}).get(method.removesuffix(f" ({WIDENED})"), {})}
     inherited = {key: value for key, value in suite.items() if key not in PARTS or PARTS[key].inherited}
     single = {**inherited, **suite.get("single_task", {})}
     same = {key: _comparable(key, ours.get(key)) == _comparable(key, single.get(key)) for key in PARTS}
