@@ -56,7 +56,7 @@ class Frames:
         """
         for name, frame in (("records", self.records), ("trials", self.trials)):
             buffer = io.BytesIO()
-            frame.to_parquet(buffer, index=False)
+            frame.to_parquet(buffer, index=False, compression="zstd")
             write_atomically(folder / f"{name}.parquet", buffer.getvalue())
         run = {"suite": suite, "environments": self.environments}
         write_atomically(folder / "run.json", json.dumps(run, indent=1) + "\n")
