@@ -89,10 +89,10 @@ def question(suite: str) -> str:
 
 
 def answer(run: Path) -> str:
-    """The statements of the report's verdict, without the details under each and those on the number of seeds."""
+    """The statements of the report's verdict, without the details under each and those on what seeds can tell."""
     verdict = (run / "report.md").read_text().split("## Verdict\n", 1)[1].split("\n## ", 1)[0]
     stated = [line.removeprefix("- ") for line in verdict.splitlines() if line.startswith("- ")]
-    return "<br>".join(line for line in stated if not line.startswith("With "))
+    return "<br>".join(line for line in stated if not line.startswith(("With ", "The smallest effect")))
 
 
 def hardware(runs: list[Path]) -> str:
