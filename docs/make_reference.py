@@ -80,8 +80,12 @@ def changes() -> Iterator[str]:
 
 
 def question(suite: str) -> str:
-    """The first sentence of the comment at the head of the suite's file."""
-    text = (ROOT / "bench" / "suites" / f"{suite}.yaml").read_text()
+    """The first sentence of the comment at the head of the suite's file, and the profile that ran, if any."""
+    path = ROOT / "bench" / "suites" / f"{suite}.yaml"
+    if not path.exists():
+        name, _, profile = suite.rpartition("-")
+        return f"{question(name)} (profile {profile})"
+    text = path.read_text()
     lines = (line.removeprefix("#").strip() for line in text.splitlines()[1:] if line.startswith("#"))
     found = re.match(r".*?[?.](?=\s|$)", " ".join(lines))
     assert found, f"bench/suites/{suite}.yaml: expected a sentence in its second line"

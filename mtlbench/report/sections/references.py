@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from ...core.wording import listing
 from ..evidence.evidence import Evidence
 from ..evidence.references import Contest, Reference
 from ..evidence.statistics import Interval
@@ -55,8 +56,7 @@ def statements(evidence: Evidence) -> list[Statement]:
 
 
 def _names(contests: Sequence[Contest]) -> str:
-    names = ", ".join(contest.task.name for contest in contests[:_MOST])
-    return names if len(contests) <= _MOST else f"{names} and {len(contests) - _MOST} more tasks"
+    return listing((contest.task.name for contest in contests), _MOST)
 
 
 def _points(reference: Reference, contests: Sequence[Contest]) -> tuple[str, ...]:
