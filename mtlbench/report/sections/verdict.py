@@ -73,8 +73,7 @@ def _problem(problem: str, deltas: Sequence[Delta]) -> Statement:
         return Statement(_without_interval(problem, compared), "unclear", tuple(_doubts(deltas)))
     head, tone = _head(groups)
     counts = [f"{len(found)} {_WORDS[outcome][0]}" for outcome, found in groups.items() if found]
-    of = ", ".join([f"of {plural(len(compared), 'method')}", *counts] if len(counts) > 1 else counts)
-    said = f"{head.format(f'{problem}{_over(compared)}')} ({of})."
+    said = f"{head.format(f'{problem}{_over(compared)}')} ({', '.join(counts)})."
     return Statement(said, tone, (*_points(groups, compared), *_doubts(deltas)))
 
 
@@ -113,15 +112,21 @@ def _head(groups: Mapping[Outcome, Sequence[Delta]]) -> tuple[str, Tone]:
     if {"better", "worse"} <= found:
         return "On {}, the method decides whether joint training helped or hurt", "mixed"
     if "better" in found:
-        return "Joint training helped on {}", "good"
+        return f"Joint training helped on {{}}{_some(groups, 'better')}", "good"
     if "worse" in found:
-        return "Joint training hurt on {}", "bad"
+        return f"Joint training hurt on {{}}{_some(groups, 'worse')}", "bad"
     if "held" in found:
         return "No verdict yet on joint training on {}", "unclear"
     if {"undecided", "few"} & found:
         unclear = "No method is clearly better or worse than single-task training on {}"
         return unclear if "equal" in found else "Whether joint training helps on {} is undecided", "unclear"
     return "Joint training is practically equal to single-task training on {}", "plain"
+
+
+def _some(groups: Mapping[Outcome, Sequence[Delta]], outcome: Outcome) -> str:
+    """With how many of the methods, unless with all of them."""
+    count, every = len(groups[outcome]), sum(map(len, groups.values()))
+    return "" if count == every else f" with {count} of {plural(every, 'method')}"
 
 
 def _over(compared: Sequence[Delta]) -> str:

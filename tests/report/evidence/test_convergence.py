@@ -146,6 +146,6 @@ def test_the_verdict_names_what_holds_it_back() -> None:
     several = made(9.0, {"b": 1.0}, methods={"a": 9.0, "b": -9.0})
     said = [str(s) for s in verdict(gather(*several.frames())).statements]
     assert said[0].startswith(
-        f"Joint training helped on digits over {SEEDS} seeds (of 2 methods, 1 better, 1 no verdict yet): "
+        f"Joint training helped on digits over {SEEDS} seeds with 1 of 2 methods (1 better, 1 no verdict yet): "
     )
     assert "no verdict yet, train longer (`train: {until: plateau}`, or a higher cap): b −" in said[0]
