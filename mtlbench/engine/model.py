@@ -113,5 +113,17 @@ class Model(nn.Module):
         return self.architecture.penalty(self.by_task)
 
 
+def parameter_count(architecture: Architecture, outline: Outline) -> int:
+    """How many parameters a model of these tasks trains, without memory for them; 0 where only its building can tell,
+    as with a module of a user's own that cannot be built of shapes alone.
+    """
+    try:
+        with torch.device("meta"):
+            model = Model(architecture, outline, seed=0)
+    except Exception:  # the module may be the user's own: building it may raise anything
+        return 0
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
 def _shapes(state: Mapping[str, Tensor]) -> dict[str, list[int]]:
     return {name: list(value.shape) for name, value in state.items()}

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from math import log
 from typing import Any
 
@@ -17,6 +18,10 @@ from ..core.trial import AFFINITY, FRONTIER, Spec, TrainTrial, Trial
 from ..suite.suite import Suite, Variant
 
 TOLERANCE = 0.05  # a network is matched if its parameters are within this share of those asked for
+_NEEDED = {
+    MATCHED: "several tasks, and a method and a baseline that train networks from scratch",
+    WIDENED: "several tasks, and a method whose network is smaller than the baseline's together, both from scratch",
+}
 _WIDEST = 1024.0  # the largest factor that widths are multiplied with; the smallest is its inverse
 
 
@@ -52,8 +57,11 @@ def with_capacity(
     """
     every, notes = tuple(trials), []
     added: list[Trial] = []
-    for kind in suite.capacity:
-        for problem, variant, scaling in _scalings(suite, kind, outlines):
+    for kind, (problem, outline) in product(suite.capacity, outlines.items()):
+        scalings = tuple(_scalings(suite, kind, problem, outline))
+        if not scalings:
+            notes.append(f"{problem}: capacity {kind} adds nothing: it takes {_NEEDED[kind]}")
+        for variant, scaling in scalings:
             label = f"{variant.label} ({kind})"
             if not scaling.matched:
                 notes.append(
@@ -64,28 +72,25 @@ def with_capacity(
     return (*every, *added), tuple(notes)
 
 
-def _scalings(suite: Suite, kind: str, outlines: Mapping[str, Outline]) -> Iterator[tuple[str, Variant, Scaling]]:
-    """Every problem and variant that is copied at another size."""
-    apart = suite.baseline
-    for problem, outline in outlines.items():
-        together = [method for method in suite.methods if _joint(method, problem)]
-        if len(outline.names) < 2 or not together or apart["architecture"].config is None:
-            continue
-        tasks = [outline.only((name,)) for name in outline.names]
-        if kind == MATCHED:
-            wanted = _size(together[0].parts["architecture"].checked, [outline])
-            yield problem, apart, scaling(apart["architecture"].checked, tasks, wanted)
-        for method in together if kind == WIDENED else ():
-            wanted = _size(apart["architecture"].checked, tasks)
-            wider = scaling(method["architecture"].checked, [outline], wanted)
-            if wider.factor > 1:
-                yield problem, method, wider
+def _scalings(suite: Suite, kind: str, problem: str, outline: Outline) -> Iterator[tuple[Variant, Scaling]]:
+    """Every variant that is copied at another size; those whose size only their building can tell are left out."""
+    apart, tasks = suite.baseline, [outline.only((name,)) for name in outline.names]
+    together = [method for method in suite.methods if _trains(method, problem)]
+    if len(tasks) < 2 or not together or not _trains(apart, problem):
+        return
+    alone = apart["architecture"].checked
+    if kind == MATCHED and (wanted := _size(together[0]["architecture"].checked, [outline])) and _size(alone, tasks):
+        yield apart, scaling(alone, tasks, wanted)
+    for method in together if kind == WIDENED else ():
+        joint, wanted = method["architecture"].checked, _size(alone, tasks)
+        if 0 < _size(joint, [outline]) < wanted:
+            yield method, scaling(joint, [outline], wanted)
 
 
-def _joint(method: Variant, problem: str) -> bool:
-    """Whether a method trains a network of its own on a problem, from scratch and all tasks together."""
-    here = any(entry.name == problem for entry in method.problems)
-    return here and method["architecture"].config is not None and not method.start.given
+def _trains(variant: Variant, problem: str) -> bool:
+    """Whether a variant trains a network on a problem, from scratch: another size could not take over a trunk."""
+    here = any(entry.name == problem for entry in variant.problems)
+    return here and variant["architecture"].config is not None and not variant.start.given
 
 
 def scaling(architecture: Architecture, parts: Iterable[Outline], wanted: int) -> Scaling:
@@ -109,14 +114,10 @@ def scaling(architecture: Architecture, parts: Iterable[Outline], wanted: int) -
 
 
 def _size(architecture: Architecture, outlines: Iterable[Outline]) -> int:
-    """The parameters of one network per outline, without memory for them."""
-    import torch
+    """The parameters of one network per outline."""
+    from ..engine.model import parameter_count
 
-    from ..engine.model import Model
-
-    with torch.device("meta"):
-        models = [Model(architecture, outline, seed=0) for outline in outlines]
-    return sum(parameter.numel() for model in models for parameter in model.parameters())
+    return sum(parameter_count(architecture, outline) for outline in outlines)
 
 
 def _copies(trials: Iterable[Trial], problem: str, variant: Variant, factor: float, label: str) -> Iterator[TrainTrial]:

@@ -190,21 +190,14 @@ def _oversized(variant: Variant, outline: Outline) -> Iterator[Misfit]:
 
 
 def _parameters(variant: Variant, outline: Outline) -> int:
-    """How many parameters a variant trains, without memory for them; 0 where only the trial can tell: the tokens in
-    use, and a trunk that is frozen, make them fewer, and not every user's module can be built of shapes alone.
+    """How many parameters a variant trains; 0 where only the trial can tell: the tokens in use, and a trunk that is
+    frozen, make them fewer.
     """
-    import torch
-
-    from ..engine.model import Model
+    from ..engine.model import parameter_count
 
     if outline.vocabulary or variant.start.freeze:
         return 0
-    try:
-        with torch.device("meta"):
-            model = Model(variant["architecture"].checked, outline, seed=0)
-    except Exception:  # the module may be the user's own: building it may raise anything
-        return 0
-    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    return parameter_count(variant["architecture"].checked, outline)
 
 
 def _misfits_together(variant: Variant, outline: Outline) -> Iterator[tuple[Entry[Any], Iterable[str]]]:

@@ -68,7 +68,7 @@ def _listed(root: Node, checker: Checker) -> tuple[bool, tuple[Node, ...]]:
 def standing(suite: Suite, problem: str, outline: Outline) -> Iterator[Variant]:
     """The references that run on a problem: those that can and, where nobody named them, whose rule says so."""
     for reference in suite.references.variants:
-        asked = suite.references.by_rule is False or reference.learner.checked.beside(outline)
+        asked = not suite.references.by_rule or reference.learner.checked.beside(outline)
         if asked and _has(reference, problem) and not _why_not(reference, outline):
             yield reference
 

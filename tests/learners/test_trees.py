@@ -99,12 +99,12 @@ def test_absent_classes_are_no_trouble(learner: Trees, absent: str) -> None:
 def test_a_task_is_learned_alone_as_among_others(learner: Trees) -> None:
     data = make("masked", rows=120)
 
-    def test_values(records: list[Record]) -> dict[tuple[str, str], float]:
+    def on_test(records: list[Record]) -> dict[tuple[str, str], float]:
         return {(r.task, r.metric): r.value for r in records if r.split == "test"}
 
-    together = test_values(run(learner, data))
+    together = on_test(run(learner, data))
     for task in data.outline.names:
-        alone = test_values(run(learner, data.only((task,))))
+        alone = on_test(run(learner, data.only((task,))))
         assert alone == pytest.approx({key: value for key, value in together.items() if key[0] == task}, rel=1e-5)
 
 

@@ -117,7 +117,7 @@ def test_widths_that_allow_no_match_are_noted(tmp_path: Path) -> None:
     )
     path.write_text(text.replace("synthetic, rows: 60", "digits") + "capacity: matched\n")
     plan = make_plan(path, out=tmp_path / "out")
-    assert not [note for note in plan.notes if "matched has" in note]  # heads alone: as many either way
+    assert not [note for note in plan.notes if "the nearest to" in note]  # heads alone: as many either way
     path.write_text(SUITE.replace("hidden: [40, 20]", "hidden: [1]") + "capacity: matched\n")
     assert [note for note in make_plan(path, out=tmp_path / "out").notes if "the nearest to" in note]
 
@@ -143,3 +143,30 @@ def test_the_factor_is_the_nearest() -> None:
         sizes = [7 * h + h + h + 1 + 3 * h + 3 for h in range(1, 60_000)]
         nearest = min(abs(size / wanted - 1) for size in sizes)
         assert abs(result.reached / wanted - 1) <= nearest + 1e-3
+
+
+ONE = SUITE.replace("{name: synthetic, rows: 60}", "{name: digits, tasks: [digit]}")
+LARGE = SUITE.replace("equal: {}", "equal: {architecture: {hidden: [400, 400]}}").replace("[4]", "[400]")
+WITHOUT = """\
+problem: diabetes
+methods: {ridge: {learner: ridge}}
+single_task: {learner: {name: ridge, scope: pooled}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "suite"),
+    [
+        pytest.param("matched", ONE, id="one task"),
+        pytest.param("matched", SUITE + "single_task: {init_from: {file: trunk.pt}}\n", id="a trunk to start from"),
+        pytest.param("widened", LARGE, id="networks that are large already"),
+        pytest.param("matched", WITHOUT, id="no network"),
+    ],
+)
+def test_what_cannot_be_copied_at_another_size_is_said(tmp_path: Path, kind: str, suite: str) -> None:
+    (tmp_path / "trunk.pt").write_bytes(b"")
+    path = tmp_path / "s.yaml"
+    path.write_text(f"{suite}capacity: {kind}\nreferences: []\n")
+    plan = make_plan(path, out=tmp_path / "out")
+    assert [note for note in plan.notes if f"capacity {kind} adds nothing" in note]
+    assert not [trial for trial in plan.expanded if kind in trial.labels.method]
