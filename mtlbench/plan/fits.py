@@ -60,13 +60,18 @@ def faults_with_problems(suite: Suite, variant: Variant, outlines: Outlines) -> 
         for part in map(outline.only, combinations(outline.names, 1)) if alone else [outline]:
             for entry, sentence in _misfits(variant, part):
                 fits = False
-                message = f"{entry.key} '{entry.name}' on problem '{problem}': {sentence}"
+                message = f"{_called(entry)} on problem '{problem}': {sentence}"
                 yield sentence_place(entry.node, sentence), message
     architecture = variant["architecture"]
     if fits and architecture.config and len(outlines) == len(suite.problems):
         tasks = [name for outline in outlines.values() for name in outline.names]
         for sentence in architecture.config.strangers(tasks):
             yield sentence_place(architecture.node, sentence), sentence
+
+
+def _called(entry: Entry[Any]) -> str:
+    """An entry of a table by its key and name, settings by their key alone."""
+    return f"{entry.key} '{entry.name}'" if entry.name else entry.key
 
 
 def faults_with_pairs(variant: Variant, outlines: Outlines) -> Iterator[Fault]:
@@ -77,7 +82,7 @@ def faults_with_pairs(variant: Variant, outlines: Outlines) -> Iterator[Fault]:
         pairs = combinations(outline.names, 2)
         misfits = ((pair, *misfit) for pair in pairs for misfit in _misfits(variant, outline.only(pair)))
         for (one, other), entry, sentence in islice(misfits, 1):  # the other pairs would say the same
-            message = f"affinity trains tasks in pairs, and {entry.key} '{entry.name}' on problem '{problem}'"
+            message = f"affinity trains tasks in pairs, and {_called(entry)} on problem '{problem}'"
             message += f" does not fit {one} with {other}: {sentence}; name another method under affinity"
             yield sentence_place(entry.node, sentence), message
     learner = variant.learner
