@@ -34,7 +34,7 @@ def ran(trial: TrainTrial, loss: float | None, test: float = 0.0) -> Stored:
 def choose(*stored: Stored, more: tuple[TrainTrial, ...] = ()) -> list[TrainTrial]:
     by_id = {one.trial.id: one for one in stored}
     trials = [*(one.trial for one in stored), *more]
-    decided = [trial for trial in with_choices(trials, by_id.get) if isinstance(trial, TrainTrial)]
+    decided = [trial for trial in with_choices(trials, lambda trial: by_id.get(trial.id)) if isinstance(trial, TrainTrial)]
     finals = [trial for trial in decided if trial.labels.role == ""]
     assert len(finals) == len({(t.labels.method, t.seed) for t in trials if t.labels.role})
     return [trial for trial in finals if not trial.labels.waiting]
