@@ -49,8 +49,9 @@ def _is_beside(name: str, folder: Path) -> bool:
     """Whether a module is a file of the folder, or of a package there that was found by looking beside."""
     top = name.partition(".")[0]
     module = sys.modules.get(top)
-    if homes := list[str](getattr(module, "__path__", None) or ()):  # a package
-        return top not in _loaded_before and Path(homes[0]).parent == folder
+    homes: list[str] = [*getattr(module, "__path__", ())]
+    if homes:  # a package, perhaps mtlbench itself
+        return _beside == [str(folder)] and top not in _loaded_before and Path(homes[0]).parent == folder
     source = Path(getattr(module, "__file__", None) or os.devnull)
     return source.parent == folder and top != "__main__"
 

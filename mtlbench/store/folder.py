@@ -167,7 +167,7 @@ class Store:
         if not is_sealed or content.get("version") != VERSION:
             raise NotBelievedError("version-unknown", f"expected version {VERSION} with its checksum")
         try:
-            return tuple(map(trial_from_json, content["trials"])), content["suite"]
+            return tuple(map(trial_from_json, content["trials"])), dict(content["suite"])
         except MALFORMED as error:
             raise NotBelievedError("malformed", f"expected trials and a suite, got {type(error).__name__}") from error
 
