@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from mtlbench.cli import cli
 from mtlbench.core.record import Result
 from mtlbench.core.registry import look_beside
 from mtlbench.measure.environment import versions
@@ -161,9 +163,13 @@ def test_edited_code_runs_again_unless_its_results_are_accepted(suite: Path) -> 
     assert make_plan(suite, out=out).states == {"finished": 3}
 
 
-def test_a_run_of_a_part_says_what_is_missing(suite: Path) -> None:
-    done = run(suite, executor="serial", out=suite.parent / "out", only="own")
-    assert not done.failed
-    assert not done.ok
-    assert len(done.missing) == 2
-    assert all("single-task" in title for title in done.missing)
+def test_a_run_exits_with_1_while_trials_are_missing_and_says_which(suite: Path) -> None:
+    words = ["run", str(suite), "--executor", "serial", "--out", str(suite.parent / "out")]
+    part = CliRunner().invoke(cli, [*words, "--only", "own"])
+    assert part.exit_code == 1, part.output
+    assert "2 trials of this suite have no result that counts" in part.output
+    assert "tabular/single-task[a]/eager/seed0\n" in part.output
+    assert "tabular/single-task[b]/eager/seed0\n" in part.output
+    whole = CliRunner().invoke(cli, words)
+    assert whole.exit_code == 0, whole.output
+    assert "no result that counts" not in whole.output
