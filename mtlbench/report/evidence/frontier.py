@@ -133,7 +133,7 @@ def _frontier(data: ReportData, problem: str, asked: pd.DataFrame) -> Frontier:
     tasks, engine = data.tasks(problem), str(asked["engine"].iloc[0])
     bare = Frontier(problem, engine, tasks)
     facts = data.tried_records[(data.tried_records["role"] == FRONTIER) & (data.tried_records["problem"] == problem)]
-    points = {name: _scores(facts[facts["choice"] == name], tasks) for name in asked["choice"].unique()}
+    points = {name: _scores(facts[facts["point"] == name], tasks) for name in asked["point"].unique()}
     single = data.baseline_scores(problem, engine).dropna() if len(tasks) else pd.DataFrame()
     seeds = sorted(_common([scores.seeds for scores in points.values()]) & set(single.index))
     kept = {name: scores for name, scores in points.items() if seeds and scores.seeds >= set(seeds)}

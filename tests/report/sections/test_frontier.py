@@ -86,12 +86,12 @@ def test_points_are_chosen_by_the_validation_split_alone() -> None:
 
     chosen = best(records)
     swapped = records.copy()
-    test = (swapped["split"] == "test") & (swapped["choice"] == "dominated")
+    test = (swapped["split"] == "test") & (swapped["point"] == "dominated")
     swapped.loc[test & (swapped["task"] == "digit"), "value"] *= 1.1
     swapped.loc[test & (swapped["task"] == "ink"), "value"] *= 0.9
     assert best(swapped) == chosen
     other = records.copy()
-    validation = (other["split"] == "validation") & (other["choice"] == "dominated") & (other["task"] == "digit")
+    validation = (other["split"] == "validation") & (other["point"] == "dominated") & (other["task"] == "digit")
     other.loc[validation, "value"] *= 1.1
     assert "dominated" in best(other)
 
@@ -110,7 +110,7 @@ def test_a_method_that_is_a_point_is_on_the_frontier() -> None:
     equal = records[(records["method"] == "equal") & (records["step"] == 2) & records["main"]]
     keys = ["seed", "split", "task"]
     values = equal.set_index(keys)["value"]
-    middle = records["choice"] == "middle"
+    middle = records["point"] == "middle"
     records.loc[middle, "value"] = values.reindex(pd.MultiIndex.from_frame(records.loc[middle, keys])).to_numpy()
     judged = {j.place.name: j for j in frontier((records, trials, environments, suite)).positions}
     assert judged["equal"].member
@@ -130,7 +130,7 @@ def test_too_few_seeds_are_said(seeds: int) -> None:
 
 
 def lacking_a_point(records: pd.DataFrame) -> pd.DataFrame:
-    return records[~((records["choice"] == "low") & (records["seed"] == 1))]
+    return records[~((records["point"] == "low") & (records["seed"] == 1))]
 
 
 def lacking_validation(records: pd.DataFrame) -> pd.DataFrame:
@@ -142,7 +142,7 @@ def lacking_the_baseline(records: pd.DataFrame) -> pd.DataFrame:
 
 
 def lacking_all_points_but_one(records: pd.DataFrame) -> pd.DataFrame:
-    return records[~records["choice"].isin(["low", "middle", "dominated"])]
+    return records[~records["point"].isin(["low", "middle", "dominated"])]
 
 
 def lacking_points(records: pd.DataFrame) -> pd.DataFrame:
