@@ -46,11 +46,11 @@ def test_points_are_tuned_as_methods_are(tmp_path: Path) -> None:
     """Points and equal weights choose alike, and what both of them tried runs once."""
     path = tmp_path / "tiny.yaml"
     tune = "tune: {budget: 2, search: {optimizer.lr: {log: [1.0e-3, 1.0e-1]}}}\n"
-    path.write_text(SUITE.replace("  dwa: {weighting: dwa}\n", "").replace("points: 3", "points: 2") + tune)
+    path.write_text(SUITE.replace("  dwa: {weighting: dwa}\n", "") + tune)
     ran = run(path, executor="serial", out=tmp_path / "out")
     assert ran.ok
     assert not ran.missing
-    points = 2
+    points = 3
     assert len(list((tmp_path / "out" / "trials").glob("*.json"))) == 3 * 2 * (2 + 1 + points - 1)
     _the_uniform_point_is_equal_weights(ran.records)
     tunings = ran.tables["tuning"].set_index("method")
@@ -59,7 +59,8 @@ def test_points_are_tuned_as_methods_are(tmp_path: Path) -> None:
     effort = ran.tables["tuning_effort"].set_index("method")
     assert effort["candidates"].tolist() == [2, 2, 2]
     assert (effort["seconds"] > 0).all()
-    assert any("the baseline and the points of the frontier too, chose from 2 candidates" in s for s in sentences(ran))
+    said = (tmp_path / "out" / "report.md").read_text()
+    assert "the baseline and the points of the frontier too, chose from 2 candidates" in said
 
 
 def _the_uniform_point_is_equal_weights(records: pd.DataFrame) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -54,6 +55,8 @@ def test_methods_are_judged_by_their_distance() -> None:
         assert number(raw, method, "distance") == pytest.approx(expected, abs=0.2)
         assert number(raw, method, "low") <= number(raw, method, "distance") <= number(raw, method, "high")
     assert number(raw, "ahead", "hypervolume_gain") > 1 > number(raw, "behind", "hypervolume_gain") == 0
+    low, high = (number(raw, "ahead", f"hypervolume_{end}") for end in ("low", "high"))
+    assert 0 < low < number(raw, "ahead", "hypervolume_gain") < high
 
 
 def test_a_method_between_points_is_not_beyond_though_no_point_dominates_it() -> None:
@@ -65,7 +68,9 @@ def test_a_method_between_points_is_not_beyond_though_no_point_dominates_it() ->
 def test_the_verdict_says_who_lies_beyond() -> None:
     report = build(*frames())
     (said,) = (text for text in report.verdict if "scalarization frontier" in text)
-    assert said.startswith("On digits, 1 of 3 methods lies beyond the scalarization frontier of 4 fixed weightings: ")
+    assert said.startswith(
+        "On digits, 1 of 3 methods lies beyond the scalarization frontier of 4 fixed weightings, none "
+    )
     assert "beyond it: ahead +1." in said
     assert "behind it: behind −" in said
 
@@ -166,11 +171,64 @@ def test_what_is_missing_is_said(changed: Callable[[pd.DataFrame], pd.DataFrame]
     assert section(found) is None
 
 
+def standings(found: Frames) -> dict[str, str]:
+    return {position.place.name: position.standing for position in frontier(found).positions}
+
+
+def candidates(found: Frames, **budgets: int) -> Frames:
+    """With so many candidates of each method's trials, or of the points'."""
+    records, trials, environments, suite = found
+    more = [
+        trials[trials["method"] == method].assign(role="candidate", choice=f"optimizer.lr={i}")
+        for method, budget in budgets.items()
+        for i in range(budget)
+    ]
+    return records, pd.concat([trials, *more], ignore_index=True), environments, suite
+
+
+def capped(found: Frames, method: str) -> Frames:
+    """With the trials of a method ended by their cap while their validation losses still fell."""
+    records, trials, environments, suite = found
+    of_method = (records["method"] == method) & (records["split"] == "validation") & (records["step"] == 2)
+    last = records[of_method & records["main"]]
+    losses = [
+        last.assign(metric="loss", main=False, higher_is_better=False, step=i, value=1.0 / (1 + i)) for i in (0, 1, 2)
+    ]
+    losses += [last.assign(metric="epochs", split="", main=False, value=2.0)]
+    kept = records[~((records["method"] == method) & (records["metric"] == "loss"))]
+    settings = json.dumps({"train": {"epochs": 2, "batch_size": 8}})
+    trials = trials.assign(
+        settings=trials.get("settings", pd.Series("", trials.index)).where(trials["method"] != method, settings)
+    )
+    return pd.concat([kept, *losses], ignore_index=True), trials, environments, suite
+
+
+@pytest.mark.parametrize(
+    ("found", "held", "why"),
+    [
+        (frames(), set(), ""),
+        (candidates(frames(), ahead=3, behind=3, equal=3), {"ahead"}, "it chose from 3 candidates, each point from 1"),
+        (candidates(frames(), frontier=3), {"behind"}, "it chose from 1 candidate, each point from 3"),
+        (candidates(frames(), frontier=3, ahead=3, behind=3), set(), ""),
+        (capped(frames(), "frontier"), {"ahead"}, "24 of 24 trials of the points were undertrained"),
+        (capped(frames(), "behind"), {"behind"}, "6 of 6 of its trials were undertrained"),
+        (capped(frames(), "ahead"), set(), ""),
+    ],
+)
+def test_what_else_may_explain_a_side_holds_that_side_back(found: Frames, held: set[str], why: str) -> None:
+    expected = {"equal": "on", "ahead": "beyond", "behind": "behind"} | dict.fromkeys(held, "held")
+    assert standings(found) == expected
+    (said,) = statements(gather(*found))
+    assert why in str(said)
+    assert ("no verdict yet" in str(said)) == bool(held)
+
+
 def test_a_point_that_lacks_a_seed_is_left_out_and_named() -> None:
     records, trials, environments, suite = frames()
     found = gather(lacking_a_point(records), trials, environments, suite)
     (only,) = found.frontiers
     assert (len(only.seeds), only.left_out) == (6, ("low",))
+    assert {j.place.name: j.standing for j in only.positions}["ahead"] == "held"
     part = section(found)
     assert part is not None
     assert "left out: low" in str(part.statements[0])
