@@ -74,7 +74,7 @@ class Labels:
 
     @property
     def apart_by(self) -> tuple[str, ...]:
-        """What sets it apart from other trials of its method: its point, and what it takes if nothing was chosen yet."""
+        """What sets it apart from other trials of its method: its point, and what it takes while nothing is chosen."""
         return tuple(filter(None, (self.point, "" if self.role in ("", FRONTIER) else self.choice)))
 
 
@@ -210,8 +210,8 @@ class TrainTrial(Trial):
 
     @property
     def title(self) -> str:
-        """``digits/equal/eager/seed0``; brackets hold a baseline's task, a point's weights, what a candidate takes, and its
-        fold.
+        """``digits/equal/eager/seed0``; brackets hold a baseline's task, a point of the frontier, what a candidate
+        takes, and its fold.
         """
         task = f"[{self.tasks[0]}]" if self.labels.baseline or self.labels.apart else ""
         tried = "".join(f"[{each}]" for each in self.labels.apart_by)

@@ -29,8 +29,8 @@ class FrontierSettings(Config):
 
     Every problem of two tasks or more is trained with weights of its tasks spread over the simplex (``core.simplex``):
     linear scalarization, for each weighting and seed, on one engine. Each point is tuned as the suite, or the method,
-    tunes, by the validation split of its own seed: a method that chose its learning rate is compared with scalarizations
-    that chose theirs (Xin et al. 2022, section 4; Kurin et al. 2022, section 4).
+    tunes, by the validation split of each seed: a method that chose its learning rate is compared with scalarizations
+    that chose theirs, as Xin et al. 2022 and Kurin et al. 2022 ask.
     """
 
     points: int = Field(11, ge=2, le=200, description="about how many weightings; a grid for two and three tasks")
@@ -59,9 +59,8 @@ class Frontier:
         """What it trains on one problem."""
         points, tried = len(simplex(len(tasks), self.settings.points)), len(self.uniform.alternatives)
         each = f" with {plural(tried, 'candidate')} each" if tried > 1 else ""
-        return f"{problem}: the scalarization frontier trains {points} weightings of {len(tasks)} tasks{each} on each of " + (
-            f"{plural(seeds, 'seed')}, {points * tried * seeds:,} trials"
-        )
+        what = f"{points} weightings of {len(tasks)} tasks{each} on each of {plural(seeds, 'seed')}"
+        return f"{problem}: the scalarization frontier trains {what}, {points * tried * seeds:,} trials"
 
     def resolved(self, methods: Mapping[str, Mapping[str, Any]], common: Mapping[str, Any]) -> dict[str, Any]:
         """The key as it would be written in full, given what is written of the methods, or is common to all of them."""

@@ -96,7 +96,8 @@ def test_the_resolved_suite_asks_for_the_same(tmp_path: Path, settings: str, oth
 
 
 TUNE = "tune: {budget: 2, search: {optimizer.lr: {log: [0.001, 0.1]}}}\n"
-OWN = TEXT.replace("uncertainty", "{name: fixed, weights: {any: 1}}, tune: {search: {weighting.normalize: {values: [true, false]}}}")
+FIXED = "{name: fixed, weights: {any: 1}}, tune: {search: {weighting.normalize: {values: [true, false]}}}"
+OWN = TEXT.replace("uncertainty", FIXED)
 
 
 def candidates(suite: Suite, method: str) -> list[TrainTrial]:

@@ -39,6 +39,9 @@ class Undertrained(NamedTuple):
         return self.trials > SPARED * self.judged
 
 
+NO_TRIALS = Undertrained(0, 0)
+
+
 @dataclass(frozen=True)
 class Convergence:
     """The finished trials of one method on one problem with one engine; none for a learner without epochs."""

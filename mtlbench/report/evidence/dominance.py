@@ -91,8 +91,9 @@ class Bounds:
 
     @property
     def p(self) -> float:
-        """Of the exact sign-flip test (or the corrected t test: ``p_of``), for the side on which the method stands: the largest over points, if it is ahead
-        of all of them, or over tasks, if it is behind the mixture on all of them; 1 if neither. NaN without a seed.
+        """Of the exact sign-flip test, or where intervals are corrected of the t test that agrees with them, for the
+        side on which the method stands: the largest over points, if it is ahead of all of them, or over tasks, if it is
+        behind the mixture on all of them; 1 if neither. NaN without a seed.
         """
         if not len(self.ahead):
             return math.nan

@@ -13,11 +13,11 @@ import pandas as pd
 from ...core.power import can_be_significant
 from ...core.trial import FRONTIER
 from ...core.wording import listing
-from .convergence import Undertrained
+from .convergence import NO_TRIALS, Undertrained
 from .dominance import Bounds, bounds, distance, non_dominated
 from .frames import ReportData, Task
 from .frontier_scores import Scores, scores_of
-from .hypervolume import Estimate, enlargement, filled, reference_of
+from .hypervolume import UNKNOWN, Estimate, enlargement, filled, reference_of
 from .overlap import overlap
 from .statistics import LEVEL, Array, Interval, holm, mean_interval, relative, shaky
 
@@ -59,7 +59,7 @@ class Position:
     p: float = math.nan
     p_holm: float = math.nan
     comparisons: int = 0
-    volume: Estimate = Estimate()
+    volume: Estimate = UNKNOWN
     smallest: float = 0.0
     member: bool = False
     reason: str = ""
@@ -74,7 +74,7 @@ class Position:
 
     @property
     def standing(self) -> Standing:
-        """Beyond or behind when the wide interval leaves out zero and the exact test, if it can, agrees, and nothing but
+        """Beyond or behind when the wide interval leaves out zero, the exact test, if it can, agrees, and nothing but
         the method may explain it; on the frontier as one of its points, or when the wide interval lies within the
         smallest effect of interest.
         """
@@ -100,10 +100,10 @@ class Position:
 class Frontier:
     """The frontier of one problem. ``reason`` says why nothing can be judged, ``left_out`` which points lack a seed.
 
-    reference  [task] the reference point of all its hypervolumes, as gains in percent
-    filled     how much its non-dominated points fill of the box from there to their best values (``hypervolume``)
-    undertrained  how many trials of its points were
-    overlap    what corrects its intervals for the overlap of training sets; NaN where that is not known
+    reference     [task] the reference point of all its hypervolumes, as gains in percent
+    filled        how much its non-dominated points fill of the box from there to their best values (``hypervolume``)
+    overlap       what corrects its intervals for the overlap of training sets; NaN where that is not known
+    undertrained  how many of its points' trials were
     """
 
     problem: str
@@ -115,9 +115,9 @@ class Frontier:
     left_out: tuple[str, ...] = ()
     reason: str = ""
     reference: tuple[float, ...] = ()
-    filled: Estimate = Estimate()
+    filled: Estimate = UNKNOWN
     overlap: float = 0.0
-    undertrained: Undertrained = Undertrained(0, 0)
+    undertrained: Undertrained = NO_TRIALS
 
     @property
     def correction(self) -> float:

@@ -28,8 +28,8 @@ _METHODS = (
     "validation splits of the other seeds. p: exact sign-flip test, Holm-corrected over the methods of the problem. "
     "Standing: by p, where seeds suffice for one, and by intervals that are simultaneous for these methods "
     "(Bonferroni); on the frontier is one of its points, or what such an interval places within the smallest effect of "
-    "interest. Hypervolume: by how much the method enlarges that of the non-dominated points (Zitzler and Thiele 1999), "
-    "of test means, with a 95 % jackknife interval over seeds; the reference lies a tenth of the points' range below "
+    "interest. Hypervolume: by how much the method enlarges that of the non-dominated points (Zitzler and Thiele 1999) "
+    "on test means, with a 95 % jackknife interval over seeds; the reference lies a tenth of the points' range below "
     "the worst point of each task. It is never negative, and grows where a method fills a gap between two points: it "
     "decides nothing."
 )

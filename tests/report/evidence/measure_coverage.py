@@ -160,10 +160,10 @@ def main(samples: int) -> None:
     for noise in (0.05, 0.3):
         for ahead, between in ((0.0, False), (0.3, False), (0.0, True)):
             for n in (4, 8):
-                found = coverage_of_enlargements(ahead, between, n, noise, samples // 10)
+                shares = coverage_of_enlargements(ahead, between, n, noise, samples // 10)
                 print(
                     f"noise {noise:4.2f} ahead {ahead:3.1f} between {between!s:5s} seeds {n}",
-                    *(f"{v:5.3f}" for v in found),
+                    *(f"{v:5.3f}" for v in shares),
                 )
     print("ranks over seeds", *(f"{coverage_of_ranks(rng, n, samples):5.3f}" for n in (3, 5, 10, 20)))
 
