@@ -240,3 +240,32 @@ def test_other_tables_do_not_see_the_points() -> None:
     both = build(*with_points(sample(**made), BENT))
     for name in ("methods", "tasks", "throughput"):
         assert both.tables[name].raw.equals(plain.tables[name].raw)
+
+
+def test_intervals_allow_for_overlapping_splits_where_the_suite_asks_for_it() -> None:
+    records, trials, environments, suite = frames(seeds=5)
+    last = records[(records["method"] == "ahead") & (records["split"] == "test") & records["main"]]
+    counts = [
+        last.assign(metric=f"{split}_rows", main=False, value=rows)
+        for split, rows in (("test", 50.0), ("train", 200.0))
+    ]
+    records = pd.concat([records, *counts], ignore_index=True)
+    plain, corrected = (
+        {j.place.name: j for j in frontier((records, trials, environments, suite | {"interval": name})).positions}
+        for name in ("plain", "corrected")
+    )
+    one, other = plain["ahead"], corrected["ahead"]
+    assert one.interval is not None
+    assert one.volume.interval is not None
+    assert other.interval is not None
+    assert other.volume.interval is not None
+    assert other.interval.half > one.interval.half
+    assert other.volume.interval.half / one.volume.interval.half == pytest.approx(((1 / 5 + 0.25) * 5) ** 0.5)
+    assert other.testable
+
+
+def test_what_is_not_corrected_is_said() -> None:
+    records, trials, environments, suite = frames(seeds=3)
+    part = section(gather(records, trials, environments, suite | {"interval": "corrected"}))
+    assert part is not None
+    assert any("not corrected as the suite asks" in str(said) for said in part.statements)
