@@ -74,7 +74,8 @@ def filled(front_SKT: Array, reference_T: Array, overlap: float = 0.0) -> Estima
         box = float(np.prod(np.maximum(means.max(0) - reference_T, 0.0)))
         return 100 * hypervolume(means, reference_T) / box if box else math.nan
 
-    return _jackknifed(share, len(front_SKT), overlap)
+    found = _jackknifed(share, len(front_SKT), overlap)
+    return Estimate(found.value, found.interval and found.interval.clipped(0.0, 100.0))
 
 
 def enlargement(method_ST: Array, front_SKT: Array, reference_T: Array, overlap: float = 0.0) -> Estimate:
