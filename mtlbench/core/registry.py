@@ -35,7 +35,8 @@ def look_beside(folder: Path, afresh: bool = False) -> None:
     for old in _beside:
         with contextlib.suppress(ValueError):
             sys.path.remove(old)
-    for name in [name for name in sys.modules if any(_is_beside(name, Path(old)) for old in (*_beside, folder))]:
+    folders = [*map(Path, _beside), folder]
+    for name in [name for name in sys.modules if any(_is_beside(name, place) for place in folders)]:
         del sys.modules[name]
     importlib.invalidate_caches()
     if _beside != [str(folder)]:

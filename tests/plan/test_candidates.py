@@ -133,7 +133,9 @@ def test_each_point_of_the_frontier_chooses_for_itself_and_stays_a_point() -> No
         for c in (1, 2)
     ]
     by_id = {one.trial.id: one for one in tried}
-    finals = [t for t in with_choices([one.trial for one in tried], by_id.get) if t.labels.role != CANDIDATE]
+    finals = [
+        t for t in with_choices([one.trial for one in tried], lambda t: by_id.get(t.id)) if t.labels.role != CANDIDATE
+    ]
     assert [(t.labels.role, t.labels.point, t.labels.choice) for t in finals] == [
         (FRONTIER, "a", "lr=1"),
         (FRONTIER, "b", "lr=2"),

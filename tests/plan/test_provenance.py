@@ -10,6 +10,7 @@ import pytest
 
 import mtlbench
 from mtlbench.core import sources
+from mtlbench.core.digests import file_digest
 from mtlbench.core.record import Result
 from mtlbench.core.registry import _plugged_in, look_beside
 from mtlbench.plan.plan import Plan, make_plan
@@ -138,9 +139,13 @@ def test_our_own_code_makes_those_trials_stale_that_it_computes(
 ) -> None:
     """The file is not written to; its digest is another."""
     finished(suite)
-    path, digest = Path(mtlbench.__file__).parent / edited, sources.file_digest
+    path = Path(mtlbench.__file__).parent / edited
     assert path.exists()
-    monkeypatch.setattr(sources, "file_digest", lambda other: "0" * 64 if other == path else digest(other))
+
+    def changed(file: Path) -> str:
+        return "0" * 64 if file == path else file_digest(file)
+
+    monkeypatch.setattr("mtlbench.core.sources.file_digest", changed)
     assert stale(suite) == dict.fromkeys(OURS[edited], f"made by other code: mtlbench/{edited}")
 
 

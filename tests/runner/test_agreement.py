@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from mtlbench.cli import cli
 from mtlbench.core.record import Result
 from mtlbench.core.registry import look_beside
+from mtlbench.core.sources import KERNELS
 from mtlbench.measure.environment import versions
 from mtlbench.plan.plan import Plan, make_plan
 from mtlbench.runner import agreement
@@ -118,7 +119,7 @@ def test_another_version_is_noted_or_refused_where_it_is_required(suite: Path, n
 
 def test_rebuilt_kernels_are_another_version_not_other_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agreement, "here", lambda name: "")
-    check_code(Expected({agreement.KERNELS: "0" * 64}, versions()))
+    check_code(Expected({KERNELS: "0" * 64}, versions()))
     with pytest.raises(DisagreementError, match=r"other code on .*: mine.py"):
         check_code(Expected({"mine.py": "0" * 64}, versions()))
 

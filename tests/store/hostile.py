@@ -143,7 +143,7 @@ def _sparse(path: Path) -> None:
 # Things under a file's name that are no files, or none that can be read.
 THINGS: dict[str, Callable[[Path], object]] = {
     "a folder": lambda path: path.mkdir(),
-    "a full folder": lambda path: (path.mkdir(), (path / "x").write_text("")),
+    "a full folder": lambda path: (path / "within").mkdir(parents=True),
     "a pipe": lambda path: os.mkfifo(path),
     "a socket": _socket,
     "a loop": lambda path: path.symlink_to(path.name),
