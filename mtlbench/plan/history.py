@@ -134,9 +134,10 @@ class History:
         return Planned(trial, identity, FINISHED, "", result.attempt)
 
     def accepting(self, trial: AnyTrial) -> AnyTrial:
-        """The trial as the code made it that made its result, whatever has changed since."""
+        """The trial as of the code that made its result, whatever has changed since; as it is, where it would run."""
         stored = self._by_id.get(trial.id)
-        return replace(trial, sources=stored.trial.sources) if stored and stored.result.ok else trial
+        made = replace(trial, sources=stored.trial.sources) if stored else trial
+        return made if self.plan(made).state == FINISHED else trial
 
     def seconds(self, trial: Trial) -> float | None:
         """Median time of earlier trials of the same problem, method and engine; without an earlier record, what the

@@ -15,7 +15,7 @@ from ..core.registry import look_beside
 from ..core.sources import Manifest
 from ..core.task import Outline
 from ..core.trial import AFFINITY, TrainTrial, Trial
-from ..store import Refused, Store
+from ..store import Refused, Store, Stored
 from ..suite.expand import expand, expand_kernels, seeds_on
 from ..suite.reader import read_with_issues
 from ..suite.references import left_out
@@ -72,12 +72,16 @@ class Plan:
         """The same plan, after another look at what is in the results folder, and after a wave of trials."""
         stored, refused = self.store.contents()
         history = History(stored, refused, self._manifest)
-        asked = map(history.accepting, self.expanded) if self.accept_stale else self.expanded
-        every = tuple(with_choices(asked, self.store.current))
+        every = tuple(with_choices(self.expanded, self._counted))
+        if self.accept_stale:
+            every = tuple(map(history.accepting, every))
         runnable = tuple(trial for trial in every if not trial.labels.waiting)
         planned = tuple(map(history.plan, select(self.only, runnable)))
         done = self.ran | {trial.id for trial in ran}
         return replace(self, planned=planned, history=history, every=every, ran=done, refused=refused)
+
+    def _counted(self, trial: Trial) -> Stored | None:
+        return self.store.find(trial.id) if self.accept_stale else self.store.current(trial)
 
     def _manifest(self, sources: str) -> Manifest:
         return self.manifests.get(sources) or self.store.manifest(sources)

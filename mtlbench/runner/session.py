@@ -135,7 +135,7 @@ def _trunks_in(store: Store) -> TrunkOf:
 
 def _planned_with(plan: Plan) -> ExpectedOf:
     here = versions()
-    return lambda trial: Expected(plan.manifests.get(trial.sources, {}), here, plan.suite.require)
+    return lambda trial: Expected(plan.manifests[trial.sources], here, plan.suite.require)
 
 
 def _without_trunk(trial: Trial, plan: Plan) -> Result:

@@ -97,6 +97,17 @@ def test_accepted_results_count_for_plan_and_report(suite: Path) -> None:
     assert {plan.store.result(trial).status for trial in plan_of(suite).every} == {"ok", "missing"}
 
 
+def test_what_runs_though_stale_results_count_runs_as_of_now(suite: Path) -> None:
+    finished(suite)
+    plan = plan_of(suite)
+    own = next(trial for trial in plan.trials if trial.labels.method == "own")
+    plan.store.write(own, Result("failed", error="no"))
+    (suite.parent / "theirs.py").write_text("def formula():\n    return 1\n")
+    (again,) = plan_of(suite, accept_stale=True).todo
+    assert again.id == own.id
+    assert again.sources == next(t.sources for t in plan_of(suite).trials if t.id == own.id) != own.sources
+
+
 def test_code_that_comes_back_makes_its_results_current_again(suite: Path) -> None:
     finished(suite)
     text = (suite.parent / "theirs.py").read_text()

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from mtlbench.cli import cli
+from mtlbench.core.errors import SuiteError
 from mtlbench.core.record import Result
 from mtlbench.core.registry import look_beside
 from mtlbench.core.sources import KERNELS
@@ -115,6 +116,20 @@ def test_another_version_is_noted_or_refused_where_it_is_required(suite: Path, n
     assert note.endswith(", 9.9 where it was planned")
     refused = one_of(plan, suite.parent, versions=other, require=(name,))
     assert refused.error == f"expected the same versions of what the suite requires, got {note}"
+
+
+def test_a_suite_says_what_it_requires(suite: Path) -> None:
+    suite.write_text(SUITE + "require: [torch, kernels]\n")
+    plan = make_plan(suite, out=suite.parent / "out")
+    assert plan.suite.require == ("torch", "kernels")
+    assert plan.resolved()["require"] == ["torch", "kernels"]
+    ids = [trial.id for trial in plan.trials]
+    suite.write_text(SUITE)
+    assert [trial.id for trial in make_plan(suite, out=suite.parent / "out").trials] == ids
+    for wrong in ("[tourch]", "torch", "[[torch]]", "3"):
+        suite.write_text(f"{SUITE}require: {wrong}\n")
+        with pytest.raises(SuiteError, match=r"s\.yaml:8:10: .*expected a list of python, kernels, mtlbench, torch"):
+            make_plan(suite)
 
 
 def test_rebuilt_kernels_are_another_version_not_other_code(monkeypatch: pytest.MonkeyPatch) -> None:
