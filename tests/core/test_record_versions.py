@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mtlbench.core.record import CORRELATION, COSINE, LOOKAHEAD_AFFINITY, VERSION, Record
-from mtlbench.plan.history import FINISHED, History
+from mtlbench.plan.history import FINISHED, STALE, History
 from mtlbench.report.evidence.evidence import gather
 from mtlbench.report.sections import affinity, front, relations
 from mtlbench.store import Store, Stored
@@ -39,11 +40,13 @@ def as_written(trial_id: str) -> list[dict[str, Any]]:
     return records
 
 
-def test_old_trials_count_as_finished(store: Store) -> None:
+def test_old_trials_keep_their_ids_and_count_only_where_they_are_accepted(store: Store) -> None:
     trials = [one.trial for one in store.contents().stored]
     assert sorted(trial.id for trial in trials) == sorted([AFFINITY, RELATION, POINT, KERNEL])
     history = History(store.contents().stored)
-    assert {history.plan(trial).state for trial in trials} == {FINISHED}
+    now = [replace(trial, sources="0" * 16) for trial in trials]
+    assert {history.plan(trial).state for trial in now} == {STALE}
+    assert {history.plan(history.accepting(trial)).state for trial in now} == {FINISHED}
 
 
 def test_cosines_and_affinities_name_the_other_task(store: Store) -> None:
