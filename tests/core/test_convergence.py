@@ -15,6 +15,7 @@ from mtlbench.core.settings import EarlyStopping, Train
 
 PATIENT = Train(epochs=40, early_stopping=EarlyStopping(patience=8))
 FIXED = Train(epochs=40)
+PLATEAU = Train(until="plateau", epochs=40, patience_steps=0)
 
 
 def falling(epochs: int, rate: float) -> list[float]:
@@ -39,12 +40,12 @@ def facts(scores: Sequence[float], steps: int = 400, kept: int | None = None) ->
     return [*losses, *ends, Record("epochs", epochs), Record("steps", steps), Record("train_seconds", 3.0)]
 
 
-@pytest.mark.parametrize("train", [PATIENT, FIXED, Train(until="plateau", epochs=40), Train(steps=400)])
+@pytest.mark.parametrize("train", [PATIENT, FIXED, PLATEAU, Train(steps=400)])
 def test_a_score_that_keeps_falling_until_the_cap_is_cut_short(train: Train) -> None:
     assert undertrained(train, 400, falling(40, 0.05))
 
 
-@pytest.mark.parametrize("train", [PATIENT, FIXED, Train(until="plateau", epochs=40), Train(steps=400)])
+@pytest.mark.parametrize("train", [PATIENT, FIXED, PLATEAU, Train(steps=400)])
 def test_a_score_that_was_flat_or_grew_before_the_cap_is_not(train: Train) -> None:
     assert undertrained(train, 400, flat_from(15, 40)) is False
     assert undertrained(train, 400, [*flat_from(15, 15), *(0.1 + 0.01 * e for e in range(1, 26))]) is False
@@ -64,10 +65,10 @@ def test_with_patience_the_trials_own_rule_would_have_gone_on(best: int) -> None
 def test_a_plateau_is_relative() -> None:
     """A fall by less than ``min_delta``, as a share of the score, is none; early stopping, by default, takes any."""
     scores = [1.0, *(1e-6 * (1 - 1e-6 * epoch) for epoch in range(1, 41))]
-    assert undertrained(Train(until="plateau", epochs=40), 400, scores) is False
+    assert undertrained(PLATEAU, 400, scores) is False
     assert undertrained(PATIENT, 400, scores)
     steep = [1.0, *(1e-6 * 0.9**epoch for epoch in range(1, 41))]
-    assert undertrained(Train(until="plateau", epochs=40), 400, steep)
+    assert undertrained(PLATEAU, 400, steep)
 
 
 @pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])

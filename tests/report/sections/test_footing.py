@@ -37,7 +37,7 @@ def test_updates_of_tasks_of_unequal_size_are_flagged() -> None:
     made = sample({"equal": 0.0})
     steps = {"equal": 20.0, "single-task/digit": 20.0, "single-task/parity": 10.0, "single-task/ink": 19.0}
     evidence = _evidence(made, steps)
-    (footing,) = footings(evidence.data, evidence.timings)
+    (footing,) = footings(evidence.data, evidence.timings, evidence.convergences)
     assert footing.updates == pytest.approx({"digit": 1.0, "parity": 2.0, "ink": 20 / 19})
     assert footing.unlike_updates == {"parity": 2.0}
     part = section(evidence)
@@ -51,7 +51,10 @@ def test_another_trunk_is_flagged() -> None:
     evidence = _evidence(
         sample({"equal": 0.0, "deep": 0.0}), trunks={"single-task": "cnn", "equal": "cnn", "deep": "resnet"}
     )
-    assert [f.trunk for f in footings(evidence.data, evidence.timings)] == [None, ("resnet", "cnn")]
+    assert [f.trunk for f in footings(evidence.data, evidence.timings, evidence.convergences)] == [
+        None,
+        ("resnet", "cnn"),
+    ]
     part = section(evidence)
     assert part
     assert any("the trunk of deep is resnet" in str(s) and s.tone == "warning" for s in part.statements)
@@ -59,7 +62,7 @@ def test_another_trunk_is_flagged() -> None:
 
 def test_sizes_are_compared_with_all_networks_of_the_baseline() -> None:
     evidence = _evidence(sample({"equal": 0.0}))
-    (footing,) = footings(evidence.data, evidence.timings)
+    (footing,) = footings(evidence.data, evidence.timings, evidence.convergences)
     sizes = {t.method: t.parameters for t in evidence.timings}
     assert footing.parameters == pytest.approx(sizes["equal"] / sizes["single-task"])
     assert footing.unlike_size
@@ -77,7 +80,7 @@ def test_a_matched_baseline_is_another_reference() -> None:
     records = records.assign(reference=records["method"] == "small")
     evidence = gather(records, trials, environments, suite)
     assert evidence.data.matched("digits") == "small"
-    (footing,) = footings(evidence.data, evidence.timings)
+    (footing,) = footings(evidence.data, evidence.timings, evidence.convergences)
     assert footing.method == "equal"
     assert footing.interval
     assert footing.interval.low > 0
