@@ -75,7 +75,7 @@ def half_patience(data: ReportData, full: Iterable[Delta], trained: Iterable[Con
     """Every method whose trainings, and those of its baseline, all say what half the patience would have given."""
     if data.half_patience.empty:
         return ()
-    earlier, unknown = _earlier(data)
+    earlier, unknown = at_half_patience(data)
     after = {_key(each): each for each in trained}
     before = {_key(each): each for each in convergences(earlier)}
     halves = {_key(delta): delta for delta in with_held(data, deltas(earlier), tuple(after.values()))}
@@ -115,7 +115,7 @@ def _unhalved(data: ReportData) -> dict[_Key, list[bool]]:
     return {key: (group["value_x"] == group["value_y"]).tolist() for key, group in groups(both, _METHOD)}
 
 
-def _earlier(data: ReportData) -> tuple[ReportData, set[_Key]]:
+def at_half_patience(data: ReportData) -> tuple[ReportData, set[_Key]]:
     """The same run as half the patience would have left it, and the methods of which that is not known."""
     records = pd.concat([data.records, data.reference_records, data.tried_records], ignore_index=True)
     trials = pd.concat([data.trials, data.reference_trials, data.tried], ignore_index=True)

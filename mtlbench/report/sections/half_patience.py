@@ -90,7 +90,7 @@ def _cells(each: HalfPatience, decimals: int) -> list[Cell]:
 
 
 def _share(half: float, full: float) -> str:
-    return f"{number(100 * half / full, 0)} %"
+    return f"{number(100 * half / full if full else math.nan, 0)} %"
 
 
 def _gained(delta: Delta) -> float:
