@@ -26,9 +26,7 @@ def made(gain: float, before: float, capped: int = 0, silent: Callable[[Row], bo
     """A run whose method gains so much, and with half the patience so much; the trials of so many seeds were ended by
     a cap before; of some trials nothing is known.
     """
-    found, earlier = (
-        sample({"equal": each, "other": 0.0}, tasks=TWO, seeds=8, epochs=FULL) for each in (gain, before)
-    )
+    found, earlier = (sample({"equal": each, "other": 0.0}, tasks=TWO, seeds=8, epochs=FULL) for each in (gain, before))
     train = Train(until="plateau").model_dump(mode="json")
     for row in found.trials:
         row["settings"] = settings(row, train=train)
@@ -145,7 +143,9 @@ def test_a_real_run_knows_what_half_the_patience_would_have_chosen_and_given(tmp
     assert not unknown
     (problem,) = long.data.problems
     for method in (*long.data.methods(problem), *long.data.references(problem)):
-        pd.testing.assert_frame_equal(earlier.scores(problem, method, "eager"), short.data.scores(problem, method, "eager"))
+        pd.testing.assert_frame_equal(
+            earlier.scores(problem, method, "eager"), short.data.scores(problem, method, "eager")
+        )
     assert set(long.data.standing["trial"]) != set(earlier.standing["trial"]), "expected another choice somewhere"
     judged = [delta for delta in short.deltas if not delta.baseline]
     assert [(h.half.mean, h.half.interval) for h in long.halves] == [(d.mean, d.interval) for d in judged]
