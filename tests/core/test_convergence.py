@@ -62,6 +62,18 @@ def test_with_patience_the_trials_own_rule_would_have_gone_on(best: int) -> None
     assert undertrained(PATIENT, 400, scores) is (40 - best < 8)
 
 
+@pytest.mark.parametrize("best", range(1, 41))
+def test_a_rest_too_short_in_steps_is_none(best: int) -> None:
+    """Epochs of 10 steps: a patience of 8 epochs and 150 steps lasts 15 epochs."""
+    scores = [1.0, *(0.5 + 0.1 * abs(epoch - best) for epoch in range(1, 41))]
+    bounded = Train(until="plateau", epochs=40, patience=8, patience_steps=150)
+    assert undertrained(bounded, 400, scores) is (40 - best < 15)
+    written = {key: value for key, value in _json(bounded).items() if key != "patience_steps"}  # before there was one
+    found = ending(written, facts(scores))
+    assert found is not None
+    assert found.undertrained is (40 - best < 8)
+
+
 def test_a_plateau_is_relative() -> None:
     """A fall by less than ``min_delta``, as a share of the score, is none; early stopping, by default, takes any."""
     scores = [1.0, *(1e-6 * (1 - 1e-6 * epoch) for epoch in range(1, 41))]

@@ -21,7 +21,11 @@ from tests.toy_data import NAMES, make
 Specs = dict[str, dict[str, Any]]
 RATES = (0.1, 0.03, 0.3, 1.0)
 TIMED = ("seconds", "per_second")
-RESTLESS = {"until": "plateau", "min_delta": 0.0, "epochs": 60}  # a score that rises once and falls again is frequent
+RESTLESS: dict[str, Any] = {
+    "until": "plateau",
+    "min_delta": 0.0,
+    "epochs": 60,
+}  # a score that rises once and falls again is frequent
 RULES = [  # with all of the patience, and with half; an epoch has 4 steps
     (Train(**RESTLESS, patience=2, patience_steps=0), Train(**RESTLESS, patience=1, patience_steps=0)),
     (Train(**RESTLESS, patience=5, patience_steps=41), Train(**RESTLESS, patience=3, patience_steps=21)),
