@@ -7,11 +7,12 @@ import json
 import pandas as pd
 import pytest
 
+from mtlbench.core.settings import EarlyStopping, Train
 from mtlbench.report.evidence.evidence import Evidence, gather
 from mtlbench.report.evidence.footing import footings
 from mtlbench.report.sections.footing import section
 
-from ..samples import Sample, sample
+from ..samples import Sample, sample, settings
 
 
 def _evidence(made: Sample, steps: dict[str, float] | None = None, trunks: dict[str, str] | None = None) -> Evidence:
@@ -88,3 +89,25 @@ def test_a_matched_baseline_is_another_reference() -> None:
     part = section(evidence)
     assert part
     assert "better: equal" in " ".join(map(str, part.statements))
+
+
+@pytest.mark.parametrize(("gain", "cut", "held"), [(9.0, "small", True), (-9.0, "small", False), (9.0, "equal", False),
+                                                   (-9.0, "equal", True), (9.0, "", False)])  # fmt: skip
+def test_a_gain_against_it_is_held_by_undertrained_trials(gain: float, cut: str, held: bool) -> None:
+    """Of the matched baseline where the method is better, of the method where it is worse."""
+    made = sample({"equal": gain, "small": 0.0}, seeds=8)
+    train = Train(epochs=8, early_stopping=EarlyStopping(patience=2)).model_dump(mode="json")
+    for row in made.trials:
+        row |= {"settings": settings(row, train=train), "reference": row["method"] == "small"}
+        row["apart"] = row["reference"]
+    for fact in made.records:
+        fact["reference"] = fact["method"] == "small"
+        if (fact["split"], fact["metric"]) == ("validation", "loss"):
+            fact["value"] = 0.5 ** (fact["step"] if fact["method"] == cut else min(fact["step"], 4))
+    records, trials, environments, suite = made.frames()
+    records = records.assign(reference=records["method"] == "small")
+    part = section(gather(records, trials, environments, suite))
+    assert part
+    said = " ".join(map(str, part.statements))
+    assert ("no verdict yet, equal: 8 of 8" in said) is held
+    assert (("better: equal" if gain > 0 else "worse: equal") in said) is not held
