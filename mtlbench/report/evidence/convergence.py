@@ -12,6 +12,7 @@ import pandas as pd
 
 from ...core.convergence import SPARED, TOTALS, Ending, ending
 from ...core.settings import Train
+from ...core.trial import FRONTIER
 from .deltas import Delta
 from .frames import ReportData, groups, rows
 
@@ -37,6 +38,9 @@ class Undertrained(NamedTuple):
     def telling(self) -> bool:
         """Whether they are so many that they may explain a result (``core.convergence``)."""
         return self.trials > SPARED * self.judged
+
+
+NO_TRIALS = Undertrained(0, 0)
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,8 @@ class Convergence:
 
 def convergences(data: ReportData) -> tuple[Convergence, ...]:
     """Every problem, method and engine with a trial that trained by epochs, the baseline first, references last."""
-    endings = {trial: found for trial, found in _endings(data) if found}
+    told = pd.concat([data.records, data.reference_records], ignore_index=True)
+    endings = {trial: found for trial, found in _endings(told, data.standing) if found}
     trials = data.standing[data.standing["trial"].isin(list(endings))]
     by_key = dict(groups(trials, ["problem", "method", "engine"]))
     return tuple(
@@ -105,11 +110,20 @@ def _train(settings: str) -> Train:
     return Train.of_trial(json.loads(settings or "{}").get("train") or {})
 
 
-def _endings(data: ReportData) -> Iterable[tuple[str, Ending | None]]:
-    told = pd.concat([data.records, data.reference_records], ignore_index=True)
-    told = told[told["metric"].isin(["loss", *TOTALS]) & (told["split"] != "train")]
-    settings = dict(zip(data.standing["trial"], data.standing["settings"], strict=True))
-    for (trial,), group in groups(told, ["trial"]):
+def undertrained_points(data: ReportData, problem: str, seeds: Collection[int]) -> Undertrained:
+    """Of the trials of the scalarization frontier's points on some seeds."""
+    mine = (data.tried["role"] == FRONTIER) & (data.tried["problem"] == problem) & data.tried["seed"].isin(list(seeds))
+    trials, facts = data.tried[mine], data.tried_records[data.tried_records["role"] == FRONTIER]
+    facts = facts[facts["trial"].isin(trials["trial"])]
+    cut = [found.undertrained for _, found in _endings(facts, trials) if found]
+    return Undertrained(cut.count(True), len(cut) - cut.count(None))
+
+
+def _endings(records: pd.DataFrame, trials: pd.DataFrame) -> Iterable[tuple[str, Ending | None]]:
+    told = records[records["metric"].isin(["loss", *TOTALS])]
+    facts = {trial: group for (trial,), group in groups(told[told["split"] != "train"], ["trial"])}
+    settings = dict(zip(trials["trial"], trials["settings"], strict=True))
+    for trial, group in facts.items():
         train = json.loads(settings.get(trial) or "{}").get("train", {})
         yield trial, ending(train, rows(group))
 

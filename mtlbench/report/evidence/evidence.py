@@ -14,6 +14,7 @@ from .convergence import Convergence, convergences, with_held
 from .deltas import Delta, deltas
 from .frames import ReportData
 from .frontier import Frontier, frontiers
+from .frontier_held import with_held as with_held_positions
 from .half_patience import HalfPatience, half_patience, with_doubt
 from .kernel_timings import KernelTiming, kernel_timings
 from .references import Reference, references
@@ -90,6 +91,7 @@ def gather(
     trained = convergences(data)
     judged = with_held(data, deltas(data), trained)
     halves = half_patience(data, judged, trained)
+    tuned = tunings(data)
     return Evidence(
         data,
         with_doubt(judged, halves),
@@ -98,8 +100,8 @@ def gather(
         kernel_timings(data),
         trained,
         halves,
-        tunings(data),
+        tuned,
         weight_sums(data),
         references(data, trained),
-        frontiers(data),
+        with_held_positions(data, frontiers(data), trained, tuned),
     )

@@ -29,6 +29,7 @@ _WORDS = (
     *columns(),
     "engine",
     "role",
+    "point",
     "choice",
     "part",
 )
@@ -113,8 +114,7 @@ class ReportData:
         finished = planned.loc[planned["status"] == "ok", "trial"]
         facts = facts[facts["trial"].isin(finished)]
         found, trials = facts[facts["kind"] == "train"], planned[planned["kind"] == "train"]
-        halved = found["split"] == HALF_PATIENCE
-        half_patience, found = found[halved].reset_index(drop=True), found[~halved]
+        half_patience, found = (found[(found["split"] == HALF_PATIENCE) == halved] for halved in (True, False))
         return cls(
             found[(found["role"] == "") & ~found["reference"]].reset_index(drop=True),
             trials[(trials["role"] == "") & ~trials["reference"]].reset_index(drop=True),
@@ -124,7 +124,7 @@ class ReportData:
             trials[(trials["role"] == "") & trials["reference"]].reset_index(drop=True),
             found[found["role"] != ""].reset_index(drop=True),
             trials[trials["role"] != ""].reset_index(drop=True),
-            half_patience,
+            half_patience.reset_index(drop=True),
             planned[planned["role"] != CANDIDATE].reset_index(drop=True),
             facts[facts["kind"] == "kernel"].reset_index(drop=True),
         )
