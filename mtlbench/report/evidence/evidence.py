@@ -15,6 +15,7 @@ from .deltas import Delta, deltas
 from .frames import ReportData
 from .frontier import Frontier, frontiers
 from .kernel_timings import KernelTiming, kernel_timings
+from .literature import Comparison, comparisons
 from .references import Reference, references
 from .timings import Timing, timings
 from .tunings import Tuning, tunings
@@ -35,6 +36,7 @@ class Evidence:
     weight_sums: Mapping[tuple[str, str, str], WeightSum]
     references: tuple[Reference, ...]
     frontiers: tuple[Frontier, ...]
+    literature: tuple[Comparison, ...]
 
     def engine(self, problem: str, method: str) -> str:
         """The engine whose accuracy is shown if one is enough: eager, or else the method's first."""
@@ -93,4 +95,5 @@ def gather(
         weight_sums(data),
         references(data),
         frontiers(data),
+        comparisons(data),
     )
