@@ -10,7 +10,7 @@ from ...core.literature import PublishedNumber
 from ..evidence.evidence import Evidence
 from ..evidence.frames import titled
 from ..evidence.literature import Comparison
-from ..writing.format import decimals_for, number, plus_minus
+from ..writing.format import MINUS, decimals_for, plus_minus
 from ..writing.parts import ARROWS, Cell, Column, Panel, Part, Statement, Table
 
 _CAPTION = (
@@ -85,16 +85,14 @@ def _row(one: Comparison) -> tuple[Cell, ...]:
 
 
 def _published(published: PublishedNumber) -> str:
-    """``34.3 ± 0.3``, or with a tolerance ``91.2 (tol. 1)``, in the digits that the suite was written with."""
-    value = number(published.value, _decimals(published.value))
-    if published.spread is not None:
-        return f"{value} ± {number(published.spread, _decimals(published.spread))}"
-    return f"{value} (tol. {number(published.margin, _decimals(published.margin))})"
+    """``34.3 ± 0.3``, or with a tolerance ``91.2 (tol. 1)``."""
+    value, margin = (_as_written(number) for number in (published.value, published.margin))
+    return f"{value} ± {margin}" if published.spread is not None else f"{value} (tol. {margin})"
 
 
-def _decimals(value: float) -> int:
-    """As many as the number is written with."""
-    return len(repr(value).partition(".")[2].removesuffix("0")) if "e" not in repr(value) else 6
+def _as_written(number: float) -> str:
+    """With the digits of the source, whatever the uncertainty here."""
+    return f"{number:,.10g}".replace("-", MINUS)
 
 
 def _raw(one: Comparison) -> dict[str, object]:
