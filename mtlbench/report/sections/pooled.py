@@ -20,9 +20,9 @@ _CAPTION = (
     "interval that holds zero."
 )
 _EXPLAINED = (
-    " Explained variance: 1 − Σ (label − prediction)² / Σ (label − mean of all labels)² over these rows. It is what "
-    "papers on School report (Bakker and Heskes, JMLR 2003; Evgeniou and Pontil, KDD 2004); others take the variance "
-    "within each task, which gives less."
+    " Explained variance: 1 − Σ (label − prediction)² / Σ (label − mean of all labels)² over these rows. Papers on "
+    "School report explained variance (Bakker and Heskes, JMLR 2003; Evgeniou and Pontil, KDD 2004); about each task's "
+    "own mean instead of the common one it is less."
 )
 Line = tuple[dict[str, object], pd.Series]  # a row of the raw table, and its values by seed
 
