@@ -26,7 +26,7 @@ _COLUMNS = (
     Column("method here", number=False),
     Column("here"),
     Column("published"),
-    Column("", number=False),
+    Column("outcome", number=False),
     Column("seeds"),
     Column("published set-up", number=False),
     Column("what differs", number=False),
