@@ -17,6 +17,7 @@ from .frontier import Frontier, frontiers
 from .frontier_held import with_held as with_held_positions
 from .half_patience import HalfPatience, half_patience, with_doubt
 from .kernel_timings import KernelTiming, kernel_timings
+from .literature import Comparison, comparisons
 from .references import Reference, references
 from .timings import Timing, timings
 from .tunings import Tuning, tunings
@@ -38,6 +39,7 @@ class Evidence:
     weight_sums: Mapping[tuple[str, str, str], WeightSum]
     references: tuple[Reference, ...]
     frontiers: tuple[Frontier, ...]
+    literature: tuple[Comparison, ...]
 
     def engine(self, problem: str, method: str) -> str:
         """The engine whose accuracy is shown if one is enough: eager, or else the method's first."""
@@ -104,4 +106,5 @@ def gather(
         weight_sums(data),
         references(data, trained),
         with_held_positions(data, frontiers(data), trained, tuned),
+        comparisons(data),
     )
