@@ -35,7 +35,7 @@ Records of a kernel trial have the state of the caches for a split and the conte
 
 Contender "copy" is the ceiling: a plain copy that moves as many bytes, timed among the others.
 
-Version 2 of this vocabulary; ``record_versions`` reads what version 1 wrote.
+Version 3 of this vocabulary; ``record_versions`` reads what earlier ones wrote.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-VERSION = 2
+VERSION = 3
 HALF_PATIENCE = "half_patience"  # a split, so that who asks for "test" does not see it
 COSINE, LOOKAHEAD_AFFINITY, CORRELATION = "cosine", "affinity", "correlation"  # metrics of pairs of tasks
 

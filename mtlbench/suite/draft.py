@@ -83,6 +83,7 @@ class Draft:
             Judgement.from_plain({key: getattr(header, key) for key in Judgement.model_fields}),
             kernels=kernels,
             capacity=header.capacity,
+            require=header.require,
             references=references if methods else References(),
             frontier=self._frontier(by_label),
             literature=read_literature(self.root, (*everyone, *references.variants), self.checker),

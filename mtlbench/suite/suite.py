@@ -163,6 +163,7 @@ class Suite:
     judgement: Judgement = field(default_factory=Judgement)
     kernels: Kernels | None = None
     capacity: tuple[str, ...] = ()
+    require: tuple[str, ...] = ()  # whose version has to be the same on every node
     references: References = References()
     frontier: Frontier | None = None
     literature: tuple[Entry[PublishedNumber], ...] = ()
@@ -180,7 +181,9 @@ class Suite:
 
     def resolved(self) -> dict[str, Any]:
         """The suite as it would be written without any default; reading it again gives the same trials."""
-        header = {"suite": self.name, "description": self.description}
+        header: dict[str, Any] = {"suite": self.name, "description": self.description}
+        if self.require:
+            header["require"] = list(self.require)
         kernels = {"kernels": self.kernels.resolved()} if self.kernels else {}
         return {**header, **(self._training() if self.methods else {}), **kernels}
 

@@ -40,9 +40,9 @@ def as_written(trial_id: str) -> list[dict[str, Any]]:
 
 
 def test_old_trials_count_as_finished(store: Store) -> None:
-    trials = [one.trial for one in store.all()]
+    trials = [one.trial for one in store.contents().stored]
     assert sorted(trial.id for trial in trials) == sorted([AFFINITY, RELATION, POINT, KERNEL])
-    history = History(store.all())
+    history = History(store.contents().stored)
     assert {history.plan(trial).state for trial in trials} == {FINISHED}
 
 
@@ -93,7 +93,7 @@ def test_a_later_version_is_not_taken_for_this_one(store: Store) -> None:
 
 def test_reports_are_written_from_old_results(store: Store) -> None:
     """Cosines, correlations and the way of a point are where sections look for them."""
-    frames = store.frames(one.trial for one in store.all())
+    frames = store.frames(one.trial for one in store.contents().stored)
     suite = {"problem": [{"name": "toy", "scale": 1.0}]}
     evidence = gather(frames.records, frames.trials, frames.environments, suite)
     pairs, learned, ways = (section.section(evidence) for section in (affinity, relations, front))

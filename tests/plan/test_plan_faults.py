@@ -136,20 +136,13 @@ def test_changed_data_are_a_reason(suite: Path, tmp_path: Path) -> None:
     assert {(planned.state, planned.reason) for planned in again.planned} == {("changed", "data changed")}
 
 
-def test_source_of_an_entry_within_an_entry_belongs_to_its_identity(suite: Path, tmp_path: Path) -> None:
+def test_the_source_of_an_entry_within_an_entry_is_known(suite: Path, tmp_path: Path) -> None:
     (tmp_path / "own_problem.py").write_text("from mtlbench.weightings.gramian import UPGrad as Own\n")
     text = SUITE.replace("equal: {}", "equal: {weighting: {name: smoothed, of: 'own_problem:Own'}}")
     suite.write_text(text)
-    own = [trial for trial in make_plan(suite, out=tmp_path / "out").trials if trial.labels.method == "equal"]
-    assert all(trial.code for trial in own)
-
-
-def test_source_of_an_own_problem_belongs_to_its_identity(suite: Path, tmp_path: Path) -> None:
-    text = SUITE.replace("digits", "own_problem:Own")
-    first = _ids(suite, text)
-    with (tmp_path / "own_problem.py").open("a") as file:
-        file.write("# another version\n")
-    assert not set(first) & set(_ids(suite, text))
+    plan = make_plan(suite, out=tmp_path / "out")
+    (sources,) = {trial.sources for trial in plan.trials if trial.labels.method == "equal"}
+    assert {"own_problem.py", "mtlbench/weightings/gramian.py"} <= set(plan.manifests[sources])
 
 
 def test_a_recorded_step_needs_cuda_and_a_weighting_that_can_be_recorded(suite: Path) -> None:
