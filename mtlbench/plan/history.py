@@ -106,7 +106,7 @@ class History:
             if entry.result.ok:
                 self._seconds[_kind(entry.trial)].append(entry.result.seconds)
             if isinstance(entry.trial, TrainTrial) and entry.undertrained is not None:
-                train = Train.from_plain(entry.trial.parts["train"])
+                train = Train.of_trial(entry.trial.parts["train"])
                 self._ended[_kind(entry.trial)].append((train, entry.undertrained))
 
     def plan(self, trial: Trial) -> Planned:

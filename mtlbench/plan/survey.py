@@ -23,6 +23,7 @@ from .fits import (
     wrong_kinds,
 )
 from .kernel_fits import kernel_faults
+from .literature_fits import literature_faults
 
 
 @dataclass
@@ -82,6 +83,7 @@ def survey(suite: Suite, local: bool) -> Survey:
         seen.add(faults_with_frontier(variant, seen.outlines))
     for reference in suite.references.variants:
         seen.add(wrong_kinds(reference))
+    seen.add(literature_faults(suite.literature, seen.outlines))
     if suite.affinity and not any(seen.add(wrong_kinds(variant)) for variant in suite.affinity):
         seen.add(faults_with_pairs(suite.affinity[0], seen.outlines))
     if suite.kernels:

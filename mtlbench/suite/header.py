@@ -24,6 +24,7 @@ _KEYS: dict[str, str] = {
     "with as many as the baseline; or a list of both",
     "seeds": "a number n of seeds (0 to n-1), or a list of seeds",
     "references": "learners that stand beside the methods as floor and strong baseline: auto, or a list of learners",
+    "literature": "numbers that papers give for these problems, with their source; the report says which were met",
     "single_task": "what the single-task baseline changes of the suite, and its label; it runs by itself",
     "require": "what has to have the same version on every node as where the plan is made: of it, another version is "
     "refused instead of noted",

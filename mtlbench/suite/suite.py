@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.judgement import Judgement
+from ..core.literature import PublishedNumber
 from ..core.parts import PARTS, single
 from ..core.protocols import KernelEntry, LearnerEntry, ProblemEntry, WeightingEntry
 from ..core.settings import InitFrom, Resources, Timing
@@ -165,6 +166,7 @@ class Suite:
     require: tuple[str, ...] = ()  # whose version has to be the same on every node
     references: References = References()
     frontier: Frontier | None = None
+    literature: tuple[Entry[PublishedNumber], ...] = ()
     affinity: tuple[Variant, Variant] | None = None  # a method, and the same with a learner that compares gradients
 
     @property
@@ -210,6 +212,7 @@ class Suite:
             **self.judgement.model_dump(),
             **({"frontier": self.frontier.resolved(methods, common)} if self.frontier else {}),
             **({"affinity": self.affinity[0].label} if self.affinity else {}),
+            **({"literature": [number.checked.written() for number in self.literature]} if self.literature else {}),
         }
 
 

@@ -320,3 +320,23 @@ def test_the_parts_of_a_frontier_must_fit_its_problems(suite: Path) -> None:
     text = "problem: digits\narchitecture: shared\noptimizer: adam\nmethods: {a: {}}\n"
     text += "frontier: {architecture: {name: shared, trunk: lstm}}\n"
     assert any(fault.startswith("5:") and "lstm" in fault for fault in _faults(suite, text))
+
+
+def test_published_numbers_need_a_task_and_a_metric_that_the_data_have(suite: Path) -> None:
+    entry = "{problem: digits, method: equal, metric: accuracy, value: 97, spread: 1, source: s, setup: t"
+    told = {
+        ", task: digt}": "literature: problem 'digits' has no task 'digt', did you mean 'digit'?",
+        ", task: loops}": "",
+        "}": "",
+        ", over: rows}": "",
+    }
+    for more, expected in told.items():
+        text = f"{SUITE}literature:\n  - {entry}{more}\n"
+        if expected:
+            (fault,) = _faults(suite, text)
+            assert fault == f"9:{len(entry) + len(more) - len('digt}') + 5}: {expected}"
+        else:
+            assert _ids(suite, text) == _ids(suite, SUITE)
+    for metric, more in (("rmse", ", task: digit}"), ("acuracy", "}"), ("explained variance", ", over: rows}")):
+        fault, *_ = _faults(suite, f"{SUITE}literature: [{entry.replace('accuracy', metric)}{more}]\n")
+        assert f"literature: '{metric}' is no metric of " in fault
