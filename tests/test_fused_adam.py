@@ -164,6 +164,14 @@ def test_groups_with_their_own_settings_and_later_groups() -> None:
     assert_same(ours, theirs)
 
 
+def test_the_first_group_may_be_empty() -> None:
+    ours, theirs = model(), model()
+    for net, kind in ((ours, FusedAdam), (theirs, torch.optim.Adam)):
+        groups: list[dict[str, Any]] = [{"params": []}, {"params": list(net.parameters())}]
+        train(net, kind(groups), 3)
+    assert_same(ours, theirs)
+
+
 def test_schedulers_and_hooks() -> None:
     ours, theirs = model(), model()
     called = []
@@ -368,6 +376,8 @@ def test_sparse_gradients_are_refused(form: str) -> None:
     [
         ({"lr": -1.0}, ValueError, "expected lr >= 0, got -1.0"),
         ({"lr": float("nan")}, ValueError, "expected lr"),
+        ({"lr": torch.tensor(-1.0)}, ValueError, "expected lr >= 0"),
+        ({"lr": torch.tensor([float("nan")])}, ValueError, "expected lr >= 0"),
         ({"lr": torch.ones(2)}, ValueError, "lr of one element"),
         ({"eps": -1.0}, ValueError, "expected eps"),
         ({"betas": (0.9, 1.0)}, ValueError, r"betas\[1\] < 1"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mtlbench.core.record import Record, Result
-from mtlbench.core.trial import CANDIDATE, TrainTrial
+from mtlbench.core.trial import CANDIDATE, FRONTIER, TrainTrial
 from mtlbench.plan.candidates import with_choices
 from mtlbench.plan.history import FAILED, History
 from mtlbench.store import Stored
@@ -34,7 +34,9 @@ def ran(trial: TrainTrial, loss: float | None, test: float = 0.0) -> Stored:
 def choose(*stored: Stored, more: tuple[TrainTrial, ...] = ()) -> list[TrainTrial]:
     by_id = {one.trial.id: one for one in stored}
     trials = [*(one.trial for one in stored), *more]
-    decided = [trial for trial in with_choices(trials, by_id.get) if isinstance(trial, TrainTrial)]
+    decided = [
+        trial for trial in with_choices(trials, lambda trial: by_id.get(trial.id)) if isinstance(trial, TrainTrial)
+    ]
     finals = [trial for trial in decided if trial.labels.role == ""]
     assert len(finals) == len({(t.labels.method, t.seed) for t in trials if t.labels.role})
     return [trial for trial in finals if not trial.labels.waiting]
@@ -93,7 +95,7 @@ def test_every_seed_and_method_chooses_for_itself_in_its_place() -> None:
         ran(candidate(2, method="other", threads=2), 0.1),
     ]
     by_id = {one.trial.id: one for one in stored}
-    found = [t for t in with_choices((one.trial for one in stored), by_id.get) if not t.labels.role]
+    found = [t for t in with_choices((one.trial for one in stored), lambda t: by_id.get(t.id)) if not t.labels.role]
     assert [(t.labels.method, t.seed, t.labels.choice) for t in found] == [
         ("equal", 0, "lr=1"),
         ("equal", 1, "lr=2"),
@@ -121,3 +123,23 @@ def test_nothing_can_be_chosen_without_a_validation_split() -> None:
     tried = [Stored(candidate(lr), Result("ok", records=(Record("loss", 1.0, "test", "digit"),))) for lr in (1, 2)]
     (final,) = choose(*tried)
     assert final.labels.unchosen.startswith("tune chooses by the validation split, and no candidate has a score there")
+
+
+def test_each_point_of_the_frontier_chooses_for_itself_and_stays_a_point() -> None:
+    best = {"a": (1, 0.2), "b": (2, 0.3)}
+    tried = [
+        ran(candidate(c, weighting={"name": point}).labelled(point=point, method="frontier"), 0.9 if c != at else loss)
+        for point, (at, loss) in best.items()
+        for c in (1, 2)
+    ]
+    by_id = {one.trial.id: one for one in tried}
+    finals = [
+        t for t in with_choices([one.trial for one in tried], lambda t: by_id.get(t.id)) if t.labels.role != CANDIDATE
+    ]
+    assert [(t.labels.role, t.labels.point, t.labels.choice) for t in finals] == [
+        (FRONTIER, "a", "lr=1"),
+        (FRONTIER, "b", "lr=2"),
+    ]
+    assert len({t.title for t in finals}) == 2
+    waiting = [t for t in with_choices([one.trial for one in tried], lambda identity: None) if t.labels.waiting]
+    assert [(t.labels.role, t.labels.point) for t in waiting] == [(FRONTIER, "a"), (FRONTIER, "b")]
