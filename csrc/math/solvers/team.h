@@ -36,18 +36,16 @@ MTLBENCH_CALL double smaller(double x, double y) {
   return x < y ? x : y;
 }
 
-// In four chains, which hide the latency of an addition.
+// In eight chains, which hide the latency of an addition and fill vectors.
 MTLBENCH_CALL double dot(int n, const double* x, const double* y) {
-  double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+  double sums[8] = {};
   int i = 0;
-  for (; i + 4 <= n; i += 4) {
-    s0 += x[i] * y[i];
-    s1 += x[i + 1] * y[i + 1];
-    s2 += x[i + 2] * y[i + 2];
-    s3 += x[i + 3] * y[i + 3];
+  for (; i + 8 <= n; i += 8) {
+    for (int k = 0; k < 8; ++k) sums[k] += x[i + k] * y[i + k];
   }
-  for (; i < n; ++i) s0 += x[i] * y[i];
-  return (s0 + s1) + (s2 + s3);
+  double rest = 0;
+  for (; i < n; ++i) rest += x[i] * y[i];
+  return rest + (((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7])));
 }
 
 MTLBENCH_CALL double sum(int n, const double* x) {
