@@ -185,8 +185,8 @@ def with_levels() -> list[dict[str, Any]]:
 
 
 def with_engines() -> list[Any]:
-    """These with every engine. Tracing takes long, and what is compiled, the passes forward, sees no more of a weighting
-    than what it needs of them: one of each kind will do.
+    """These with every engine. Tracing takes long, and what is compiled, the passes forward, sees no more of a
+    weighting than what it needs of them: one of each kind will do.
     """
     found, traced = [], set()
     for spec in with_levels():
