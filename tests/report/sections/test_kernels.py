@@ -14,6 +14,8 @@ from mtlbench.report.evidence.statistics import median_ratio
 
 from ..samples import Frames, Sample, sample, with_kernels
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 
 def _frames(**options: Any) -> Frames:
     return with_kernels(Sample(suite={"suite": "k"}), **options).frames()
