@@ -109,7 +109,7 @@ class FusedAdam(Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        device = self.param_groups[0]["params"][0].device
+        device = next((param.device for param in self._parameters()), torch.device("cpu"))
         losses, weights = _vector(task_losses, device), _vector(task_weights, device)
         if task_gradients is not None:
             self._check_lengths(task_gradients)
@@ -237,7 +237,7 @@ def _check_group(group: dict[str, Any]) -> None:
     if isinstance(lr, Tensor) and lr.numel() != 1:
         raise ValueError(f"expected lr of one element, got shape {tuple(lr.shape)}")
     lower_bounds = {
-        "lr": 0.0 if isinstance(lr, Tensor) else lr,
+        "lr": lr if not isinstance(lr, Tensor) or lr.is_cpu else 0.0,  # elsewhere reading it would wait for the device
         "eps": group["eps"],
         "weight_decay": group["weight_decay"],
     }

@@ -164,6 +164,17 @@ def test_groups_with_their_own_settings_and_later_groups() -> None:
     assert_same(ours, theirs)
 
 
+def test_the_first_group_may_be_empty() -> None:
+    ours, theirs = model(), model()
+    optimizers = (
+        FusedAdam([{"params": []}, {"params": list(ours.parameters())}]),
+        torch.optim.Adam([{"params": []}, {"params": list(theirs.parameters())}]),
+    )
+    for net, optimizer in zip((ours, theirs), optimizers, strict=True):
+        train(net, optimizer, 3)
+    assert_same(ours, theirs)
+
+
 def test_schedulers_and_hooks() -> None:
     ours, theirs = model(), model()
     called = []
@@ -368,6 +379,8 @@ def test_sparse_gradients_are_refused(form: str) -> None:
     [
         ({"lr": -1.0}, ValueError, "expected lr >= 0, got -1.0"),
         ({"lr": float("nan")}, ValueError, "expected lr"),
+        ({"lr": torch.tensor(-1.0)}, ValueError, "expected lr >= 0"),
+        ({"lr": torch.tensor([float("nan")])}, ValueError, "expected lr >= 0"),
         ({"lr": torch.ones(2)}, ValueError, "lr of one element"),
         ({"eps": -1.0}, ValueError, "expected eps"),
         ({"betas": (0.9, 1.0)}, ValueError, r"betas\[1\] < 1"),

@@ -12,7 +12,8 @@ import pytest
 
 from mtlbench.core.errors import MtlbenchError
 from mtlbench.core.record import Record, Result
-from mtlbench.store import Store, write_atomically
+from mtlbench.core.trial import FRONTIER
+from mtlbench.store import Frames, Store, write_atomically
 from tests.trials import altered, train_trial
 
 TRIAL = train_trial(
@@ -189,3 +190,17 @@ def test_the_kept_suite_says_where_its_paths_start(tmp_path: Path) -> None:
     assert "from here ../../suites: to run this copy" in text
     assert all(line.startswith("#") for line in text.splitlines()[:-1])
     assert text.endswith("suite: s\n")
+
+
+def test_a_copy_from_before_points_had_a_column_is_read_as_one_of_today(tmp_path: Path) -> None:
+    trials = [TRIAL, TRIAL.labelled(role=FRONTIER, point="a=0.5", method="frontier"), TRIAL.labelled(choice="lr=1")]
+    today = Frames.of((trial, Result("ok", records=(Record("loss", 1.0, "test", "digit"),))) for trial in trials)
+    records, rows = (
+        frame.assign(choice=frame["choice"].where(frame["role"] != FRONTIER, frame["point"])).drop(columns="point")
+        for frame in (today.records, today.trials)
+    )
+    Frames(records, rows, today.environments).write(tmp_path, {})
+    found, _ = Frames.read(tmp_path)
+    for read, made in ((found.records, today.records), (found.trials, today.trials)):
+        assert read["point"].tolist() == ["", "a=0.5", ""]
+        assert read["choice"].tolist() == made["choice"].tolist() == ["", "", "lr=1"]

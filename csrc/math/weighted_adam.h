@@ -3,7 +3,8 @@
 //   L = sum_t w_t L_t                                    total loss
 //   g = s sum_t w_t g_t                                  s = -1 (maximise) or 1, over the scale of mixed precision
 //   p = p (1 - lr d)          or     g = g + d p         weight decay d: decoupled (AdamW) or not (Adam)
-//   m = m + (1 - b1) (g - m)
+//   m = m + (1 - b1) (g - m)  or     m = g + b1 (m - g)    the latter for b1 <= 0.5, as torch.lerp has it: the
+//                                                        former loses g beside a large m where 1 - b1 is near 1
 //   v = b2 v + (1 - b2) g^2                              with amsgrad the running maximum of v stands for v below
 //   p = p - lr / c1 * m / (sqrt(v / c2) + eps)           c_i = 1 - b_i^step, or 1 without bias correction
 //
@@ -56,7 +57,8 @@ inline bool is_touched(const WeightedAdam& work, int64_t tensor) {
 template <class Number>
 struct AdamCoefficients {
   Number decay;         // coupled: d; decoupled: 1 - lr d
-  Number rate1;         // 1 - b1
+  Number rate1;         // 1 - b1; from the gradient: -b1
+  bool from_gradient;   // whether m is formed from g, not from m
   Number beta2, rate2;  // b2, 1 - b2
   Number eps;
   Number step_size;   // lr / c1
@@ -75,7 +77,8 @@ MTLBENCH_FN AdamCoefficients<Number> adam_coefficients(double lr, double beta1, 
   const double correction1 = bias_corrected ? bias_correction(beta1, step) : 1.0;
   const double correction2 = bias_corrected ? bias_correction(beta2, step) : 1.0;
   return {static_cast<Number>(decoupled ? 1.0 - lr * weight_decay : weight_decay),
-          static_cast<Number>(1.0 - beta1),
+          static_cast<Number>(beta1 > 0.5 ? 1.0 - beta1 : -beta1),
+          beta1 <= 0.5,
           static_cast<Number>(beta2),
           static_cast<Number>(1.0 - beta2),
           static_cast<Number>(eps),
@@ -92,7 +95,7 @@ MTLBENCH_FN void adam_element(const AdamCoefficients<Number>& c, Number g, Numbe
   } else {
     p *= c.decay;
   }
-  m += c.rate1 * (g - m);
+  m = (c.from_gradient ? g : m) + c.rate1 * (g - m);
   v = c.beta2 * v + c.rate2 * g * g;
   Number root = v;
   if constexpr (Amsgrad) {

@@ -36,6 +36,7 @@ class Labels:
     role         "": it represents its method in tables; CANDIDATE: it is tried, so that its method's trial can be
                  chosen; AFFINITY: it shows how tasks affect each other; FRONTIER: it is a point of the scalarization
                  frontier
+    point        the point of the scalarization frontier that it is, or is tried for
     choice       what was chosen, or may be: "optimizer.lr=0.01"; what sets it apart from others of its role
     unchosen     why nothing could be chosen, so that it counts as failed and does not run
     waiting      whether its candidates have not all run, so that it is not known yet what it takes
@@ -51,6 +52,7 @@ class Labels:
     reference: bool = False
     resources: Spec = field(default_factory=dict)
     role: str = ""
+    point: str = ""
     choice: str = ""
     unchosen: str = ""
     waiting: bool = False
@@ -65,7 +67,15 @@ class Labels:
     def from_json(cls, value: Mapping[str, Any]) -> Labels:
         """The labels among the keys of a trial's file."""
         keys = {f.name: _KEYS.get(f.name, f.name) for f in fields(cls)}
-        return cls(**{name: value[key] for name, key in keys.items() if key in value})
+        found = {name: value[key] for name, key in keys.items() if key in value}
+        if found.get("role") == FRONTIER and "point" not in found:  # as it was before points could be tuned
+            found["point"], found["choice"] = found["choice"], ""
+        return cls(**found)
+
+    @property
+    def apart_by(self) -> tuple[str, ...]:
+        """What sets it apart from other trials of its method: its point, and what it takes while nothing is chosen."""
+        return tuple(filter(None, (self.point, "" if self.role in ("", FRONTIER) else self.choice)))
 
 
 _KEYS = {"problem": "problem_label"}  # the trial's own problem has the short name in its file
@@ -200,9 +210,11 @@ class TrainTrial(Trial):
 
     @property
     def title(self) -> str:
-        """``digits/equal/eager/seed0``; brackets hold a baseline's task, what a candidate takes, and its fold."""
+        """``digits/equal/eager/seed0``; brackets hold a baseline's task, a point of the frontier, what a candidate
+        takes, and its fold.
+        """
         task = f"[{self.tasks[0]}]" if self.labels.baseline or self.labels.apart else ""
-        tried = f"[{self.labels.choice}]" if self.labels.role else ""
+        tried = "".join(f"[{each}]" for each in self.labels.apart_by)
         fold = f"[{self.part}]" if self.part else ""
         engine = f"/{self.engine}" if self.engine else ""
         return f"{self.problem_name}/{self.labels.method}{task}{tried}{fold}{engine}/seed{self.seed}"

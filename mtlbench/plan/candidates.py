@@ -8,7 +8,7 @@ from math import inf
 from typing import TypeGuard
 
 from ..core.score import Tried, candidate_scores
-from ..core.trial import CANDIDATE, TrainTrial, Trial
+from ..core.trial import CANDIDATE, FRONTIER, TrainTrial, Trial
 from .history import PastTrial
 
 _UNSCORED = (
@@ -28,15 +28,16 @@ def _is_candidate(trial: Trial) -> TypeGuard[TrainTrial]:
 
 
 def _final(candidate: TrainTrial) -> TrainTrial:
-    """A candidate as its method's trial, on the whole training split."""
-    return replace(candidate, fold=(0, 0)).labelled(role="")
+    """A candidate as its method's trial, or its point's of the frontier, on the whole training split."""
+    return replace(candidate, fold=(0, 0)).labelled(role=FRONTIER if candidate.labels.point else "")
 
 
 def with_choices(trials: Iterable[Trial], find: Find) -> Iterator[Trial]:
     """The trials and, after each group of candidates, the trial that it chose; until all of it has run, one that waits
     (``Labels.waiting``) and takes what the first of them takes.
 
-    A group is what one seed (and task, for the baseline) tries for one method on one engine. Its choice has the lowest
+    A group is what one seed (and task, for the baseline) tries for one method, or one point of the frontier, on one
+    engine. Its choice has the lowest
     of ``core.score.candidate_scores``, the first among equals; test splits have no say. One that failed or diverged is
     never chosen; where all did, or none has a score, the group's trial counts as failed (``Labels.unchosen``). Without
     folds the chosen trial is the candidate itself under its method's name, so that it has run already.
@@ -53,7 +54,7 @@ def with_choices(trials: Iterable[Trial], find: Find) -> Iterator[Trial]:
 
 
 def _slot(trial: TrainTrial) -> tuple[object, ...]:
-    return (trial.problem_name, trial.labels.method, trial.tasks, trial.engine, trial.seed)
+    return (trial.problem_name, trial.labels.method, trial.labels.point, trial.tasks, trial.engine, trial.seed)
 
 
 def _chosen(group: Sequence[TrainTrial], find: Find) -> Iterator[Trial]:

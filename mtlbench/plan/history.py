@@ -150,7 +150,7 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def _called(trial: Trial) -> tuple[object, ...]:
     """What a person calls the trial."""
     labels = trial.labels
-    tried = (labels.role, labels.choice, trial.fold) if isinstance(trial, TrainTrial) and labels.role else ()
+    tried = (labels.role, *labels.apart_by, trial.fold) if isinstance(trial, TrainTrial) and labels.role else ()
     return (*_kind(trial), trial.seed, *tried)
 
 

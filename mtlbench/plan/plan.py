@@ -13,7 +13,7 @@ from ..core.errors import SuiteError
 from ..core.power import Power
 from ..core.registry import look_beside
 from ..core.task import Outline
-from ..core.trial import AFFINITY, FRONTIER, TrainTrial, Trial
+from ..core.trial import AFFINITY, TrainTrial, Trial
 from ..store import Store
 from ..suite.expand import expand, expand_kernels, seeds_on
 from ..suite.reader import read_with_issues
@@ -169,8 +169,8 @@ class Plan:
             labels = trial.labels
             if (
                 isinstance(trial, TrainTrial)
-                and labels.role not in (AFFINITY, FRONTIER)
-                and not (labels.baseline or labels.reference)
+                and labels.role != AFFINITY
+                and not (labels.baseline or labels.reference or labels.point)
             ):
                 methods.setdefault((trial.problem_name, trial.way), set()).add(labels.method)
         corrected = self.suite.judgement.interval == "corrected"

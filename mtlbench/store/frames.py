@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.errors import MtlbenchError
 from ..core.parts import columns, coordinates
 from ..core.record import Result
-from ..core.trial import KernelTrial, TrainTrial, Trial
+from ..core.trial import FRONTIER, KernelTrial, TrainTrial, Trial
 from .files import write_atomically
 
 if TYPE_CHECKING:
@@ -70,12 +70,20 @@ class Frames:
             run = json.loads((folder / "run.json").read_text())
             records, trials = (pd.read_parquet(folder / f"{name}.parquet") for name in ("records", "trials"))
             trials = trials.assign(**{name: trials[name].map(tuple) for name in _LISTS})
-            return cls(records, trials, run["environments"]), run["suite"]
+            return cls(_with_points(records), _with_points(trials), run["environments"]), run["suite"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise MtlbenchError(
                 f"{folder}: expected run.json, records.parquet and trials.parquet as `mtlbench run` writes them, since "
                 f"there is no trials/; got {error}"
             ) from error
+
+
+def _with_points(frame: pd.DataFrame) -> pd.DataFrame:
+    """A frame as it would be written today: once, the points of a frontier had their names as choices."""
+    if "point" in frame:
+        return frame
+    points = frame["role"] == FRONTIER
+    return frame.assign(point=frame["choice"].where(points, ""), choice=frame["choice"].where(~points, ""))
 
 
 def environment_id(environment: dict[str, Any]) -> str:
@@ -105,6 +113,7 @@ def trial_labels(trial: Trial, attempt: int, environment: str) -> dict[str, Any]
         **{key: specs.get(key, {}).get("name", "") for key in columns()},
         "engine": trial.way,
         "role": labels.role,
+        "point": labels.point,
         "choice": labels.choice,
         "part": trial.part if isinstance(trial, TrainTrial) else "",
         "seed": trial.seed,

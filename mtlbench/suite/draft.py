@@ -20,7 +20,7 @@ from .clashes import distinct_problems, note_repetitions
 from .entries import Checker, Entry
 from .explain import explain
 from .frontier import LABEL as FRONTIER
-from .frontier import UNVARIED, Frontier, FrontierSettings, check_frontier, refuse_unvaried
+from .frontier import UNVARIED, Frontier, FrontierSettings, check_frontier, refuse_unvaried, tune_of_points
 from .header import Header, keys
 from .kernel_reader import read_kernels
 from .longhand import longhand, named
@@ -125,7 +125,9 @@ class Draft:
         if settings is None or base is None:
             return None
         equal = tree({"weighting": {"name": "equal"}}, written.key)
-        variant = self._variant(FRONTIER, written.key, _over(_over(base, override).without("weighting"), equal))
+        whole = _over(_over(base, override).without("weighting"), equal)
+        tune = tune_of_points(topmost(whole["tune"]))
+        variant = self._variant(FRONTIER, written.key, whole.plus(tune=tune))
         fixed = self.checker.entry("weighting", tree({"name": "fixed", "weights": {"any": 1.0}}))
         check_frontier(variant, written, override, methods, self.checker)
         return Frontier(settings, variant, fixed.spec)

@@ -80,14 +80,16 @@ def _of_seed(
 def _scalarized(
     suite: Suite, problem: Entry[ProblemEntry], tasks: tuple[str, ...], *where: Any
 ) -> Iterator[TrainTrial]:
-    """The points of the scalarization frontier on one seed."""
+    """The points of the scalarization frontier on one seed, each with the candidates that a method would have."""
     if suite.frontier is None or len(tasks) < 2:
         return
     variant = suite.frontier.uniform
     if any(choice.name == problem.name for choice in variant.problems):
-        trial = _trial(suite, variant, problem, tasks, variant.engines[0].name, *where)
+        tried = list(_tried(suite, variant, problem, tasks, variant.engines[0].name, *where))
         for name, weighting in suite.frontier.weightings(tasks):
-            yield trial.with_parts(weighting=weighting).labelled(role=FRONTIER, choice=name, exclusive=False)
+            for trial in tried:
+                role = trial.labels.role or FRONTIER
+                yield trial.with_parts(weighting=weighting).labelled(role=role, point=name, exclusive=False)
 
 
 def _together(suite: Suite, problem: Entry[ProblemEntry], tasks: tuple[str, ...], *where: Any) -> Iterator[TrainTrial]:

@@ -12,10 +12,11 @@ from ..core.config import Config
 from ..core.parts import required
 from ..core.simplex import simplex
 from ..core.trial import Spec
-from ..core.wording import plural, shown
+from ..core.wording import plural
 from .entries import Checker
 from .suite import Variant, beyond
 from .tree import Node
+from .tuning import varied, without
 from .uses import refuse_unused, uses
 
 LABEL = "frontier"  # what its points are called in place of a method
@@ -27,7 +28,9 @@ class FrontierSettings(Config):
     """What ``frontier`` asks for, apart from the parts of a method that it changes.
 
     Every problem of two tasks or more is trained with weights of its tasks spread over the simplex (``core.simplex``):
-    linear scalarization, once for each weighting and seed, on one engine.
+    linear scalarization, for each weighting and seed, on one engine. Each point is tuned as the suite, or the method,
+    tunes, by the validation split of each seed: a method that chose its learning rate is compared with scalarizations
+    that chose theirs, as Xin et al. 2022 and Kurin et al. 2022 ask.
     """
 
     points: int = Field(11, ge=2, le=200, description="about how many weightings; a grid for two and three tasks")
@@ -54,10 +57,10 @@ class Frontier:
 
     def note(self, problem: str, tasks: tuple[str, ...], seeds: int) -> str:
         """What it trains on one problem."""
-        points = len(simplex(len(tasks), self.settings.points))
-        return f"{problem}: the scalarization frontier trains {points} weightings of {len(tasks)} tasks on each of " + (
-            f"{plural(seeds, 'seed')}, {points * seeds:,} trials"
-        )
+        points, tried = len(simplex(len(tasks), self.settings.points)), len(self.uniform.alternatives)
+        each = f" with {plural(tried, 'candidate')} each" if tried > 1 else ""
+        what = f"{points} weightings of {len(tasks)} tasks{each} on each of {plural(seeds, 'seed')}"
+        return f"{problem}: the scalarization frontier trains {what}, {points * tried * seeds:,} trials"
 
     def resolved(self, methods: Mapping[str, Mapping[str, Any]], common: Mapping[str, Any]) -> dict[str, Any]:
         """The key as it would be written in full, given what is written of the methods, or is common to all of them."""
@@ -73,6 +76,20 @@ def refuse_unvaried(written: Node, checker: Checker) -> None:
             message = f"frontier: its points have the {key}s of the suite, or of the method that it names: "
             own = "frontier: its points have weightings of their own: "
             checker.add(written[key].key, f"{own if key == 'weighting' else message}remove the key '{key}'")
+    tune = varied(written["tune"]) if "tune" in written and written["tune"].is_mapping else Node({})
+    for key, node in tune.items():
+        if _unvaried(key):
+            checker.add(node.key, f"frontier: its points have weightings of their own: remove the key '{key}'")
+
+
+def tune_of_points(tune: Node) -> Node:
+    """What a suite, or a method, tunes, without what a point sets itself."""
+    own = [key for key, _ in varied(tune).items() if _unvaried(key)] if tune.is_mapping else []
+    return without(tune, *own)
+
+
+def _unvaried(key: str) -> bool:
+    return key.split(".")[0] in UNVARIED
 
 
 def check_frontier(
@@ -97,9 +114,6 @@ def check_frontier(
             checker.add(
                 written.key, f"frontier: no {key} is given for the whole suite: give one here, or name a method"
             )
-    if variant.tune:
-        message = "frontier: expected a method without tune, got"
-        checker.add(written.key, f"{message} {shown(dict(variant.tune))}: points are not tuned; add tune: {{}} here")
     refuse_unused(LABEL, override, variant, checker)
 
 

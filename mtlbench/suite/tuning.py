@@ -35,6 +35,13 @@ def varied(tune: Node) -> Node:
     return tune["search"] if "search" in tune and tune["search"].is_mapping else Node({})
 
 
+def without(tune: Node, *keys: str) -> Node:
+    """``tune`` without some dotted keys."""
+    if not is_search(tune):
+        return tune.without(*keys)
+    return tune.plus(search=tune["search"].without(*keys)) if keys else tune
+
+
 def joined(suite: Node, own: Node) -> Node:
     """The suite's ``tune`` and a method's own. A search joins the suite's: keys of its own come behind the suite's, and
     a key of both has the method's range, or none if that is null; anything else replaces the suite's.

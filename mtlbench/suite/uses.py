@@ -13,7 +13,7 @@ from .entries import Checker, Entry
 from .header import keys
 from .suite import Variant
 from .tree import Node
-from .tuning import is_search, varied
+from .tuning import varied, without
 
 
 def uses(learner: Entry[Any], key: str) -> bool:
@@ -25,10 +25,7 @@ def used_of(tune: Node, learner: Entry[Any]) -> Node:
     """``tune`` without the keys that a learner does not use."""
     if not tune.is_mapping:
         return tune
-    unused = [key for key, _ in varied(tune).items() if not uses(learner, key.split(".")[0])]
-    if not is_search(tune):
-        return tune.without(*unused)
-    return tune.plus(search=tune["search"].without(*unused)) if unused else tune
+    return without(tune, *(key for key, _ in varied(tune).items() if not uses(learner, key.split(".")[0])))
 
 
 def require(defaults: Node, overrides: Mapping[str, Node], methods: Mapping[str, Variant], checker: Checker) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from mtlbench.core.trial import KernelTrial, Labels, TrainTrial, trial_from_json
+from mtlbench.core.trial import FRONTIER, KernelTrial, Labels, TrainTrial, trial_from_json
 from tests.trials import altered, train_trial
 
 # One file of each kind from before kinds had classes of their own, with its identity.
@@ -36,6 +36,16 @@ def test_earlier_files_are_read_and_keep_their_identity(identity: str) -> None:
     assert trial.id == identity
     assert trial_from_json(trial.to_json()) == trial
     assert {key: value for key, value in content.items() if value != {}}.items() <= trial.to_json().items()
+
+
+def test_a_point_that_was_written_as_a_choice_is_a_point() -> None:
+    """As it was before points of the frontier could be tuned."""
+    written = train_trial().labelled(role=FRONTIER, choice="a=0.5, b=0.5", method="frontier").to_json()
+    del written["point"]
+    read = trial_from_json(written)
+    assert (read.labels.point, read.labels.choice) == ("a=0.5, b=0.5", "")
+    assert read.title == "p/frontier[a=0.5, b=0.5]/eager/seed0"
+    assert trial_from_json(read.to_json()) == read
 
 
 def test_kinds_and_titles() -> None:

@@ -106,6 +106,18 @@ def test_tiny_gradients_whose_squares_are_denormal_or_zero(form: str, device: to
     assert after["params"][0].isfinite().all()
 
 
+@pytest.mark.parametrize("beta1", [0.0, 0.1, 0.5, 0.51, 0.9])
+def test_small_gradients_after_large_ones_are_averaged_as_torch_does(
+    form: str, device: torch.device, beta1: float
+) -> None:
+    case = Case([(100,)], device=device).tensors()
+    case["exp_avgs"] = [torch.full((100,), 1e4, device=device)]
+    case["gradients"] = [[torch.full((100,), 1e-4, device=device)]]
+    averaged = case["exp_avgs"][0].lerp(case["gradients"][0][0], 1 - beta1)
+    weighted_adam_(**case, betas=(beta1, 0.99))
+    torch.testing.assert_close(case["exp_avgs"][0], averaged, rtol=1e-6, atol=0.0)
+
+
 def test_zero_gradients_leave_a_fresh_parameter_alone(form: str, device: torch.device) -> None:
     case = Case([(100,)], steps_done=0, device=device).tensors()
     before = case["params"][0].clone()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mtlbench.core.record import Record, Result
-from mtlbench.core.trial import CANDIDATE, TrainTrial
+from mtlbench.core.trial import CANDIDATE, FRONTIER, TrainTrial
 from mtlbench.plan.candidates import with_choices
 from mtlbench.plan.history import FAILED, History
 from mtlbench.store import Stored
@@ -121,3 +121,21 @@ def test_nothing_can_be_chosen_without_a_validation_split() -> None:
     tried = [Stored(candidate(lr), Result("ok", records=(Record("loss", 1.0, "test", "digit"),))) for lr in (1, 2)]
     (final,) = choose(*tried)
     assert final.labels.unchosen.startswith("tune chooses by the validation split, and no candidate has a score there")
+
+
+def test_each_point_of_the_frontier_chooses_for_itself_and_stays_a_point() -> None:
+    best = {"a": (1, 0.2), "b": (2, 0.3)}
+    tried = [
+        ran(candidate(c, weighting={"name": point}).labelled(point=point, method="frontier"), 0.9 if c != at else loss)
+        for point, (at, loss) in best.items()
+        for c in (1, 2)
+    ]
+    by_id = {one.trial.id: one for one in tried}
+    finals = [t for t in with_choices([one.trial for one in tried], by_id.get) if t.labels.role != CANDIDATE]
+    assert [(t.labels.role, t.labels.point, t.labels.choice) for t in finals] == [
+        (FRONTIER, "a", "lr=1"),
+        (FRONTIER, "b", "lr=2"),
+    ]
+    assert len({t.title for t in finals}) == 2
+    waiting = [t for t in with_choices([one.trial for one in tried], lambda identity: None) if t.labels.waiting]
+    assert [(t.labels.role, t.labels.point) for t in waiting] == [(FRONTIER, "a"), (FRONTIER, "b")]

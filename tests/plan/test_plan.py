@@ -226,3 +226,16 @@ def test_the_frontier_is_counted_and_noted(suite: Path) -> None:
     assert (row.engine, row.trials) == ("eager", 20)
     assert len(plan.trials) == 14 + 20
     assert len(plan.todo) == 14 + 20 - 2  # equal weights are trained once a seed
+
+
+def test_candidates_of_the_frontier_are_counted_and_are_no_method(suite: Path) -> None:
+    alone = SUITE + "tune: {optimizer.lr: [1.0e-3, 1.0e-2]}\n"
+    suite.write_text(alone)
+    power = _plan(suite).power
+    suite.write_text(alone + "frontier: {points: 10}\n")
+    plan = _plan(suite)
+    assert any("10 weightings of 3 tasks with 2 candidates each on each of 2 seeds, 40 trials" in n for n in plan.notes)
+    assert plan.power == power
+    assert not any("unequally many" in note for note in plan.notes)
+    suite.write_text(alone + "frontier: {points: 10, tune: {}}\n")
+    assert any("unequally many candidates" in note and "frontier from 1" in note for note in _plan(suite).notes)

@@ -17,7 +17,7 @@ def with_points(made: Sample, points: Mapping[str, Sequence[float]], spread: flo
         rng = np.random.default_rng([row["seed"], 5])
         tasks = {name: TASKS[name] for name in row["tasks"]}
         for name, gains in points.items():
-            labels = {"method": "frontier", "role": FRONTIER, "choice": name, "trial": f"{row['trial']}/{name}"}
+            labels = {"method": "frontier", "role": FRONTIER, "point": name, "trial": f"{row['trial']}/{name}"}
             made.trials.append(row | labels)
             for (task, (metric, unit, higher, value, _)), gain in zip(tasks.items(), gains, strict=True):
                 reached = value * (1 + (gain + spread * rng.normal()) / (100 if higher else -100))

@@ -24,7 +24,7 @@ SIDE_METRICS = (("balanced_accuracy", "%", True, 0.99), ("macro_f1", "%", True, 
 SPEEDS = {"eager": 1.0, "foreach": 1.15, "torch_fused": 1.3, "compiled": 1.7, "fused": 2.3}
 LABELS = (
     "trial", "kind", "suite", "problem", "method", "baseline", "architecture", "weighting", "engine", "optimizer",
-    "seed", "attempt", "environment", "role", "reference", "choice",
+    "seed", "attempt", "environment", "role", "reference", "point", "choice",
 )  # fmt: skip
 
 

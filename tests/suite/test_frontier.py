@@ -8,7 +8,7 @@ import pytest
 
 from mtlbench.core.errors import SuiteError
 from mtlbench.core.task import Outline, TaskSpec
-from mtlbench.core.trial import FRONTIER, TrainTrial
+from mtlbench.core.trial import CANDIDATE, FRONTIER, TrainTrial
 from mtlbench.core.yaml_writer import to_yaml
 from mtlbench.suite.expand import expand
 from mtlbench.suite.reader import read_suite
@@ -60,12 +60,12 @@ def test_the_uniform_point_is_the_trial_of_equal_weights(tmp_path: Path) -> None
     trials = expanded(read(tmp_path))
     by_method = {trial.id: trial for trial in trials if trial.labels.method == "equal"}
     uniform = [trial for trial in points(read(tmp_path)) if trial.id in by_method]
-    assert [trial.labels.choice for trial in uniform] == ["a=0.5, b|c=0.5"] * 2
+    assert [trial.labels.point for trial in uniform] == ["a=0.5, b|c=0.5"] * 2
 
 
 def test_many_tasks_have_quasi_random_points_with_short_names(tmp_path: Path) -> None:
     found = points(read(tmp_path), tasks=7)
-    assert [trial.labels.choice for trial in found[:5]] == ["uniform", "point 1", "point 2", "point 3", "point 4"]
+    assert [trial.labels.point for trial in found[:5]] == ["uniform", "point 1", "point 2", "point 3", "point 4"]
     assert not points(read(tmp_path), tasks=1)
 
 
@@ -78,12 +78,58 @@ def test_a_named_method_gives_all_but_its_weighting(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", ["points: 5", "points: 5, method: other", "points: 3, train: {epochs: 3}, engines: [fused]"]
+    "settings",
+    [
+        "points: 5",
+        "points: 5, method: other",
+        "points: 3, train: {epochs: 3}, engines: [fused]",
+        "points: 3, tune: {optimizer.lr: [0.1, 0.2]}",
+        "points: 3, tune: {}}\ntune: {budget: 2, search: {optimizer.lr: {log: [0.001, 0.1]}}",
+        "points: 3, tune: {budget: 3}}\ntune: {budget: 2, search: {optimizer.lr: {log: [0.001, 0.1]}}",
+    ],
 )
 @pytest.mark.parametrize("others", ["", "optimizer: {lr: 0.3}, architecture: {hidden: [3]}"])
 def test_the_resolved_suite_asks_for_the_same(tmp_path: Path, settings: str, others: str) -> None:
     """Also where methods share nothing, so that nothing is written for the whole suite."""
     suite = read(tmp_path, TEXT.replace("points: 5", settings).replace("equal: {}", f"equal: {{{others}}}"))
+    assert expanded(read(tmp_path, to_yaml(suite.resolved()))) == expanded(suite)
+
+
+TUNE = "tune: {budget: 2, search: {optimizer.lr: {log: [0.001, 0.1]}}}\n"
+FIXED = "{name: fixed, weights: {any: 1}}, tune: {search: {weighting.normalize: {values: [true, false]}}}"
+OWN = TEXT.replace("uncertainty", FIXED)
+
+
+def candidates(suite: Suite, method: str) -> list[TrainTrial]:
+    return [t for t in expanded(suite) if t.labels.role == CANDIDATE and t.labels.method == method]
+
+
+def test_points_are_tuned_as_methods_are(tmp_path: Path) -> None:
+    suite = read(tmp_path, TEXT + TUNE)
+    tried, equal = candidates(suite, "frontier"), candidates(suite, "equal")
+    assert not points(suite)  # what is chosen follows from the records
+    assert len(tried) == 2 * 5 * 2
+    assert [t.labels.choice for t in tried] == 5 * [t.labels.choice for t in equal[:2]] + 5 * [
+        t.labels.choice for t in equal[2:]
+    ]
+    assert tried[2].title == "digits/frontier[a=0.167, b|c=0.833][optimizer.lr=0.01]/eager/seed0"
+    assert len({t.id for t in tried}) == len({t.title for t in tried}) == len(tried)
+    assert [t.id for t in tried if t.labels.point == "a=0.5, b|c=0.5"] == [t.id for t in equal]  # trained once
+
+
+def test_points_without_a_tune_of_their_own_stay_the_trials_that_they_were(tmp_path: Path) -> None:
+    """Those of a tuned suite, too, whose frontier opts out of it."""
+    untuned = read(tmp_path, (TEXT + TUNE).replace("points: 5", "points: 5, tune: {}"))
+    assert [t.id for t in points(untuned)] == [t.id for t in points(read(tmp_path))]
+    assert points(read(tmp_path))[1].id == "b777e708d904e546"  # before points could be tuned
+
+
+def test_points_take_a_methods_tuning_but_for_its_weighting(tmp_path: Path) -> None:
+    text = OWN.replace("points: 5", "points: 5, method: other") + TUNE
+    suite = read(tmp_path, text)
+    other, tried = candidates(suite, "other"), candidates(suite, "frontier")
+    assert {"weighting" in t.labels.choice for t in other} == {True}
+    assert {t.labels.choice for t in tried} == {f"optimizer.lr={lr}" for lr in (0.01, 0.0316)}
     assert expanded(read(tmp_path, to_yaml(suite.resolved()))) == expanded(suite)
 
 
@@ -115,6 +161,10 @@ def test_points_start_from_the_trunk_that_their_method_starts_from(tmp_path: Pat
         ("{problem: digits}", "7:12: frontier: its points have the problems of the suite, or of the method that it "),
         ("{optimizer: {lr: x}}", "7:28: optimizer.lr: expected a number, got 'x'"),
         ("{optimzer: adam}", "7:12: unknown key 'optimzer' of frontier, did you mean 'optimizer'?"),
+        (
+            "{tune: {budget: 2, search: {weighting.a: {log: [1, 2]}}}}",
+            "7:39: frontier: its points have weightings of their own: remove the key 'weighting.a'",
+        ),
         ("{learner: closed}", "7:1: frontier: expected a learner that weighs losses, got 'closed'"),
     ],
 )

@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import NamedTuple
 
+import pandas as pd
+
 from ...core.convergence import SPARED, TOTALS, Ending, ending
+from ...core.trial import FRONTIER
 from .deltas import Delta
 from .frames import ReportData, groups, rows
 
@@ -34,6 +37,9 @@ class Undertrained(NamedTuple):
     def telling(self) -> bool:
         """Whether they are so many that they may explain a result (``core.convergence``)."""
         return self.trials > SPARED * self.judged
+
+
+NO_TRIALS = Undertrained(0, 0)
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ class Convergence:
 
 def convergences(data: ReportData) -> tuple[Convergence, ...]:
     """Every problem, method and engine with a trial that trained by epochs, the baseline first."""
-    endings = {trial: found for trial, found in _endings(data) if found}
+    endings = {trial: found for trial, found in _endings(data.records, data.trials) if found}
     trials = data.trials[data.trials["trial"].isin(list(endings))]
     by_key = {
         key: tuple(Trained(row.seed, row.tasks, endings[row.trial]) for row in rows(group))
@@ -88,10 +94,19 @@ def convergences(data: ReportData) -> tuple[Convergence, ...]:
     )
 
 
-def _endings(data: ReportData) -> Iterable[tuple[str, Ending | None]]:
-    told = data.records[data.records["metric"].isin(["loss", *TOTALS])]
+def undertrained_points(data: ReportData, problem: str, seeds: Collection[int]) -> Undertrained:
+    """Of the trials of the scalarization frontier's points on some seeds."""
+    mine = (data.tried["role"] == FRONTIER) & (data.tried["problem"] == problem) & data.tried["seed"].isin(list(seeds))
+    trials, facts = data.tried[mine], data.tried_records[data.tried_records["role"] == FRONTIER]
+    facts = facts[facts["trial"].isin(trials["trial"])]
+    cut = [found.undertrained for _, found in _endings(facts, trials) if found]
+    return Undertrained(cut.count(True), len(cut) - cut.count(None))
+
+
+def _endings(records: pd.DataFrame, trials: pd.DataFrame) -> Iterable[tuple[str, Ending | None]]:
+    told = records[records["metric"].isin(["loss", *TOTALS])]
     facts = {trial: group for (trial,), group in groups(told[told["split"] != "train"], ["trial"])}
-    settings = dict(zip(data.trials["trial"], data.trials["settings"], strict=True))
+    settings = dict(zip(trials["trial"], trials["settings"], strict=True))
     for trial, group in facts.items():
         train = json.loads(settings.get(trial) or "{}").get("train", {})
         yield trial, ending(train, rows(group))

@@ -6,7 +6,6 @@ Shapes: S seeds, K points, T tasks. Larger values are better on every task. NumP
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +13,7 @@ import numpy as np
 from scipy import optimize
 
 from ...core.power import FEWEST
-from .statistics import LEVEL, Array, Interval, mean_interval, sign_flip
-
-MOST_TASKS = 4  # up to which a hypervolume is computed; its cost grows as K^(T-1)
+from .statistics import LEVEL, Array, Interval, mean_interval, p_of
 
 
 def non_dominated(points_KT: Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -69,12 +66,14 @@ def distance(method_T: Array, points_KT: Array) -> Distance:
 class Bounds:
     """What seeds say of a signed distance.
 
-    ahead   [S, K] by how much the method is ahead of each point, by a preference that other seeds chose
-    beside  [S, T] by how much it is ahead of a mixture that other seeds chose, on each task
+    ahead    [S, K] by how much the method is ahead of each point, by a preference that other seeds chose
+    beside   [S, T] by how much it is ahead of a mixture that other seeds chose, on each task
+    overlap  what corrects for the overlap of training sets (``mean_interval``)
     """
 
     ahead: Array
     beside: Array
+    overlap: float = 0.0
 
     def interval(self, level: float = LEVEL) -> Interval | None:
         """[min_k low(ahead_k), max_t high(beside_t)], of Student's t intervals; None for fewer than three seeds.
@@ -86,36 +85,43 @@ class Bounds:
         """
         if len(self.ahead) < FEWEST:
             return None
-        low = min(_ends(column, level).low for column in self.ahead.T)
-        high = max(_ends(column, level).high for column in self.beside.T)
+        low = min(_ends(column, level, self.overlap).low for column in self.ahead.T)
+        high = max(_ends(column, level, self.overlap).high for column in self.beside.T)
         return Interval(min(low, high), max(low, high))
 
     @property
     def p(self) -> float:
-        """Of the exact sign-flip test, for the side on which the method stands: the largest over points, if it is ahead
-        of all of them, or over tasks, if it is behind the mixture on all of them; 1 if neither. NaN without a seed.
+        """Of the exact sign-flip test, or where intervals are corrected of the t test that agrees with them, for the
+        side on which the method stands: the largest over points, if it is ahead of all of them, or over tasks, if it is
+        behind the mixture on all of them; 1 if neither. NaN without a seed.
         """
         if not len(self.ahead):
             return math.nan
         sides = (self.ahead, -self.beside)
-        return min(max(map(sign_flip, side.T)) if (side.mean(0) > 0).all() else 1.0 for side in sides)
+        return min(
+            max(p_of(column, column, self.overlap) for column in side.T) if (side.mean(0) > 0).all() else 1.0
+            for side in sides
+        )
 
 
-def _ends(values: Array, level: float) -> Interval:
+def _ends(values: Array, level: float, overlap: float) -> Interval:
     """The interval of a mean; the value itself where all are equal, as for a method that is one of the points."""
     mean = float(values.mean())
-    return mean_interval(values, level) or Interval(mean, mean)
+    return mean_interval(values, level, overlap) or Interval(mean, mean)
 
 
-def bounds(method_ST: Array, points_SKT: Array, choosing_ST: Array, choosing_SKT: Array) -> Bounds:
+def bounds(
+    method_ST: Array, points_SKT: Array, choosing_ST: Array, choosing_SKT: Array, overlap: float = 0.0
+) -> Bounds:
     """The two sides of ``distance`` seed by seed, each by what was chosen without that seed and without test data.
 
     method_ST, points_SKT      values on the test split, seeds paired
     choosing_ST, choosing_SKT  the same on the validation split
 
     Preference w and mixture a of seed s solve ``distance`` for the validation means of the other seeds. Chosen by the
-    values that they are judged by, both would flatter: w takes the direction in which luck was best. All points take
-    part, so that the best of several noisy points counts for the points, never for the method.
+    values that they are judged by, both would flatter: w takes the direction in which luck was best. The seed's own
+    validation split would flatter, too, since what a model's initial weights were worth shows on both of its splits.
+    All points take part, so that the best of several noisy points counts for the points, never for the method.
     """
     seeds = len(method_ST)
     ahead, beside = np.empty((seeds, points_SKT.shape[1])), np.empty(method_ST.shape)
@@ -124,24 +130,4 @@ def bounds(method_ST: Array, points_SKT: Array, choosing_ST: Array, choosing_SKT
         chosen = distance(choosing_ST[rest].mean(0), choosing_SKT[rest].mean(0))
         ahead[s] = (method_ST[s] - points_SKT[s]) @ chosen.preference
         beside[s] = method_ST[s] - chosen.mixture @ points_SKT[s]
-    return Bounds(ahead, beside)
-
-
-def hypervolume(points_KT: Array, reference_T: Array) -> float:
-    """The volume of what is worse than some point and better than the reference, by slices along the last task.
-
-    Source: Zitzler and Thiele, Multiobjective evolutionary algorithms 1999, section III; the slices are those of
-    While et al., A faster algorithm for calculating hypervolume 2006. NaN for more than four tasks.
-    """
-    if len(reference_T) > MOST_TASKS:
-        return math.nan
-    return _volume([tuple(row) for row in np.maximum(points_KT - reference_T, 0.0).tolist()])
-
-
-def _volume(points: Sequence[tuple[float, ...]]) -> float:
-    if len(points[0]) == 1:
-        return max(point[0] for point in points)
-    ordered = sorted(points, key=lambda point: -point[-1])
-    ends = [*(point[-1] for point in ordered[1:]), 0.0]
-    slices = ((point[-1] - end, i) for i, (point, end) in enumerate(zip(ordered, ends, strict=True)))
-    return sum(height * _volume([point[:-1] for point in ordered[: i + 1]]) for height, i in slices if height > 0)
+    return Bounds(ahead, beside, overlap)

@@ -14,6 +14,7 @@ from .convergence import Convergence, convergences, with_held
 from .deltas import Delta, deltas
 from .frames import ReportData
 from .frontier import Frontier, frontiers
+from .frontier_held import with_held as with_held_positions
 from .kernel_timings import KernelTiming, kernel_timings
 from .references import Reference, references
 from .timings import Timing, timings
@@ -82,6 +83,7 @@ def gather(
     data = ReportData.of(records, trials, environments, suite)
     trained = convergences(data)
     judged = with_held(data, deltas(data), trained)
+    tuned = tunings(data)
     return Evidence(
         data,
         judged,
@@ -89,8 +91,8 @@ def gather(
         agreements(data),
         kernel_timings(data),
         trained,
-        tunings(data),
+        tuned,
         weight_sums(data),
         references(data),
-        frontiers(data),
+        with_held_positions(data, frontiers(data), trained, tuned),
     )

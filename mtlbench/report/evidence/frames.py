@@ -28,6 +28,7 @@ _WORDS = (
     *columns(),
     "engine",
     "role",
+    "point",
     "choice",
     "part",
 )

@@ -13,11 +13,15 @@ import pandas as pd
 from ...core.power import can_be_significant
 from ...core.trial import FRONTIER
 from ...core.wording import listing
-from .dominance import Bounds, bounds, distance, hypervolume, non_dominated
+from .convergence import NO_TRIALS, Undertrained
+from .dominance import Bounds, bounds, distance, non_dominated
 from .frames import ReportData, Task
+from .frontier_scores import Scores, scores_of
+from .hypervolume import UNKNOWN, Estimate, enlargement, filled, reference_of
+from .overlap import overlap
 from .statistics import LEVEL, Array, Interval, holm, mean_interval, relative, shaky
 
-Standing = Literal["beyond", "on", "behind", "undecided", "few", "none"]
+Standing = Literal["beyond", "on", "behind", "held", "undecided", "few", "none"]
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,12 @@ class Place:
 
 @dataclass(frozen=True)
 class Position:
-    """A method against the frontier. ``reason`` says why there is no position.
+    """A method against the frontier. ``reason`` says why there is no position, ``held`` why none is claimed.
 
     distance  in percent of the single-task values, of the test means from the mixtures of non-dominated points:
               positive beyond them (``dominance.distance``)
     interval  of 95 %; ``wide`` is corrected for all ``comparisons`` (Bonferroni)
-    volume    by how many percent the method enlarges the hypervolume of the non-dominated points
+    volume    by how many percent the method enlarges the hypervolume of the non-dominated points (``hypervolume``)
     smallest  the smallest effect of interest, in percent
     member    whether it is one of the non-dominated points itself, as equal weights may be
     """
@@ -55,22 +59,31 @@ class Position:
     p: float = math.nan
     p_holm: float = math.nan
     comparisons: int = 0
-    volume: float = math.nan
+    volume: Estimate = UNKNOWN
     smallest: float = 0.0
     member: bool = False
     reason: str = ""
+    held: tuple[str, ...] = ()
     bounds: Bounds | None = field(default=None, compare=False)
 
     @property
     def testable(self) -> bool:
         """Whether there are enough seeds for the sign-flip test to reach significance."""
-        return can_be_significant(self.seeds, self.comparisons)
+        corrected = self.bounds is not None and self.bounds.overlap > 0
+        return can_be_significant(self.seeds, self.comparisons, corrected=corrected)
 
     @property
     def standing(self) -> Standing:
-        """Beyond or behind when the wide interval leaves out zero and the exact test, if it can, agrees; on the
-        frontier as one of its points, or when the 95 % interval lies within the smallest effect of interest.
+        """Beyond or behind when the wide interval leaves out zero, the exact test, if it can, agrees, and nothing but
+        the method may explain it; on the frontier as one of its points, or when the wide interval lies within the
+        smallest effect of interest.
         """
+        claimed = self.claimed
+        return "held" if self.held and claimed in ("beyond", "behind") else claimed
+
+    @property
+    def claimed(self) -> Standing:
+        """The standing, whatever holds it back."""
         if self.reason:
             return "none"
         if self.interval is None or self.wide is None:
@@ -80,13 +93,18 @@ class Position:
             return "beyond"
         if self.wide.high < 0 and agreed:
             return "behind"
-        near = max(abs(self.interval.low), abs(self.interval.high)) <= self.smallest
-        return "on" if self.member or near else "undecided"
+        return "on" if self.member or self.wide.within(self.smallest) else "undecided"
 
 
 @dataclass(frozen=True)
 class Frontier:
-    """The frontier of one problem. ``reason`` says why nothing can be judged, ``left_out`` which points lack a seed."""
+    """The frontier of one problem. ``reason`` says why nothing can be judged, ``left_out`` which points lack a seed.
+
+    reference     [task] the reference point of all its hypervolumes, as gains in percent
+    filled        how much its non-dominated points fill of the box from there to their best values (``hypervolume``)
+    overlap       what corrects its intervals for the overlap of training sets; NaN where that is not known
+    undertrained  how many of its points' trials were
+    """
 
     problem: str
     engine: str
@@ -96,30 +114,20 @@ class Frontier:
     positions: tuple[Position, ...] = ()
     left_out: tuple[str, ...] = ()
     reason: str = ""
+    reference: tuple[float, ...] = ()
+    filled: Estimate = UNKNOWN
+    overlap: float = 0.0
+    undertrained: Undertrained = NO_TRIALS
+
+    @property
+    def correction(self) -> float:
+        """The overlap, or none where it is not known."""
+        return 0.0 if math.isnan(self.overlap) else self.overlap
 
     @property
     def best(self) -> tuple[Place, ...]:
         """The points that no other dominates on the validation split."""
         return tuple(point for point in self.points if point.non_dominated)
-
-
-@dataclass(frozen=True)
-class _Scores:
-    """Main metrics of one point or method: a row for each complete seed, a column for each task; of the test split,
-    and of the validation split in the epoch that was kept.
-    """
-
-    test: pd.DataFrame
-    validation: pd.DataFrame
-
-    def at(self, seeds: Sequence[int]) -> tuple[Array, Array]:
-        """Arrays [S, T] of both."""
-        return self.test.loc[list(seeds)].to_numpy(), self.validation.loc[list(seeds)].to_numpy()
-
-    @property
-    def seeds(self) -> set[int]:
-        """Those with a finite value everywhere."""
-        return set(self.test.dropna().index) & set(self.validation.dropna().index)
 
 
 def frontiers(data: ReportData) -> tuple[Frontier, ...]:
@@ -133,7 +141,7 @@ def _frontier(data: ReportData, problem: str, asked: pd.DataFrame) -> Frontier:
     tasks, engine = data.tasks(problem), str(asked["engine"].iloc[0])
     bare = Frontier(problem, engine, tasks)
     facts = data.tried_records[(data.tried_records["role"] == FRONTIER) & (data.tried_records["problem"] == problem)]
-    points = {name: _scores(facts[facts["choice"] == name], tasks) for name in asked["choice"].unique()}
+    points = {name: scores_of(facts[facts["point"] == name], tasks) for name in asked["point"].unique()}
     single = data.baseline_scores(problem, engine).dropna() if len(tasks) else pd.DataFrame()
     seeds = sorted(_common([scores.seeds for scores in points.values()]) & set(single.index))
     kept = {name: scores for name, scores in points.items() if seeds and scores.seeds >= set(seeds)}
@@ -146,29 +154,27 @@ def _frontier(data: ReportData, problem: str, asked: pd.DataFrame) -> Frontier:
             f"the single-task value of {listing(doubted, 4)} is near zero or uncertain, so that percentages of it mean"
         )
         return replace(bare, reason=f"{why} nothing")
-    on_validation = np.stack([_signed(scores.at(seeds)[1], tasks).mean(0) for scores in kept.values()])
-    best = non_dominated(on_validation)
-    places = tuple(
-        replace(_place(name, scores.at(seeds)[0], alone, tasks), non_dominated=bool(on))
-        for (name, scores), on in zip(kept.items(), best, strict=True)
-    )
-    frontier = replace(bare, points=places)
+    frontier = _measured(replace(bare, overlap=overlap(data, problem)), kept, alone)
     methods = [method for method in data.methods(problem) if method != data.baseline(problem)]
-    judged = [_position(data, frontier, method, kept, single) for method in methods]
+    judged = [_position(data, frontier, method, kept, alone) for method in methods]
     return replace(frontier, positions=tuple(_tested(judged)))
 
 
-def _scores(facts: pd.DataFrame, tasks: Sequence[Task]) -> _Scores:
-    metrics = {task.name: task.metric for task in tasks}
-    main = facts[facts["main"] & (facts["metric"] == facts["task"].map(metrics))]
-    test = main[main["split"] == "test"]
-    same = ["trial", "seed", "task", "step"]
-    validation = main[main["split"] == "validation"].merge(test[same], on=same)
-    return _Scores(*(_wide(frame, list(metrics)) for frame in (test, validation)))
-
-
-def _wide(facts: pd.DataFrame, tasks: list[str]) -> pd.DataFrame:
-    return facts.groupby(["seed", "task"])["value"].mean().unstack("task").reindex(columns=tasks)
+def _measured(bare: Frontier, points: Mapping[str, Scores], alone_ST: Array) -> Frontier:
+    """The frontier with its points, and what they fill."""
+    unit_T = _unit(alone_ST, bare.tasks)
+    test_SKT, validation_SKT = _stacked(points, bare.seeds, unit_T)
+    best = non_dominated(validation_SKT.mean(0))
+    places = tuple(
+        replace(
+            _place(name, scores.test.loc[list(bare.seeds)].to_numpy(), alone_ST, bare.tasks), non_dominated=bool(on)
+        )
+        for (name, scores), on in zip(points.items(), best, strict=True)
+    )
+    reference_T = reference_of(test_SKT.mean(0))
+    from_single_T = reference_T - unit_T * alone_ST.mean(0)
+    share = filled(test_SKT[:, best], reference_T, bare.correction)
+    return replace(bare, points=places, reference=tuple(from_single_T.tolist()), filled=share)
 
 
 def _common(seeds_of_points: Sequence[set[int]]) -> set[int]:
@@ -177,7 +183,7 @@ def _common(seeds_of_points: Sequence[set[int]]) -> set[int]:
     return {seed for seed in every if 2 * sum(seed in seeds for seeds in seeds_of_points) >= len(seeds_of_points)}
 
 
-def _why_none(points: dict[str, _Scores], single: pd.DataFrame) -> str:
+def _why_none(points: Mapping[str, Scores], single: pd.DataFrame) -> str:
     if single.empty:
         return "no single-task baseline with a finite score on every task"
     if all(scores.test.dropna().empty for scores in points.values()):
@@ -187,10 +193,17 @@ def _why_none(points: dict[str, _Scores], single: pd.DataFrame) -> str:
     return "fewer than two points with the same seeds"
 
 
-def _signed(values: Array, tasks: Sequence[Task]) -> Array:
-    """Larger is better."""
-    signed: Array = values * np.array([1.0 if task.higher else -1.0 for task in tasks])
-    return signed
+def _unit(alone_ST: Array, tasks: Sequence[Task]) -> Array:
+    """[T] what turns a metric into percent of its mean single-task value, larger being better."""
+    sign_T = np.array([1.0 if task.higher else -1.0 for task in tasks])
+    unit: Array = 100 * sign_T / np.abs(alone_ST.mean(0))
+    return unit
+
+
+def _stacked(points: Mapping[str, Scores], seeds: Sequence[int], unit_T: Array) -> tuple[Array, Array]:
+    """[S, K, T] of the test and of the validation split."""
+    both = [scores.at(seeds, unit_T) for scores in points.values()]
+    return np.stack([test for test, _ in both], 1), np.stack([validation for _, validation in both], 1)
 
 
 def _doubted(alone_ST: Array, tasks: Sequence[Task]) -> list[str]:
@@ -206,52 +219,39 @@ def _place(name: str, test_ST: Array, single_ST: Array, tasks: Sequence[Task]) -
 
 
 def _position(
-    data: ReportData, frontier: Frontier, method: str, points: Mapping[str, _Scores], single: pd.DataFrame
+    data: ReportData, frontier: Frontier, method: str, points: Mapping[str, Scores], alone_ST: Array
 ) -> Position:
-    """A method against the points, on the seeds that all of them have; values are gains in percent of the single-task
-    means, so that differences between a method and a point are paired by seed.
+    """A method against the points, on the seeds that all of them have; values are in percent of the single-task means,
+    so that differences between a method and a point are paired by seed.
     """
     tasks, engine = frontier.tasks, data.engines_of(frontier.problem, method)[0]
     facts = data.records[(data.records["problem"] == frontier.problem) & (data.records["method"] == method)]
-    scores = _scores(facts[facts["engine"] == engine], tasks)
+    scores = scores_of(facts[facts["engine"] == engine], tasks)
     seeds = sorted(scores.seeds & set(frontier.seeds))
     if len(data.targets(frontier.problem, method)) < len(tasks):
         return Position(Place(method), engine, reason="it trains some of the tasks alone")
     if not seeds:
         return Position(Place(method), engine, reason="no seed with a finite score on test and validation split")
-    alone = single.loc[seeds].to_numpy()
-    test, validation = ((_signed(each, tasks) * 100 / np.abs(alone.mean(0))) for each in scores.at(seeds))
-    on_test, on_validation = (
-        np.stack([_signed(scores.at(seeds)[i], tasks) * 100 / np.abs(alone.mean(0)) for scores in points.values()], 1)
-        for i in range(2)
-    )
+    unit_T = _unit(alone_ST, tasks)
+    test, validation = scores.at(seeds, unit_T)
+    on_test, on_validation = _stacked(points, seeds, unit_T)
     best = [point.non_dominated for point in frontier.points]
-    front = on_test.mean(0)[best]
-    found = bounds(test, on_test, validation, on_validation)
+    front = on_test[:, best]
+    reference_T = np.array(frontier.reference) + unit_T * alone_ST.mean(0)
+    found = bounds(test, on_test, validation, on_validation, frontier.correction)
+    alone = alone_ST[[frontier.seeds.index(seed) for seed in seeds]]
     return Position(
-        _place(method, scores.at(seeds)[0], alone, tasks),
+        _place(method, scores.test.loc[seeds].to_numpy(), alone, tasks),
         engine,
         len(seeds),
-        distance=distance(test.mean(0), front).value,
+        distance=distance(test.mean(0), front.mean(0)).value,
         interval=found.interval(),
         p=found.p,
-        volume=_volume(test.mean(0), front, on_test.mean(0)),
+        volume=enlargement(test, front, reference_T, frontier.correction),
         smallest=data.judgement.smallest_effect,
-        member=bool((test[:, None] == on_test[:, best]).all((0, 2)).any()),
+        member=bool((test[:, None] == front).all((0, 2)).any()),
         bounds=found,
     )
-
-
-def _volume(method_T: Array, front_KT: Array, points_KT: Array) -> float:
-    """By how many percent a method enlarges the hypervolume of the front.
-
-    The reference lies a tenth of the points' range below the worst of all points on each task, as Ishibuchi et al.
-    2018 advise, so that the ends of the front count.
-    """
-    worst, range_T = points_KT.min(0), np.ptp(points_KT, axis=0)
-    reference = worst - 0.1 * range_T
-    before = hypervolume(front_KT, reference)
-    return 100 * (hypervolume(np.vstack([front_KT, method_T]), reference) / before - 1) if before else math.nan
 
 
 def _tested(judged: Sequence[Position]) -> list[Position]:

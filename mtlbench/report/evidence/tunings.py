@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ...core.score import Tried, candidate_scores
-from ...core.trial import CANDIDATE
+from ...core.trial import CANDIDATE, FRONTIER
+from ...core.wording import plural
 from .frames import ReportData, groups, rows
 from .statistics import Array
 
@@ -22,14 +23,16 @@ STILL = 0.01  # the relative gain from the last quarter of a budget that says th
 
 @dataclass(frozen=True, eq=False)
 class Tuning:
-    """The tuning of one method on one problem with one engine.
+    """The tuning of one method, or of the scalarization frontier's points, on one problem with one engine.
 
+    points   how many points of the frontier chose, each from all candidates; 0 for a method
     choices  the candidates, in the order in which a larger budget adds them
     scores   [choice made, candidate]: validation losses relative to those at the initial weights, lower being better,
-             infinite where a candidate failed or is missing; one choice is made per seed, and per task of the baseline
+             infinite where a candidate failed or is missing; one choice is made per seed, and per task of the baseline,
+             or per point of the frontier
     failed   how many trials of each candidate failed
     chosen   what was chosen, as often as choices could be made so far
-    seconds  of all candidates together, over seeds, tasks and folds
+    seconds  of all candidates together, over seeds, tasks, folds and points
     search   {key: range} where points were spread over ranges; empty where values were listed
     """
 
@@ -42,6 +45,12 @@ class Tuning:
     chosen: tuple[str, ...]
     seconds: float
     search: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    points: int = 0
+
+    @property
+    def title(self) -> str:
+        """What tables call it."""
+        return f"{self.method} ({plural(self.points, 'point')})" if self.points else self.method
 
     @property
     def budget(self) -> int:
@@ -116,12 +125,14 @@ def tunings(data: ReportData) -> tuple[Tuning, ...]:
     facts = {trial: list(rows(group)) for (trial,), group in groups(data.tried_records, ["trial"])}
     found = []
     for (problem, method, engine), group in groups(tried, ["problem", "method", "engine"]):
-        same = data.trials[["problem", "method", "engine"]].eq([problem, method, engine]).all(axis=1)
-        chosen = data.trials.loc[same & (data.trials["choice"] != ""), "choice"]
+        points = sorted(set(group["point"]) - {""})
+        finals = data.tried[data.tried["role"] == FRONTIER] if points else data.trials
+        same = finals[["problem", "method", "engine"]].eq([problem, method, engine]).all(axis=1)
+        chosen = finals.loc[same & (finals["choice"] != ""), "choice"]
         choices = tuple(group["choice"].unique())
         scores = [
             candidate_scores(Tried(row.choice, row.part, facts.get(row.trial, [])) for row in rows(slot))
-            for _, slot in groups(group, ["tasks", "seed"])
+            for _, slot in groups(group, ["tasks", "seed", "point"])
         ]
         found.append(
             Tuning(
@@ -133,15 +144,18 @@ def tunings(data: ReportData) -> tuple[Tuning, ...]:
                 tuple(int((group["status"][group["choice"] == choice] == "failed").sum()) for choice in choices),
                 tuple(chosen),
                 float(group["seconds"].sum()),
-                _search_of(data, method),
+                _search_of(data.suite, method, bool(points)),
+                len(points),
             )
         )
     return tuple(found)
 
 
-def _search_of(data: ReportData, method: str) -> dict[str, Mapping[str, Any]]:
-    """The ranges that the suite gives a method, as it is resolved."""
-    methods = data.suite.get("methods", {})
-    own = methods[method] if method in methods else data.suite.get("single_task", {})
-    search = (own if "tune" in own else data.suite).get("tune", {}).get("search", {})
+def _search_of(suite: Mapping[str, Any], method: str, of_points: bool) -> dict[str, Mapping[str, Any]]:
+    """The ranges that a suite, as it is resolved, gives a method or the points of the frontier."""
+    methods, frontier = suite.get("methods", {}), suite.get("frontier", {})
+    own = methods[method] if method in methods else suite.get("single_task", {})
+    if of_points:
+        own = {**methods.get(frontier.get("method"), {}), **frontier}
+    search = (own if "tune" in own else suite).get("tune", {}).get("search", {})
     return {key: given for key, given in search.items() if given is not None}

@@ -14,6 +14,7 @@ from ...core.power import FEWEST
 from ...core.wording import listing, plural
 from ..evidence.evidence import Evidence
 from ..evidence.frontier import Frontier, Place, Position, Standing
+from ..evidence.overlap import UNKNOWN
 from ..evidence.statistics import Interval
 from ..writing.figures import BAD, GOOD, INK, QUIET, SERIES, UNCLEAR, WIDTH, draw, place_labels, shortened
 from ..writing.format import NOTHING, bracket, decimals_for, number, p_value
@@ -24,10 +25,15 @@ _METHODS = (
     "and on every task at once; positive beyond them, negative behind them (additive epsilon indicator, Zitzler et "
     "al. 2003), on test means, to the points that are not dominated on the validation split. In brackets a 95 % "
     "interval that holds all points against the method, and whose task preference and mixture were chosen on the "
-    "validation splits of the other seeds. Hypervolume: by how much the method enlarges that of the non-dominated "
-    "points; the reference lies a tenth of the points' range below the worst point of each task. p: exact sign-flip "
-    "test, Holm-corrected over methods. On the frontier: one of its points, or within the smallest effect of interest."
+    "validation splits of the other seeds. p: exact sign-flip test, Holm-corrected over the methods of the problem. "
+    "Standing: by p, where seeds suffice for one, and by intervals that are simultaneous for these methods "
+    "(Bonferroni); on the frontier is one of its points, or what such an interval places within the smallest effect of "
+    "interest. Hypervolume: by how much the method enlarges that of the non-dominated points (Zitzler and Thiele 1999) "
+    "on test means, with a 95 % jackknife interval over seeds; the reference lies a tenth of the points' range below "
+    "the worst point of each task. It is never negative, and grows where a method fills a gap between two points: it "
+    "decides nothing."
 )
+_CORRECTED = " Intervals allow for the overlap of the seeds' training sets, and p is of the corrected resampled t test."
 _POINTS = (
     "Main test metric of every task, trained with these fixed weights, against single-task training: gain in percent, "
     "positive is better, mean over seeds with its 95 % interval. Frontier: no other point is better on one task and as "
@@ -37,6 +43,7 @@ _WORDS: dict[Standing, str] = {
     "beyond": "beyond it: {}",
     "on": "on it (one of its points, or within the smallest effect of interest): {}",
     "behind": "behind it: {}",
+    "held": "no verdict yet: {}",
     "undecided": "undecided: {}",
     "few": "without an interval: {}",
 }
@@ -54,20 +61,28 @@ def section(evidence: Evidence) -> Part | None:
     points = pd.DataFrame([row for frontier in found for row in _raw_points(frontier)])
     tables = [Table("frontier_points", "Points of the frontier", _POINTS, points, tuple(map(_points, found)))]
     if judged:
-        tables.insert(0, Table("frontier", "Methods against it", _METHODS, methods, tuple(map(_methods, judged))))
+        caption = _METHODS + (_CORRECTED if any(frontier.correction for frontier in judged) else "")
+        tables.insert(0, Table("frontier", "Methods against it", caption, methods, tuple(map(_methods, judged))))
     drawn = [frontier for frontier in found if len(frontier.tasks) <= _MOST_IN_FIGURE]
     names = file_names([frontier.problem for frontier in drawn], "frontier")
     figures = tuple(_figure(names[frontier.problem], frontier) for frontier in drawn)
-    said = tuple(Statement(text, "warning") for frontier in found for text in _doubts(frontier))
+    doubts = (Statement(text, "warning") for frontier in found for text in _doubts(frontier))
+    said = (*doubts, *(Statement(_volume(frontier)) for frontier in found if math.isfinite(frontier.filled.value)))
     return Part("frontier", "The scalarization frontier", said, tuple(tables), figures)
 
 
 def statements(evidence: Evidence) -> list[Statement]:
     """Who gets beyond the frontier of each problem."""
-    return [_verdict(frontier) for frontier in evidence.frontiers]
+    return [_verdict(frontier, _budget(evidence, frontier)) for frontier in evidence.frontiers]
 
 
-def _verdict(frontier: Frontier) -> Statement:
+def _budget(evidence: Evidence, frontier: Frontier) -> str:
+    """How its points were tuned."""
+    tuned = next((each for each in evidence.tunings if each.points and each.problem == frontier.problem), None)
+    return f", each tuned over {plural(tuned.budget, 'candidate')}" if tuned else ", none of them tuned"
+
+
+def _verdict(frontier: Frontier, budget: str) -> Statement:
     name = f"the scalarization frontier of {frontier.problem}"
     if frontier.reason:
         return Statement(f"Nothing can be said about {name}: {frontier.reason}.", "warning")
@@ -81,16 +96,20 @@ def _verdict(frontier: Frontier) -> Statement:
         return Statement(text, "unclear")
     count, beyond = len(judged), len(groups["beyond"])
     text = f"On {frontier.problem}, {beyond or 'none'} of {plural(count, 'method')} {'lies' if beyond < 2 else 'lie'} "
-    tone: Tone = "good" if beyond else "unclear" if groups["undecided"] else "plain"
+    tone: Tone = "good" if beyond else "unclear" if groups["undecided"] or groups["held"] else "plain"
     points = tuple(words.format(_listed(groups[word], judged)) for word, words in _WORDS.items() if groups[word])
-    text += f"beyond the scalarization frontier of {plural(len(frontier.points), 'fixed weighting')}."
+    text += f"beyond the scalarization frontier of {plural(len(frontier.points), 'fixed weighting')}{budget}."
     return Statement(text, tone, points)
 
 
 def _listed(group: list[Position], like: list[Position]) -> str:
     decimals = _decimals(like)
     ordered = sorted(group, key=lambda position: -position.distance)
-    return listing((f"{j.place.name} {bracket(j.distance, j.interval, decimals)} %" for j in ordered), 4)
+    return listing((f"{j.place.name} {bracket(j.distance, j.interval, decimals)} %{_because(j)}" for j in ordered), 4)
+
+
+def _because(j: Position) -> str:
+    return f" ({'; '.join(j.held)})" if j.standing == "held" else ""
 
 
 def _decimals(judged: list[Position]) -> int:
@@ -103,9 +122,22 @@ def _doubts(frontier: Frontier) -> Iterator[str]:
     if frontier.left_out:
         which = listing(frontier.left_out, 4)
         yield f"On {frontier.problem} points of the frontier that lack a seed are left out: {which}."
+    if frontier.undertrained.telling:
+        yield f"On {frontier.problem}, {frontier.undertrained} trials of the frontier's points were undertrained."
+    if math.isnan(frontier.overlap):
+        yield f"On {frontier.problem}: {UNKNOWN}."
     for reason in dict.fromkeys(j.reason for j in frontier.positions if j.reason):
         which = listing((j.place.name for j in frontier.positions if j.reason == reason), 6)
         yield f"On {frontier.problem} not judged against the frontier: {which}: {reason}."
+
+
+def _volume(frontier: Frontier) -> str:
+    """What the points reach together."""
+    named = zip(frontier.tasks, frontier.reference, strict=True)
+    reference = listing((f"{task.name} {number(value, 1, sign=True)} %" for task, value in named), 4)
+    share = bracket(frontier.filled.value, frontier.filled.interval, 1, sign=False)
+    text = f"On {frontier.problem} the frontier fills {share} % of the box between the reference of its hypervolume "
+    return f"{text}({reference} against single-task training) and the best value of its points on every task."
 
 
 def _raw_methods(frontier: Frontier) -> Iterator[dict[str, object]]:
@@ -121,9 +153,11 @@ def _raw_methods(frontier: Frontier) -> Iterator[dict[str, object]]:
             "p": j.p,
             "p_holm": j.p_holm,
             "can_be_significant": j.testable,
-            "hypervolume_gain": j.volume,
+            "hypervolume_gain": j.volume.value,
+            "hypervolume_low": j.volume.interval.low if j.volume.interval else math.nan,
+            "hypervolume_high": j.volume.interval.high if j.volume.interval else math.nan,
             "standing": j.standing,
-            "notes": j.reason,
+            "notes": j.reason or "; ".join(j.held),
         }
 
 
@@ -154,11 +188,13 @@ def _methods(frontier: Frontier) -> Panel:
     )
     judged = sorted((j for j in frontier.positions if not j.reason), key=lambda j: -j.distance)
     decimals = _decimals(judged)
+    halves = (j.volume.interval.half for j in judged if j.volume.interval)
+    volumes = decimals_for(halves, (j.volume.value for j in judged), most=1)
     rows = tuple(
         (
             Cell(j.place.name),
             Cell(bracket(j.distance, j.interval, decimals), j.distance, j.interval),
-            Cell(number(j.volume, 1, sign=True), j.volume),
+            Cell(bracket(j.volume.value, j.volume.interval, volumes), j.volume.value, j.volume.interval),
             Cell(str(j.seeds), j.seeds),
             Cell(p_value(j.p_holm), j.p_holm) if j.testable else Cell(NOTHING),
             Cell(NOTHING if j.standing == "few" else j.standing),

@@ -15,13 +15,15 @@ from .tuning_figure import figure
 
 _CANDIDATES = (
     "Score: validation losses relative to those at the initial weights, mean over tasks, folds and seeds; lower is "
-    "better. Chosen: how many of the choices (one per seed, and per task for single-task training) took it. Every "
+    "better. Chosen: how many of the choices (one per seed, and per task for single-task training, or per point of the "
+    "scalarization frontier) took it. Every "
     "choice was made by the validation split or the folds of its own seed; test splits had no say."
 )
 _EFFORT = (
     "Gain: by how much the best validation score of the whole budget is below that of the first candidate, and below "
     "the best of the first three quarters, as means over choices; only where points were spread over ranges, since a "
-    "list has no such order. Tuning time is the sum over all candidates, seeds, tasks and folds."
+    "list has no such order. Tuning time is the sum over all candidates, seeds, tasks, folds and points; what equal "
+    "weights and the frontier's uniform point share was trained once and stands in both rows."
 )
 _SHORT = 24  # rows of candidates that a page shows without folding them away
 _COLUMNS = (
@@ -64,7 +66,7 @@ def _effort(by_problem: dict[str, list[Tuning]]) -> Table:
             late = 100 * tuning.late_gain if tuning.search else float("nan")
             raw.append((problem, tuning.method, tuning.engine, tuning.budget, gain, late, tuning.seconds))
             numbers = (Cell(number(gain, 1), gain), Cell(number(late, 1), late))
-            words = (Cell(tuning.method), Cell(tuning.engine), Cell(str(tuning.budget), tuning.budget))
+            words = (Cell(tuning.title), Cell(tuning.engine), Cell(str(tuning.budget), tuning.budget))
             cells.append((*words, *numbers, Cell(short(tuning.seconds), tuning.seconds)))
         panels.append(panel_of(problem, columns, cells))
     frame = pd.DataFrame(raw, columns=["problem", "method", "engine", "candidates", "gain", "late_gain", "seconds"])
@@ -99,7 +101,7 @@ def _panel(problem: str, made: Sequence[Tuning]) -> Panel:
         for choice, score, failed in zip(tuning.choices, tuning.mean_scores, tuning.failed, strict=True):
             chosen = tuning.chosen.count(choice)
             cells.append((
-                *map(Cell, (tuning.method, tuning.engine, choice)),
+                *map(Cell, (tuning.title, tuning.engine, choice)),
                 Cell(number(score, 4), score),
                 Cell(f"{chosen} of {len(tuning.scores)}", chosen),
                 Cell(str(failed), failed),
@@ -114,18 +116,20 @@ def _statements(evidence: Evidence, problem: str, made: Sequence[Tuning]) -> Ite
 
 
 def _budget(evidence: Evidence, problem: str, made: Sequence[Tuning]) -> Statement:
-    """Whether every method could choose from equally many candidates."""
+    """Whether every method, and every point of the frontier, could choose from equally many candidates."""
     budgets = {tuning.method: tuning.budget for tuning in made}
-    trials = evidence.data.trials
+    trials, tried = evidence.data.trials, evidence.data.tried
+    points = tried.loc[(tried["problem"] == problem) & (tried["point"] != ""), "method"].unique()
     without = set(trials.loc[trials["optimizer"] == "", "method"])  # their learners have no such settings
     counts = {
         method: budgets.get(method, 1)  # one that did not choose had one
-        for method in evidence.data.methods(problem)
+        for method in (*evidence.data.methods(problem), *points)
         if method in budgets or method not in without
     }
     if len(set(counts.values())) == 1:
+        too = "the baseline and the points of the frontier" if len(points) else "the baseline"
         return Statement(
-            f"On {problem} every method, the baseline too, chose from {plural(counts.popitem()[1], 'candidate')}."
+            f"On {problem} every method, {too} too, chose from {plural(counts.popitem()[1], 'candidate')}."
         )
     each = listing((f"{method} from {count}" for method, count in counts.items()), 12)
     return Statement(f"On {problem} methods chose from unequally many candidates: {each}.", "warning")

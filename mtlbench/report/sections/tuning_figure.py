@@ -27,7 +27,9 @@ def figure(evidence: Evidence, name: str, problem: str, made: Sequence[Tuning]) 
     shown = [
         tuning
         for tuning in made
-        if tuning.search and len(tuning.curve) > 1 and tuning.engine == evidence.engine(problem, tuning.method)
+        if tuning.search
+        and len(tuning.curve) > 1
+        and (tuning.points or tuning.engine == evidence.engine(problem, tuning.method))
     ]
     if not shown:
         return None

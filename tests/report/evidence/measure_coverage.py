@@ -1,6 +1,6 @@
 """How often a nominal 95 % interval holds the truth: ``python tests/report/evidence/measure_coverage.py [samples]``.
 
-The numbers in the docstrings of mtlbench.report.evidence.statistics come from here.
+The numbers in the docstrings of mtlbench.report.evidence.statistics and hypervolume come from here.
 BCa is scipy's; the t interval is ours.
 """
 
@@ -14,6 +14,7 @@ import numpy as np
 from scipy import stats
 
 from mtlbench.report.evidence.across import Across
+from mtlbench.report.evidence.hypervolume import enlargement, reference_of
 from mtlbench.report.evidence.statistics import Array, mean_interval, relative, seed_ranks
 
 Draw = Callable[[np.random.Generator, tuple[int, int]], Array]
@@ -56,6 +57,34 @@ def coverage_relative(
         assert interval is not None
         held += interval.contains(truth)
     return held / samples
+
+
+FRONT: Array = 2 * np.sqrt(np.stack([np.linspace(0.1, 0.9, 5), np.linspace(0.9, 0.1, 5)], 1))  # bent, of two tasks
+
+
+def front_of_seeds(seed: int, method: Array, seeds: int, noise: float) -> tuple[Array, Array]:
+    """Values of a method [S, T] and of the points of ``FRONT`` [S, K, T], with independent noise."""
+    means = np.vstack([FRONT, method])
+    drawn = means + noise * np.random.default_rng(seed).normal(size=(seeds, *means.shape))
+    return drawn[:, -1], drawn[:, :-1]
+
+
+def coverage_of_enlargements(ahead: float, between: bool, seeds: int, noise: float, samples: int) -> tuple[float, ...]:
+    """How often the interval of an enlargement of the hypervolume holds the truth, and leaves out zero; and how often
+    that of the seeds' own enlargements leaves out zero.
+    """
+    reference = reference_of(FRONT)
+    method = (FRONT[2] + FRONT[3]) / 2 if between else FRONT[2] + ahead
+    truth = enlargement(method[None], FRONT[None], reference).value
+    held, sure, alone = [], [], []
+    for i in range(samples):
+        own, front = front_of_seeds(i, method, seeds, noise)
+        interval = enlargement(own, front, reference).interval
+        held.append(interval is None or interval.low - 1e-9 <= truth <= interval.high)
+        sure.append(interval is not None and interval.low > 1e-9)
+        by_seed = mean_interval([enlargement(own[[s]], front[[s]], reference).value for s in range(seeds)])
+        alone.append(by_seed is not None and by_seed.low > 1e-9)
+    return tuple(float(np.mean(each)) for each in (held, sure, alone))
 
 
 def coverage_of_splits(
@@ -127,6 +156,15 @@ def main(samples: int) -> None:
             print(f"train {train:4d} test {test:3d} {corrected!s:5s}", *(f"{value:5.3f}" for value in splits))
     for problems in (6, 8, 12, 20):
         print(f"ranks over {problems:2d} problems, t and bootstrap", coverage_of_problems(rng, problems, samples))
+    print("enlargements of a hypervolume: held, and zero left out; of the seeds' own, zero left out")
+    for noise in (0.05, 0.3):
+        for ahead, between in ((0.0, False), (0.3, False), (0.0, True)):
+            for n in (4, 8):
+                shares = coverage_of_enlargements(ahead, between, n, noise, samples // 10)
+                print(
+                    f"noise {noise:4.2f} ahead {ahead:3.1f} between {between!s:5s} seeds {n}",
+                    *(f"{v:5.3f}" for v in shares),
+                )
     print("ranks over seeds", *(f"{coverage_of_ranks(rng, n, samples):5.3f}" for n in (3, 5, 10, 20)))
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtlbench.core.simplex import simplex
-from mtlbench.report.evidence.dominance import bounds, distance, hypervolume, non_dominated
+from mtlbench.report.evidence.dominance import bounds, distance, non_dominated
 from mtlbench.report.evidence.statistics import Array, Interval
 
 SEEDS = st.integers(0, 10_000)
@@ -52,18 +52,6 @@ def test_both_solutions_prove_the_distance(seed: int, points: int, tasks: int) -
     assert ((method - values) @ found.preference).min() == pytest.approx(found.value, abs=1e-8)
     assert (method - found.mixture @ values).max() == pytest.approx(found.value, abs=1e-8)
     assert distance(method + 3, values).value == pytest.approx(found.value + 3, abs=1e-8)
-
-
-@given(seed=SEEDS, points=st.integers(1, 6), tasks=st.integers(1, 4))
-def test_the_hypervolume_is_that_of_a_grid_of_boxes(seed: int, points: int, tasks: int) -> None:
-    values = np.random.default_rng(seed).integers(-1, 5, size=(points, tasks)).astype(float)
-    cells = np.array(list(product(range(5), repeat=tasks)))  # unit cells above the reference, 0
-    covered = np.asarray((cells[:, None, :] < values[None, :, :]).all(2)).any(1)
-    assert hypervolume(values, np.zeros(tasks)) == pytest.approx(covered.sum())
-
-
-def test_five_tasks_have_no_hypervolume() -> None:
-    assert np.isnan(hypervolume(np.ones((2, 5)), np.zeros(5)))
 
 
 def drawn(rng: np.random.Generator, means: Array, seeds: int, noise: float) -> tuple[Array, Array]:
