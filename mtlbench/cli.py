@@ -22,6 +22,7 @@ _choice = [
     click.option("--profile", help="Use this profile of the suite."),
     click.option("--seeds", type=click.IntRange(min=1), help="Number of seeds, instead of the suite's."),
     click.option("--only", metavar="PATTERN", help="Only trials whose title matches (problem/method/engine/seed0)."),
+    click.option("--accept-stale", is_flag=True, help="Count results that other code made than the code of now."),
     click.option("--out", type=click.Path(path_type=Path), help="Results folder, instead of results/<suite>."),
 ]
 

@@ -21,10 +21,12 @@ class Soft(Single, OneForm):
     sum over layers of sum_t |W_t - mean_s W_s|^2; for ``trace``, that of the trace norm of the matrix whose row t is
     W_t, with sqrt(s^2 + 1e-8) for its singular values s. Sources: Duong et al., Low Resource Dependency Parsing:
     Cross-lingual Parameter Sharing in a Neural Network Parser, ACL 2015 (l2, there between a pair of networks); Yang
-    and Hospedales, Trace Norm Regularised Deep Multi-Task Learning, ICLR Workshops 2017 (its "last axis flattening").
+    and Hospedales, Trace Norm Regularised Deep Multi-Task Learning, ICLR Workshops 2017 (LAF in the authors' code: of
+    the tensor of all tasks' weights, unfolded along its last axis, the tasks).
 
-    W_t are matrices, kernels and embeddings: both papers write their penalties for weights, and say nothing of offsets.
-    Biases, and scales and offsets of normalisations, are therefore each task's own, unless ``biases`` ties them too.
+    W_t are matrices, kernels and embeddings. Biases, and scales and offsets of normalisations, are each task's own, as
+    biases are in the example of Yang and Hospedales' code, unless ``biases`` ties them too. Deviation: Duong et al. tie
+    some of the embeddings (of tags and of arc labels, not of words).
     """
 
     common: ClassVar[bool] = True

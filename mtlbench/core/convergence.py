@@ -2,8 +2,8 @@
 
 A trial is undertrained where one of its caps (epochs, or steps) ended it, and by then
 
-- with early stopping or ``until: plateau``: the best epoch was fewer than ``patience`` epochs ago, so that the trial's
-  own rule would have gone on;
+- with early stopping or ``until: plateau``: the best epoch was fewer than ``patience`` epochs (or ``patience_steps``
+  steps) ago, so that the trial's own rule would have gone on;
 - without: the best score of the last tenth of its epochs (TAIL) was better by 1 % (STILL) than any before. By chance
   alone the best of all epochs lies there in a tenth of all trials, but seldom by so much.
 
@@ -53,7 +53,7 @@ def ending(train: Mapping[str, Any], facts: Iterable[Fact]) -> Ending | None:
         return None
     epochs, steps = int(totals["epochs"]), int(totals.get("steps", 0))
     scores = [relative_score(losses.get(epoch, {}), losses.get(0, {})) for epoch in range(epochs + 1)]
-    cut = undertrained(Train.from_plain(train), steps, scores)
+    cut = undertrained(Train.of_trial(train), steps, scores)
     earlier = {what: int(totals.get(_BEFORE + what, 0)) for what in ("epochs", "steps", "undertrained")}
     if earlier["undertrained"]:
         cut = True
@@ -65,10 +65,10 @@ def undertrained(train: Train, steps: int, scores: Sequence[float]) -> bool | No
     epochs = len(scores) - 1
     if not any(map(isfinite, scores[1:])):
         return None
-    return train.capped(epochs, steps) and _still_improving(train, scores)
+    return train.capped(epochs, steps) and _still_improving(train, steps, scores)
 
 
-def _still_improving(train: Train, scores: Sequence[float]) -> bool:
+def _still_improving(train: Train, steps: int, scores: Sequence[float]) -> bool:
     epochs, stopping = len(scores) - 1, train.stopping
     if stopping is None:
         short = int(train.steps is not None)  # the last epoch may be a part of one
@@ -79,4 +79,5 @@ def _still_improving(train: Train, scores: Sequence[float]) -> bool:
     for epoch, score in enumerate(scores[1:], start=1):
         if stopping.improves(score, best):
             best, last = score, epoch
-    return epochs - last < stopping.patience
+    # Epochs have equally many steps, but for the last one under a budget of steps: at most one epoch's steps too many.
+    return not stopping.over(epochs - last, (epochs - last) * steps / epochs)

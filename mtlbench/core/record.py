@@ -7,6 +7,8 @@ pair of tasks names the second one in ``other``, which is "" everywhere else:
 - train, t, "weight", epoch        lambda_t, mean over the epoch's steps
 - validation, t, "loss" | metric   after each epoch; step 0 is before training
 - test, t, "loss" | metric, best   once, at the end; step is the epoch whose weights were kept
+- half_patience, t, "loss" | metric, best     what test would hold, had the training had half its patience; no choice
+- half_patience, "", "epochs" | "steps" | "train_seconds"   reads it. Absent where there is no patience to be halved
 - train, t, "cosine", epoch        other u: cosine of the gradients of L_t and L_u with respect to the shared parameters
 - train, t, "affinity", epoch      other u: 1 - L_u after a gradient step on L_t of the shared parameters / L_u before
 - train, "", x1, gap …, epoch      what the architecture reports about itself; step 0 is before training
@@ -33,7 +35,7 @@ Records of a kernel trial have the state of the caches for a split and the conte
 
 Contender "copy" is the ceiling: a plain copy that moves as many bytes, timed among the others.
 
-Version 2 of this vocabulary; ``record_versions`` reads what version 1 wrote.
+Version 3 of this vocabulary; ``record_versions`` reads what earlier ones wrote.
 """
 
 from __future__ import annotations
@@ -42,7 +44,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-VERSION = 2
+VERSION = 3
+HALF_PATIENCE = "half_patience"  # a split, so that who asks for "test" does not see it
 COSINE, LOOKAHEAD_AFFINITY, CORRELATION = "cosine", "affinity", "correlation"  # metrics of pairs of tasks
 
 

@@ -4,6 +4,8 @@ Version 1 had no field for the second task of a pair:
 
 - "cosine with u" and "affinity onto u" held its name in the metric's
 - "correlation" held its place among the trial's tasks, from 0, in ``step``
+
+Version 2 has the records of version 3, but files without a checksum, and no account of the code that made them.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Any
 
 from .record import CORRELATION, COSINE, LOOKAHEAD_AFFINITY, VERSION
 
+SEALED = 3  # the first version whose files carry a checksum
 _PREFIXES = {"cosine with ": COSINE, "affinity onto ": LOOKAHEAD_AFFINITY}
 
 
@@ -24,6 +27,8 @@ def modernised(result: Mapping[str, Any], tasks: Sequence[str]) -> Mapping[str, 
     version = result["version"]
     if version == VERSION:
         return result
+    if version == 2:
+        return {**result, "version": VERSION}
     if version != 1:
         raise ValueError(f"expected a result of version 1 to {VERSION}, got {version!r}: update mtlbench")
     records = tuple(_from_version_1(record, tasks) for record in result["records"])

@@ -7,8 +7,8 @@ import importlib
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from functools import cached_property
-from importlib.metadata import entry_points
+from functools import cache, cached_property
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,22 +21,52 @@ from .wording import first_sentence
 _beside: list[str] = []  # the folder that was looked in last
 
 
-def look_beside(folder: Path) -> None:
+_loaded_before: set[str] = set()  # modules that were there before it was looked in
+
+
+def look_beside(folder: Path, afresh: bool = False) -> None:
     """Let ``module:attribute`` names find modules in a folder, after everything that is installed.
 
     One folder at a time: the modules of the last one are forgotten, so that two suites may each have a ``mine.py``.
+    ``afresh`` forgets those of the same folder too, so that a long-lived process reads them as they are now.
     """
-    if _beside == [str(folder)]:
+    if _beside == [str(folder)] and not afresh:
         return
     for old in _beside:
         with contextlib.suppress(ValueError):
             sys.path.remove(old)
-        for name, module in list(sys.modules.items()):
-            source = Path(getattr(module, "__file__", None) or os.devnull)
-            if source.parent == Path(old) and name != "__main__":
-                del sys.modules[name]
+    folders = [*map(Path, _beside), folder]
+    for name in [name for name in sys.modules if any(_is_beside(name, place) for place in folders)]:
+        del sys.modules[name]
+    importlib.invalidate_caches()
+    if _beside != [str(folder)]:
+        _loaded_before.clear()
+        _loaded_before.update(sys.modules)
     _beside[:] = [str(folder)]
     sys.path.append(str(folder))
+
+
+def _is_beside(name: str, folder: Path) -> bool:
+    """Whether a module is a file of the folder, or of a package there that was found by looking beside."""
+    top = name.partition(".")[0]
+    module = sys.modules.get(top)
+    homes: list[str] = [*getattr(module, "__path__", ())]
+    if homes:  # a package, perhaps mtlbench itself
+        return _beside == [str(folder)] and top not in _loaded_before and Path(homes[0]).parent == folder
+    source = Path(getattr(module, "__file__", None) or os.devnull)
+    return source.parent == folder and top != "__main__"
+
+
+def third_party(name: str) -> tuple[str, ...]:
+    """The ``module:attribute`` of every entry of this name that a plug-in registers, in whatever room."""
+    return tuple(entry.value for entry in _plugged_in() if entry.name == name)
+
+
+@cache
+def _plugged_in() -> tuple[EntryPoint, ...]:
+    points = entry_points()
+    groups = [group for group in points.groups if group.startswith("mtlbench.")]
+    return tuple(entry for group in groups for entry in points.select(group=group))
 
 
 def _mapping(spec: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite
+from math import ceil, isfinite
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
@@ -13,7 +13,7 @@ from .config import Config
 MATCHED, WIDENED = "matched", "widened"  # values of ``capacity``
 MAX_CANDIDATES = 100  # of one method: combinations of ``tune``, or weights that are tried
 EPOCHS = 10  # of ``until: epochs``
-CAP, PATIENCE, MIN_DELTA = 1000, 20, 1e-3  # of ``until: plateau``
+CAP, PATIENCE, PATIENCE_STEPS, MIN_DELTA = 1000, 20, 500, 1e-3  # of ``until: plateau``
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 
 
@@ -51,9 +51,32 @@ class EarlyStopping(Config):
         """Whether a score counts as better than the best one so far; both are losses, lower being better."""
         return score < best - self.min_delta
 
+    def over(self, epochs: int, steps: float) -> bool:
+        """Whether so many epochs without improvement, and the optimizer's steps in them, end training."""
+        return epochs >= self.patience
+
+    @property
+    def halved(self) -> Self:
+        """The rule with half the patience, rounded up."""
+        return self.model_copy(update={"patience": ceil(self.patience / 2)})
+
 
 class Plateau(EarlyStopping):
-    """Early stopping whose ``min_delta`` is a share of the best score, so that it means the same at every scale."""
+    """Early stopping whose ``min_delta`` is a share of the best score, so that it means the same at every scale, and
+    whose patience lasts at least ``patience_steps`` steps of the optimizer: with few steps an epoch, many epochs are
+    too short a rest to tell a plateau from a slow stretch.
+    """
+
+    patience_steps: int = Field(0, ge=0, description="steps without improvement before stopping, at least")
+
+    def over(self, epochs: int, steps: float) -> bool:
+        """See ``EarlyStopping``: as many epochs and as many steps."""
+        return super().over(epochs, steps) and steps >= self.patience_steps
+
+    @property
+    def halved(self) -> Self:
+        """See ``EarlyStopping``: half of both."""
+        return super().halved.model_copy(update={"patience_steps": ceil(self.patience_steps / 2)})
 
     def improves(self, score: float, best: float) -> bool:
         """score < best - min_delta |best|; the first finite score always does."""
@@ -64,13 +87,14 @@ class Train(Config):
     """How a trial trains, and until when. One epoch is one pass over the training split of the trial's tasks.
 
     ``until: epochs`` trains for ``epochs``, or stops early. ``until: plateau`` trains until the validation score has
-    not improved by the share ``min_delta`` for ``patience`` epochs, and keeps the best epoch's weights; ``epochs`` is
-    then no plan but a cap, and a trial that reaches it is reported as undertrained. ``steps`` ends either after so many
+    not improved by the share ``min_delta`` for ``patience`` epochs that have together ``patience_steps`` steps or more,
+    and keeps the best epoch's weights; ``epochs`` is then no plan but a cap, and a trial that reaches it is reported as
+    undertrained. ``steps`` ends either after so many
     steps of the optimizer: since tasks of unequal size have epochs of unequal length, it is what gives every trial the
     same number of updates.
     """
 
-    later: ClassVar[frozenset[str]] = frozenset({"until", "patience", "min_delta", "steps"})
+    later: ClassVar[frozenset[str]] = frozenset({"until", "patience", "patience_steps", "min_delta", "steps"})
 
     epochs: int | None = Field(
         EPOCHS,
@@ -82,6 +106,12 @@ class Train(Config):
     until: Literal["epochs", "plateau"] = Field("epochs", description="what ends training: a number, or a plateau")
     patience: int | None = Field(
         None, ge=1, description="of until: plateau: epochs without improvement before it ends; 20 unless given"
+    )
+    patience_steps: int = Field(
+        0,
+        ge=0,
+        description="of until: plateau: steps of the optimizer that the patience lasts, at least; "
+        f"{PATIENCE_STEPS} unless given",
     )
     min_delta: float | None = Field(
         None, ge=0, lt=1, description="of until: plateau: smallest improvement, as a share; 0.001 unless given"
@@ -97,11 +127,11 @@ class Train(Config):
         """With the defaults that depend on how training ends; null asks for them, too."""
         if not isinstance(written, Mapping):
             return written
-        dependent = {"epochs", "steps", "patience", "min_delta"}
+        dependent = {"epochs", "steps", "patience", "patience_steps", "min_delta"}
         given = {key: value for key, value in written.items() if value is not None or key not in dependent}
         plateau = given.get("until") == "plateau"
-        usual: dict[str, Any] = {"patience": PATIENCE, "min_delta": MIN_DELTA, "epochs": CAP} if plateau else {}
-        return {**usual, **({"epochs": None} if "steps" in given else {}), **given}
+        usual = {"patience": PATIENCE, "patience_steps": PATIENCE_STEPS, "min_delta": MIN_DELTA, "epochs": CAP}
+        return {**(usual if plateau else {}), **({"epochs": None} if "steps" in given else {}), **given}
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -110,20 +140,25 @@ class Train(Config):
                 "early_stopping: expected none beside until: plateau, which stops by a patience of its own; remove it "
                 "(early_stopping: null), and give train.patience if the default does not suit"
             )
-        for key in ("patience", "min_delta"):
-            if self.until == "epochs" and getattr(self, key) is not None:
+        for key in ("patience", "patience_steps", "min_delta"):
+            if self.until == "epochs" and getattr(self, key) != type(self).model_fields[key].default:
+                instead = "" if key == "patience_steps" else f", or early_stopping: {{{key}: …}}"
                 raise ValueError(
-                    f"{key}: expected until: plateau beside it, got until: epochs; write until: plateau, or "
-                    f"early_stopping: {{{key}: …}}"
+                    f"{key}: expected until: plateau beside it, got until: epochs; write until: plateau{instead}"
                 )
         return self
+
+    @classmethod
+    def of_trial(cls, spec: Mapping[str, Any]) -> Self:
+        """The settings that a trial has; one of before ``patience_steps`` existed trained as with none."""
+        return cls.from_plain({"patience_steps": 0, **spec})
 
     @property
     def stopping(self) -> EarlyStopping | None:
         """What ends training before its caps, by the validation split; None where nothing does."""
         if self.patience is None or self.min_delta is None:
             return self.early_stopping
-        return Plateau(patience=self.patience, min_delta=self.min_delta)
+        return Plateau(patience=self.patience, patience_steps=self.patience_steps, min_delta=self.min_delta)
 
     @property
     def length_known(self) -> bool:
@@ -138,6 +173,12 @@ class Train(Config):
     def capped(self, epochs: int, steps: int) -> bool:
         """Whether training that has come so far has to end."""
         return epochs == self.epochs or steps == self.steps
+
+    @property
+    def longer(self) -> str:
+        """How to let a training go on that a cap ended."""
+        caps = " or ".join(f"`train.{key}`" for key in ("epochs", "steps") if getattr(self, key) is not None)
+        return f"raise its cap, {caps}" if self.until == "plateau" else "`train: {until: plateau}`, or a higher cap"
 
 
 HeadsRule = Literal["own", "weighted", "published"]

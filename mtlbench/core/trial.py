@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -14,13 +14,6 @@ from .parts import coordinates
 
 Spec = Mapping[str, Any]  # {"name": …, **parameters}: one entry of a table with its parameters
 CANDIDATE, AFFINITY, FRONTIER = "candidate", "affinity", "frontier"  # roles
-
-
-def names(spec: Any) -> Iterator[str]:
-    """The name of an entry, and those of the entries that its parameters describe."""
-    if isinstance(spec, Mapping):
-        yield from (str(value) for key, value in spec.items() if key == "name")
-        yield from (name for value in spec.values() for name in names(value))
 
 
 @dataclass(frozen=True)
@@ -85,8 +78,9 @@ _KEYS = {"problem": "problem_label"}  # the trial's own problem has the short na
 class Trial(ABC):
     """Coordinates of one run. Two trials with equal coordinates are the same trial, whatever they are called.
 
-    code  SHA-256 of the source of the user's entries (of the compiled kernels, too, for a kernel trial), so that
-          changed code is a changed trial
+    code     a digest of code, of which trials of earlier versions were made; "" since there are ``sources``
+    sources  digest of the manifest of the code that computes it (``core.sources``). No coordinate: a result whose code
+             has changed is a stale result of the same trial
     """
 
     kind: ClassVar[str]
@@ -94,6 +88,7 @@ class Trial(ABC):
     device: str = "cpu"  # "cpu" or "cuda"
     threads: int = 1
     code: str = ""
+    sources: str = ""
     labels: Labels = Labels()
 
     @cached_property
@@ -104,7 +99,7 @@ class Trial(ABC):
 
     def coordinates(self) -> dict[str, Any]:
         """Everything that can change the outcome; what a trial does not have is left out."""
-        return {key: value for key, value in self._fields().items() if value != {}}
+        return {key: value for key, value in self._fields().items() if value != {} and key != "sources"}
 
     def _fields(self) -> dict[str, Any]:
         """The coordinates in plain JSON types, empty ones too."""
@@ -182,6 +177,7 @@ class TrainTrial(Trial):
         parts = {name: value.get(name, part.as_written) for name, part in coordinates().items()}
         return cls(
             **{key: value[key] for key in ("problem", "seed", "engine", "device", "threads", "data", "code")},
+            sources=value.get("sources", ""),
             tasks=tuple(value["tasks"]),
             fold=tuple(value.get("fold", (0, 0))),
             parts=parts,
@@ -237,7 +233,8 @@ class KernelTrial(Trial):
     def from_json(cls, value: Mapping[str, Any]) -> KernelTrial:
         """What ``to_json`` described."""
         keys = ("seed", "device", "threads", "code", "kernel")
-        return cls(**{key: value[key] for key in keys}, labels=Labels.from_json(value))
+        sources = value.get("sources", "")
+        return cls(**{key: value[key] for key in keys}, sources=sources, labels=Labels.from_json(value))
 
     @property
     def title(self) -> str:

@@ -16,7 +16,8 @@ from typing import Any
 
 import psutil
 
-_PACKAGES = ("mtlbench", "torch", "torchjd", "numpy", "scikit-learn", "ray")
+from ..core.sources import RECORDED, kernels_digest
+
 _FEATURES = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve")
 _CPUINFO, _DRIVER = Path("/proc/cpuinfo"), Path("/proc/driver/nvidia")
 
@@ -28,11 +29,19 @@ def environment() -> dict[str, Any]:
     return {**_machine(), **gpu_facts}
 
 
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that numbers depend on; of the compiled kernels, the first 12 digits of
+    their SHA-256.
+    """
+    return {**_machine()["versions"], "kernels": _machine()["kernels"]}
+
+
 @cache
 def _machine() -> dict[str, Any]:
     cpu, features = _cpu()
     return {
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in RECORDED}},
+        "kernels": kernels_digest()[:12],
         "revision": _revision(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "cpu": cpu,

@@ -15,7 +15,7 @@ _UNSCORED = (
     "tune chooses by the validation split, and no candidate has a score there: give the problem a validation split, or "
     "leave tune out"
 )
-Find = Callable[[str], PastTrial | None]  # by the trial's id
+Find = Callable[[Trial], PastTrial | None]  # the result that counts of a trial
 
 
 def titles(trial: Trial) -> tuple[str, ...]:
@@ -61,7 +61,7 @@ def _chosen(group: Sequence[TrainTrial], find: Find) -> Iterator[Trial]:
     """The final trial of a group."""
     if not group:
         return
-    stored_by_id = {trial.id: find(trial.id) for trial in group}
+    stored_by_id = {trial.id: find(trial) for trial in group}
     results = {identity: stored.result for identity, stored in stored_by_id.items() if stored}
     if len(results) < len(stored_by_id):
         yield _final(group[0]).labelled(choice="", waiting=True)

@@ -25,21 +25,24 @@ def cap_notes(planned: Iterable[Planned], history: History, profile: str | None)
         tasks = trial.tasks if trial.labels.baseline else ()
         kinds.setdefault((trial.problem_name, trial.labels.method, tasks, trial.way), trial)
     counts = {kind: history.undertrained(trial) for kind, trial in kinds.items()}
-    yield from _ended_before(counts)
+    yield from _ended_before(counts, kinds)
     if profile is None:
         yield from _few(trial for kind, trial in kinds.items() if not counts[kind][1])
 
 
-def _ended_before(counts: Mapping[_Kind, tuple[int, int]]) -> Iterator[str]:
+def _ended_before(counts: Mapping[_Kind, tuple[int, int]], kinds: Mapping[_Kind, TrainTrial]) -> Iterator[str]:
     by_method: dict[str, dict[str, tuple[int, int]]] = {}
-    for (problem, method, _, _), (cut, judged) in counts.items():
+    advice: dict[tuple[str, str], str] = {}
+    for (problem, method, _, _), (cut, judged), trial in zip(counts, counts.values(), kinds.values(), strict=True):
         methods = by_method.setdefault(problem, {})
         before = methods.get(method, (0, 0))
         methods[method] = (before[0] + cut, before[1] + judged)
+        advice[problem, method] = Train.from_plain(trial.parts["train"]).longer
     for problem, methods in by_method.items():
-        told = [f"{name} ({cut} of {judged})" for name, (cut, judged) in methods.items() if cut > SPARED * judged]
+        told = {name: f"{name} ({cut} of {judged})" for name, (cut, judged) in methods.items() if cut > SPARED * judged}
         if told:
-            yield f"{problem}: earlier trials were undertrained, ended by their cap: {listing(told)}; {_INSTEAD}"
+            longer = "; or ".join(dict.fromkeys(advice[problem, name] for name in told))
+            yield f"{problem}: earlier trials were undertrained, ended by their cap: {listing(told.values())}; {longer}"
 
 
 def _few(trials: Iterable[TrainTrial]) -> Iterator[str]:

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 from statistics import median
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ..core.record import Result
 from ..core.settings import Train
+from ..core.sources import Manifest, told
 from ..core.trial import KernelTrial, TrainTrial, Trial
-from ..core.wording import shown
+from ..core.wording import listing, shown
 
 NEW = "new"
 FINISHED = "finished"
 FAILED = "failed before"
 CHANGED = "changed"
+STALE = "stale"
+REFUSED = "not believed"
 SHARED = "timed beside others"
 NO_TRUNK = "without its trunk"
 _MOST_DIFFERENCES = 3
+_MOST_FILES = 3
 _AROUND_TIMING = 8.0  # seconds to start a process, compile the contenders and check them, about
 
 
@@ -43,6 +49,21 @@ class PastTrial(Protocol):
         """Whether a cap ended its training too early; None where nothing can say."""
 
 
+class RefusedFile(Protocol):
+    """A file among the trials that is not believed; ``store.Refused`` answers it."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+
+    @property
+    def told(self) -> str:
+        """Why, in words."""
+
+
+AnyTrial = TypeVar("AnyTrial", bound=Trial)
+
+
 @dataclass(frozen=True)
 class Planned:
     """A trial of a plan. ``attempts`` counts those made before."""
@@ -60,9 +81,21 @@ class Planned:
 
 
 class History:
-    """Everything that a results folder holds, by what it is asked for."""
+    """Everything that a results folder holds, by what it is asked for.
 
-    def __init__(self, stored: Iterable[PastTrial]) -> None:
+    stored       trials whose files are believed
+    refused      the files that are not
+    manifest_of  what the ``sources`` of trials stand for; {} for those that were not kept
+    """
+
+    def __init__(
+        self,
+        stored: Iterable[PastTrial],
+        refused: Iterable[RefusedFile] = (),
+        manifest_of: Callable[[str], Manifest] = lambda sources: {},
+    ) -> None:
+        self._refused = {file.path.stem: file.told for file in refused}
+        self._made_by = cache(lambda old, new: _made_by(old, manifest_of(old), manifest_of(new)))
         self._by_id: dict[str, PastTrial] = {}
         self._by_labels: dict[tuple[object, ...], list[Trial]] = defaultdict(list)
         self._seconds: dict[tuple[object, ...], list[float]] = defaultdict(list)
@@ -73,7 +106,7 @@ class History:
             if entry.result.ok:
                 self._seconds[_kind(entry.trial)].append(entry.result.seconds)
             if isinstance(entry.trial, TrainTrial) and entry.undertrained is not None:
-                train = Train.from_plain(entry.trial.parts["train"])
+                train = Train.of_trial(entry.trial.parts["train"])
                 self._ended[_kind(entry.trial)].append((train, entry.undertrained))
 
     def plan(self, trial: Trial) -> Planned:
@@ -82,18 +115,29 @@ class History:
         stored = self._by_id.get(identity)
         if trial.labels.unchosen:
             return Planned(trial, identity, FAILED, trial.labels.unchosen, stored.result.attempt if stored else 0)
+        if identity in self._refused:
+            return Planned(trial, identity, REFUSED, self._refused[identity])
         if stored is None:
             reason = self._what_changed(trial)
             return Planned(trial, identity, CHANGED if reason else NEW, reason)
         result = stored.result
         if not result.ok:
             return Planned(trial, identity, FAILED, result.error, result.attempt)
+        if stored.trial.sources != trial.sources:
+            reason = self._made_by(stored.trial.sources, trial.sources)
+            return Planned(trial, identity, STALE, reason, result.attempt)
         if trial.labels.exclusive and not result.alone:
             reason = "its throughput counts, but other trials ran beside it"
             return Planned(trial, identity, SHARED, reason, result.attempt)
         if trial.labels.keeps_trunk and not stored.trunk:
             return Planned(trial, identity, NO_TRUNK, "another trial starts from its trunk", result.attempt)
         return Planned(trial, identity, FINISHED, "", result.attempt)
+
+    def accepting(self, trial: AnyTrial) -> AnyTrial:
+        """The trial as of the code that made its result, whatever has changed since; as it is, where it would run."""
+        stored = self._by_id.get(trial.id)
+        made = replace(trial, sources=stored.trial.sources) if stored else trial
+        return made if self.plan(made).state == FINISHED else trial
 
     def seconds(self, trial: Trial) -> float | None:
         """Median time of earlier trials of the same problem, method and engine; without an earlier record, what the
@@ -123,6 +167,13 @@ class History:
         fewest = min((differences(old.coordinates(), new) for old in relatives), key=len)
         more = f" and {len(fewest) - _MOST_DIFFERENCES} more" if len(fewest) > _MOST_DIFFERENCES else ""
         return ", ".join(fewest[:_MOST_DIFFERENCES]) + more
+
+
+def _made_by(old: str, was: Manifest, now: Manifest) -> str:
+    """Why a result is stale: which code made it that would not make it now."""
+    if not old:
+        return "made by an earlier mtlbench, which kept no account of its code"
+    return f"made by other code: {listing(told(was, now), _MOST_FILES)}" if was and now else "made by other code"
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

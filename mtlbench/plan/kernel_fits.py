@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 from collections.abc import Iterator
-from pathlib import Path
 
 from ..core.errors import did_you_mean
 from ..kernels.base import Kernel
@@ -49,11 +46,3 @@ def _item(node: Node, key: str, index: int) -> Place:
         return node.place
     place: Place = node[key].value[index].place
     return place
-
-
-def extension_digest() -> str:
-    """SHA-256 of the compiled kernels, found without loading them; "" where they are not built."""
-    spec = importlib.util.find_spec("mtlbench._C")
-    if spec is None or spec.origin is None:
-        return ""
-    return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,10 @@ from typing import Any
 from ..core.errors import SuiteError
 from ..core.power import Power
 from ..core.registry import look_beside
+from ..core.sources import Manifest
 from ..core.task import Outline
 from ..core.trial import AFFINITY, TrainTrial, Trial
-from ..store import Store
+from ..store import Refused, Store, Stored
 from ..suite.expand import expand, expand_kernels, seeds_on
 from ..suite.reader import read_with_issues
 from ..suite.references import left_out
@@ -24,7 +25,7 @@ from .candidates import with_choices
 from .capacity import with_capacity
 from .caps import cap_notes
 from .history import History, Planned
-from .kernel_fits import extension_digest
+from .provenance import Provenance
 from .reading import tables
 from .selection import select
 from .survey import survey
@@ -63,15 +64,27 @@ class Plan:
     only: str | None = None
     profile: str | None = None  # of the suite's, if one was chosen
     ran: frozenset[str] = frozenset()  # ids of trials that this run has tried already
+    manifests: Mapping[str, Manifest] = field(default_factory=dict)  # what the trials' ``sources`` stand for
+    accept_stale: bool = False  # results of other code count
+    refused: tuple[Refused, ...] = ()  # files among the trials that are not believed
 
     def again(self, ran: Iterable[Trial] = ()) -> Plan:
         """The same plan, after another look at what is in the results folder, and after a wave of trials."""
-        history = History(self.store.all())
-        every = tuple(with_choices(self.expanded, self.store.find))
+        stored, refused = self.store.contents()
+        history = History(stored, refused, self._manifest)
+        every = tuple(with_choices(self.expanded, self._counted))
+        if self.accept_stale:
+            every = tuple(map(history.accepting, every))
         runnable = tuple(trial for trial in every if not trial.labels.waiting)
         planned = tuple(map(history.plan, select(self.only, runnable)))
         done = self.ran | {trial.id for trial in ran}
-        return replace(self, planned=planned, history=history, every=every, ran=done)
+        return replace(self, planned=planned, history=history, every=every, ran=done, refused=refused)
+
+    def _counted(self, trial: Trial) -> Stored | None:
+        return self.store.find(trial.id) if self.accept_stale else self.store.current(trial)
+
+    def _manifest(self, sources: str) -> Manifest:
+        return self.manifests.get(sources) or self.store.manifest(sources)
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
@@ -79,7 +92,8 @@ class Plan:
         waiting = sum(trial.labels.waiting for trial in self.every)
         later = (f"{waiting} choices wait for their candidates; what they choose runs afterwards",) if waiting else ()
         caps = cap_notes(self.planned, self.history, self.profile)
-        return (*self.data_notes, *unequal_budgets(self.suite), *caps, *later)
+        refused = tuple(f"{file.path} is not believed, and set aside by a run: {file.told}" for file in self.refused)
+        return (*self.data_notes, *unequal_budgets(self.suite), *caps, *later, *refused)
 
     @cached_property
     def trials(self) -> tuple[Trial, ...]:
@@ -227,30 +241,34 @@ def make_plan(
     only: str | None = None,
     out: Path | str | None = None,
     local: bool = True,
+    accept_stale: bool = False,
 ) -> Plan:
     """Read a suite, look at its data and at what earlier runs left in its results folder; nothing starts.
 
-    profile  one of the suite's profiles
-    seeds    number of seeds, instead of the suite's
-    only     part of a trial's title, or a pattern with ``*`` and ``?``; a method's includes its candidates
-    out      results folder, instead of results/<suite>
-    local    whether trials run on this machine, so that a missing GPU is a fault
+    profile       one of the suite's profiles
+    seeds         number of seeds, instead of the suite's
+    only          part of a trial's title, or a pattern with ``*`` and ``?``; a method's includes its candidates
+    out           results folder, instead of results/<suite>
+    local         whether trials run on this machine, so that a missing GPU is a fault
+    accept_stale  whether results count that other code made than the code of now
 
     Raises SuiteError with every fault of the file, and MtlbenchError where ``only`` matches nothing.
     """
-    look_beside(path.resolve().parent)
+    look_beside(path.resolve().parent, afresh=True)
     suite, issues = read_with_issues(path, tables=tables(), profile=profile, seeds=seeds)
     seen = survey(suite, local)
     if issues or seen.issues:
         raise SuiteError([*issues, *seen.issues])
-    trained = expand(suite, seen.outlines, seen.digests, seen.code)
+    trained = expand(suite, seen.outlines, seen.digests, seen.trunks)
     expanded, sizes = with_capacity(suite, trained, seen.outlines)
     if suite.kernels:
-        expanded += tuple(expand_kernels(suite, suite.kernels, extension_digest(), seen.code))
+        expanded += tuple(expand_kernels(suite, suite.kernels))
+    made, manifests = Provenance(tables(), seen.outlines).of(expanded)
     store = Store(Path(out) if out else Path("results") / suite.name)
     notes = tuple(f"{name}: {note}" for name, outline in seen.outlines.items() for note in outline.notes)
     notes += (*left_out(suite, seen.outlines), *_points(suite, seen.outlines), *sizes)
-    return Plan(suite, (), History(()), store, (), notes, expanded, only, profile).again()
+    plan = Plan(suite, (), History(()), store, (), notes, made, only, profile)
+    return replace(plan, manifests=manifests, accept_stale=accept_stale).again()
 
 
 def _points(suite: Suite, outlines: Mapping[str, Outline]) -> Iterator[str]:

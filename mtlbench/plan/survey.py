@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
+from ..core.digests import joint_digest
 from ..core.errors import Issue, MtlbenchError
-from ..core.metrics import own_code
 from ..core.protocols import ProblemEntry
 from ..core.task import Outline
-from ..core.trial import names
 from ..problems.base import Problem
 from ..suite.entries import Entry
 from ..suite.explain import sentence_place
@@ -29,6 +23,7 @@ from .fits import (
     wrong_kinds,
 )
 from .kernel_fits import kernel_faults
+from .literature_fits import literature_faults
 
 
 @dataclass
@@ -36,13 +31,13 @@ class Survey:
     """What is known of a suite's problems, by their names in the suite, and the faults found on the way.
 
     digests  SHA-256 of each problem's files
-    code     SHA-256 of the source behind each ``module:attribute``, and of each trunk's file
+    trunks   SHA-256 of each trunk's file
     """
 
     suite: Suite
     outlines: dict[str, Outline] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
-    code: dict[str, str] = field(default_factory=dict)
+    trunks: dict[str, str] = field(default_factory=dict)
     issues: list[Issue] = field(default_factory=list)
 
     def add(self, faults: Iterable[Fault]) -> bool:
@@ -54,8 +49,8 @@ class Survey:
     def problem(self, entry: Entry[ProblemEntry]) -> None:
         """Look at one problem's data."""
         try:
-            self.outlines[entry.name] = outline = entry.checked.outline(self.suite.root)
-            self.digests[entry.name] = digest(entry, self.suite.root, outline)
+            self.outlines[entry.name] = entry.checked.outline(self.suite.root)
+            self.digests[entry.name] = joint_digest(entry.checked.files(self.suite.root))
         except (MtlbenchError, OSError) as error:
             self.outlines.pop(entry.name, None)
             self.add([(sentence_place(entry.node, str(error)), f"problem '{entry.name}': {error}")])
@@ -64,15 +59,10 @@ class Survey:
         """Look at the file whose trunk a variant starts from."""
         if variant.start.file is not None:
             try:
-                self.code[variant.start.file] = _sha256([self.suite.root / variant.start.file])
+                self.trunks[variant.start.file] = joint_digest([self.suite.root / variant.start.file])
             except OSError as error:
                 message = f"init_from: expected a file of checkpoints/ in a results folder, got {error.filename}: "
                 self.add([(variant["init_from"].node.place, message + (error.strerror or "unreadable"))])
-
-    def sources(self, entries: Iterable[Entry[Any]]) -> None:
-        """Look at the files of the entries that are the user's own code."""
-        written = (name for entry in entries if entry.config for name in names(entry.spec) if ":" in name)
-        self.code |= {name: _sha256(_source(name)) for name in written}
 
 
 def survey(suite: Suite, local: bool) -> Survey:
@@ -89,42 +79,13 @@ def survey(suite: Suite, local: bool) -> Survey:
         seen.add(faults_with_problems(suite, variant, seen.outlines))
         seen.add(faults_with_machine(variant, local))
         seen.trunk(variant)
-        seen.sources([*variant.named, *variant.engines])
     for variant in points:
         seen.add(faults_with_frontier(variant, seen.outlines))
     for reference in suite.references.variants:
-        if not seen.add(wrong_kinds(reference)):
-            seen.sources(reference.named)
+        seen.add(wrong_kinds(reference))
+    seen.add(literature_faults(suite.literature, seen.outlines))
     if suite.affinity and not any(seen.add(wrong_kinds(variant)) for variant in suite.affinity):
         seen.add(faults_with_pairs(suite.affinity[0], seen.outlines))
     if suite.kernels:
         seen.add(kernel_faults(suite.kernels, bool(gpus()) if local else True))
-        seen.sources(suite.kernels.cases)
     return seen
-
-
-def digest(entry: Entry[ProblemEntry], root: Path, outline: Outline) -> str:
-    """SHA-256 of all that decides a problem's data beside its parameters, and what its metrics say of them: its files,
-    and the source file of it and of each metric that is a ``module:attribute``; "" where there is nothing. Contents
-    count, paths do not.
-    """
-    metrics = sorted({name for task in outline.tasks for name in task.metrics if own_code(name)})
-    sources = [path for name in (entry.spec["name"], *metrics) for path in _source(name)]
-    return _sha256([*entry.checked.files(root), *sources])
-
-
-def _sha256(files: Iterable[Path]) -> str:
-    """Of all files together; "" for no file."""
-    total = hashlib.sha256()
-    empty = total.hexdigest()
-    for path in files:
-        with path.open("rb") as file:
-            total.update(hashlib.file_digest(file, "sha256").digest())
-    return "" if total.hexdigest() == empty else total.hexdigest()
-
-
-def _source(name: str) -> Iterator[Path]:
-    """The file behind a ``module:attribute`` that has been imported."""
-    module, _, attribute = name.partition(":")
-    if attribute and (source := inspect.getsourcefile(getattr(importlib.import_module(module), attribute))):
-        yield Path(source)

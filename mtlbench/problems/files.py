@@ -39,12 +39,6 @@ def _nearest(path: Path) -> str:
     return f"did you mean '{near[0]}'?" if near else "relative paths start at the folder of the suite file"
 
 
-def stamp(path: Path) -> tuple[int, int]:
-    """Size and modification time: the key under which the file's content is cached."""
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
-
-
 def is_zipped(path: Path) -> bool:
     """Whether the file is gzipped, judged by its first bytes rather than its name."""
     with guarded(path), path.open("rb") as stream:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import pickle
 from collections.abc import Mapping
@@ -34,6 +35,8 @@ class Checkpoints:
             return None
         file = start.get("file")
         content = self.incoming if file is None else (root / file).read_bytes()
+        if file is not None and hashlib.sha256(hashlib.sha256(content).digest()).hexdigest() != start["sha256"]:
+            raise MtlbenchError(f"init_from {file}: expected the content that the trial was planned with, got another")
         return Start(_read(content, file or "another trial"), start["freeze"])
 
     def keep(self, trunk: Mapping[str, Tensor]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..core.record import Result
 from ..core.trial import Trial
+from .agreement import Expected
 
 
 @dataclass(frozen=True)
@@ -29,4 +30,5 @@ class Finished:
 
 
 Event = Started | Finished
+ExpectedOf = Callable[[Trial], Expected]  # what a trial was planned with
 TrunkOf = Callable[[Trial], bytes]  # the content of the file that a trial starts from; b"" where it starts from none

@@ -25,7 +25,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from ..core.errors import UnavailableError
 from ..core.record import Result
 from ..core.trial import Trial, trial_from_json
-from .events import Event, Finished, Started, TrunkOf
+from .agreement import Expected
+from .events import Event, ExpectedOf, Finished, Started, TrunkOf
 
 RETRIES = 2  # further attempts after a worker or its node is lost
 GRACE = 60.0  # seconds past its timeout before a trial that does not stop by itself is killed
@@ -120,17 +121,18 @@ def run_on_ray(
     root: Path,
     attempts: Mapping[str, int],
     trunk_of: TrunkOf,
+    expected_of: ExpectedOf,
     address: str | None,
     max_parallel: int | None,
 ) -> Iterator[Event]:
     """Run trials on Ray. ``attempts`` counts the attempts made before, by trial id; ``trunk_of`` gives the trunk that
-    a trial starts from.
+    a trial starts from, ``expected_of`` what it was planned with.
 
     Raises UnavailableError if no node can hold some trial, before anything starts.
     """
     with cluster(address) as nodes:
         _check_fit(trials, nodes)
-        pool = _Pool(root, attempts, trunk_of, nodes, max_parallel)
+        pool = _Pool(root, attempts, trunk_of, expected_of, nodes, max_parallel)
         yield from pool.run([trial for trial in trials if trial.labels.exclusive], alone=True)
         yield from pool.run([trial for trial in trials if not trial.labels.exclusive], alone=False)
 
@@ -154,12 +156,14 @@ class _Pool:
         root: Path,
         attempts: Mapping[str, int],
         trunk_of: TrunkOf,
+        expected_of: ExpectedOf,
         nodes: Sequence[Node],
         max_parallel: int | None,
     ) -> None:
         self.root = root
         self.attempts = attempts
         self.trunk_of = trunk_of
+        self.expected_of = expected_of
         self.nodes = nodes
         self.max_parallel = max_parallel or sum(node.cpus for node in nodes)
         self.flying: dict[Any, Flight] = {}
@@ -210,7 +214,7 @@ class _Pool:
             options["runtime_env"] = {"env_vars": {"CUDA_VISIBLE_DEVICES": ""}}
         task = _execute_and_exit if trial.kind == "kernel" else _execute
         reference = task.options(**options).remote(
-            trial.to_json(), str(self.root), attempt, alone, self.trunk_of(trial)
+            trial.to_json(), str(self.root), attempt, alone, self.trunk_of(trial), self.expected_of(trial)
         )
         self.flying[reference] = Flight(trial, attempt, node, time.monotonic())
 
@@ -241,15 +245,16 @@ def _collect(reference: Any, flight: Flight) -> tuple[Result, bytes, bool]:
         return result, b"", not isinstance(error, RayTaskError)
 
 
-def _run(trial: dict[str, Any], root: str, attempt: int, alone: bool, trunk: bytes) -> tuple[dict[str, Any], bytes]:
+def _run(
+    trial: dict[str, Any], root: str, attempt: int, alone: bool, trunk: bytes, expected: Expected
+) -> tuple[dict[str, Any], bytes]:
     """Runs in a worker: plain JSON and a trunk's file in, the same out."""
     from .checkpoints import Checkpoints
     from .trial import execute  # imports torch, which the driver does without
 
     parsed, checkpoints = trial_from_json(trial), Checkpoints(trunk)
-    result = execute(
-        parsed, Path(root), attempt, parsed.labels.resources.get("timeout"), alone=alone, checkpoints=checkpoints
-    )
+    timeout = parsed.labels.resources.get("timeout")
+    result = execute(parsed, Path(root), attempt, timeout, alone, checkpoints, expected)
     return result.to_json(), checkpoints.outgoing
 
 

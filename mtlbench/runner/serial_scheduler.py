@@ -7,19 +7,20 @@ from pathlib import Path
 
 from ..core.trial import Trial
 from .checkpoints import Checkpoints
-from .events import Event, Finished, Started, TrunkOf
+from .events import Event, ExpectedOf, Finished, Started, TrunkOf
 from .trial import execute
 
 
 def run_serially(
-    trials: Sequence[Trial], root: Path, attempts: Mapping[str, int], trunk_of: TrunkOf
+    trials: Sequence[Trial], root: Path, attempts: Mapping[str, int], trunk_of: TrunkOf, expected_of: ExpectedOf
 ) -> Iterator[Event]:
     """Run trials in order. ``attempts`` counts the attempts made before, by trial id; ``trunk_of`` is what each starts
-    from.
+    from, ``expected_of`` what it was planned with.
     """
     for trial in trials:
         yield Started(trial)
         checkpoints = Checkpoints(trunk_of(trial))
         timeout = trial.labels.resources.get("timeout")
-        result = execute(trial, root, attempts.get(trial.id, 0) + 1, timeout, alone=True, checkpoints=checkpoints)
+        attempt, expected = attempts.get(trial.id, 0) + 1, expected_of(trial)
+        result = execute(trial, root, attempt, timeout, alone=True, checkpoints=checkpoints, expected=expected)
         yield Finished(trial, result, trunk=checkpoints.outgoing)

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..core.record import Result
 from ..core.trial import CANDIDATE, Trial
+from ..measure.environment import versions
 from ..plan.plan import Plan, make_plan
 from ..store import Store
-from .events import Event, Finished, Started, TrunkOf
+from .agreement import Expected
+from .events import Event, ExpectedOf, Finished, Started, TrunkOf
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,8 +39,8 @@ class Run:
 
     @property
     def ok(self) -> bool:
-        """Whether no trial of the suite failed."""
-        return not self.failed
+        """Whether every trial of the suite has run, and none failed."""
+        return not self.failed and not self.missing
 
 
 @contextlib.contextmanager
@@ -56,6 +58,7 @@ def run(
     executor: Executor = "ray",
     address: str | None = None,
     max_parallel: int | None = None,
+    accept_stale: bool = False,
     display: Callable[[Plan], contextlib.AbstractContextManager[Listener]] = _silent,
 ) -> Run:
     """Run a suite: only what is missing, changed or failed before; then write tables and report.
@@ -68,15 +71,20 @@ def run(
     executor      "ray", or "serial" for this process
     address       a Ray cluster to join ("auto" for the one this machine belongs to)
     max_parallel  most trials at once
+    accept_stale  whether results count that other code made than the code of now
 
     Raises SuiteError for a faulty suite, UnavailableError for missing machines. A trial that fails does not raise: see
     ``Run.failed``. KeyboardInterrupt leaves every finished trial on disk.
     """
-    plan = make_plan(Path(suite), profile=profile, seeds=seeds, only=only, out=out, local=address is None)
+    plan = make_plan(
+        Path(suite), profile=profile, seeds=seeds, only=only, out=out, local=address is None, accept_stale=accept_stale
+    )
     store = plan.store
     with store.lock():
+        store.set_aside()
+        store.keep_sources(plan.manifests.values())
         plan = plan.again()  # another run may have ended in between
-        command = _command(suite, profile=profile, seeds=seeds, only=only)
+        command = _command(suite, profile=profile, seeds=seeds, only=only, accept_stale=accept_stale or None)
         while True:  # again where candidates were tried, for what they chose, and where trunks were trained
             store.write_index(plan.every, plan.resolved(), command, plan.root, profile or "")
             events = _events(plan, executor, address, max_parallel)
@@ -93,7 +101,8 @@ def run(
 
 def _command(suite: Path | str, **options: object) -> str:
     """The command line that asks for the same trials."""
-    chosen = [f"--{name} {shlex.quote(str(value))}" for name, value in options.items() if value is not None]
+    given = {f"--{name.replace('_', '-')}": value for name, value in options.items() if value is not None}
+    chosen = [name if value is True else f"{name} {shlex.quote(str(value))}" for name, value in given.items()]
     return " ".join(["mtlbench run", shlex.quote(Path(suite).name), *chosen])
 
 
@@ -112,15 +121,21 @@ def _events(
     if executor == "serial":
         from .serial_scheduler import run_serially
 
-        yield from run_serially(trials, plan.root, attempts, _trunks_in(plan.store))
+        yield from run_serially(trials, plan.root, attempts, _trunks_in(plan.store), _planned_with(plan))
     elif trials:
         from .ray_scheduler import run_on_ray
 
-        yield from run_on_ray(trials, plan.root, attempts, _trunks_in(plan.store), address, max_parallel)
+        trunks, expected = _trunks_in(plan.store), _planned_with(plan)
+        yield from run_on_ray(trials, plan.root, attempts, trunks, expected, address, max_parallel)
 
 
 def _trunks_in(store: Store) -> TrunkOf:
     return lambda trial: store.trunk(trial.source) if trial.source else b""
+
+
+def _planned_with(plan: Plan) -> ExpectedOf:
+    here = versions()
+    return lambda trial: Expected(plan.manifests[trial.sources], here, plan.suite.require)
 
 
 def _without_trunk(trial: Trial, plan: Plan) -> Result:

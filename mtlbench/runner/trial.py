@@ -28,6 +28,7 @@ from ..measure.memory import PeakMemory
 from ..plan.reading import tables
 from ..problems.folds import fold
 from ..suite.entries import Tables
+from .agreement import Expected, check_code, check_data
 from .checkpoints import Checkpoints
 
 _FIELDS = frozenset(field.name for field in fields(Job))
@@ -41,12 +42,14 @@ def execute(
     deadline_s: float | None,
     alone: bool,
     checkpoints: Checkpoints | None = None,
+    expected: Expected | None = None,
 ) -> Result:
     """Run a trial; whatever it raises becomes a failed result (but for an interrupt, which passes).
 
     ``root`` is the folder of the suite file, ``deadline_s`` the seconds the trial may take, ``alone`` whether the
-    scheduler gave it its CPUs or GPU to itself, ``checkpoints`` the trained trunks that come in and go out. The process
-    is left as it was found, so that many trials in one process give the same bits as one process each.
+    scheduler gave it its CPUs or GPU to itself, ``checkpoints`` the trained trunks that come in and go out,
+    ``expected`` what it was planned with; None compares nothing but the data. The process is left as it was found, so
+    that many trials in one process give the same bits as one process each.
     """
     start, load = time.monotonic(), ForeignLoad()
     facts = {**environment(), "threads": trial.threads, "device": trial.device}
@@ -55,12 +58,15 @@ def execute(
     notes: tuple[str, ...] = ()
     error = trace = ""
     try:
+        look_beside(root)
+        others = check_code(expected) if expected else ()
         with _torch_set_for(trial):
             if isinstance(trial, TrainTrial):
                 records, notes = _train(trial, root, deadline, checkpoints or Checkpoints())
             else:
                 assert isinstance(trial, KernelTrial)
-                records, notes = _time(trial, root, deadline)
+                records, notes = _time(trial, deadline)
+        notes = (*notes, *others)
     except Exception as failure:
         error, trace = _one_line(failure), traceback.format_exc()
     seconds = time.monotonic() - start
@@ -88,10 +94,12 @@ def _one_line(failure: Exception) -> str:
 
 def _train(trial: TrainTrial, root: Path, deadline: float, checkpoints: Checkpoints) -> Facts:
     """Records and notes of a training that ends well."""
-    look_beside(root)
     device, rooms = _device(trial.device), tables()
     memory = PeakMemory(device)
-    data = rooms["problem"].build(trial.problem).load(trial.seed, root)
+    problem = rooms["problem"].build(trial.problem)
+    check_data(trial, problem.files(root))
+    data = problem.load(trial.seed, root)
+    check_data(trial, problem.files(root))  # still, so that what was read is what was compared
     if trial.fold[1]:
         data = fold(data, *trial.fold, trial.seed)
     parts = {
@@ -149,9 +157,8 @@ def _known(split: Split, task: str) -> Any:
     return target if known is None else target[known]
 
 
-def _time(trial: KernelTrial, root: Path, deadline: float) -> Facts:
+def _time(trial: KernelTrial, deadline: float) -> Facts:
     """Records and notes of a kernel trial that ends well."""
-    look_beside(root)
     timing = trial.kernel
     kernel, device = KERNELS.build(timing["case"]), _device(trial.device)
     bench = Bench(kernel, device, trial.seed, timing["rounds"], timing["seconds"], deadline)

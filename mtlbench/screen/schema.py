@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.config import Config
+from ..core.literature import PublishedNumber
 from ..core.parts import PARTS, tunable
 from ..core.registry import Registry
 from ..core.settings import MAX_CANDIDATES, Timing
@@ -31,6 +32,8 @@ def json_schema() -> Schema:
     defs["single_task"] = _object({**baseline, "label": {"type": "string"}})
     points = _of(FrontierSettings, "frontier", defs)["properties"]
     defs["frontier"] = _object({**points, **{key: _choice(key, ".override") for key in PARTS if key not in UNVARIED}})
+    published = _of(PublishedNumber, "literature", defs)
+    defs["literature"] = {**_object(published["properties"]), "required": published["required"]}
     defs["kernels"] = _kernels(defs)
     defs["kernels.override"] = {**defs["kernels"], "required": []}
     defs["profile"] = _suite(".override", defs)
@@ -54,6 +57,7 @@ def _suite(variant: str, defs: dict[str, Schema]) -> Schema:
         "single_task": {"$ref": "#/$defs/single_task"},
         "frontier": {"$ref": "#/$defs/frontier"},
         "affinity": {"type": "string"},
+        "literature": {"type": "array", "items": {"$ref": "#/$defs/literature"}},
         "references": {"anyOf": [{"const": AUTO}, {"type": "array", "items": {"$ref": "#/$defs/learner"}}]},
         "kernels": {"$ref": f"#/$defs/kernels{variant}"},
     }

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..runner.session import Run
 
 _TABLES_ON_SCREEN = ("methods", "pooled", "tasks", "throughput", "kernels")
+_MOST_MISSING = 20  # titles that are printed
 _SPARE_COLUMNS = (
     *("steps", "parameters", "peak memory", "training", "tuning", "seeds", "mean rank"),
     *("timed trials", "accuracy", "p ("),
@@ -72,7 +73,11 @@ def show_result(result: Run, console: Console) -> None:
             say(console, f"  {title} (attempt {failure.attempt}): {failure.error}")
         say(console, "their tracebacks are in the report; the same command tries these again")
     if result.missing:
-        say(console, f"{len(result.missing)} trials of this suite have not run yet", "yellow")
+        say(console, f"{len(result.missing)} trials of this suite have no result that counts:", "yellow")
+        for title in result.missing[:_MOST_MISSING]:
+            say(console, f"  {title}")
+        if len(result.missing) > _MOST_MISSING:
+            say(console, f"  and {len(result.missing) - _MOST_MISSING} more")
     say(console, f"\nreport: {result.folder / 'report.html'}   tables: {result.folder / 'tables'}")
 
 

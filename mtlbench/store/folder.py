@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..core.convergence import TOTALS, ending
 from ..core.errors import MtlbenchError
-from ..core.record import Record, Result
-from ..core.record_versions import modernised
+from ..core.record import VERSION, Result
+from ..core.sources import Manifest, manifest_digest
 from ..core.trial import Trial, trial_from_json
 from ..core.yaml_writer import to_yaml
 from .files import write_atomically
 from .frames import Frames
+from .sealed import MALFORMED, NotBelievedError, read_sealed, sealed
+from .trial_files import Refused, Stored, read_trial, text_of
 
 
-@dataclass(frozen=True)
-class Stored:
-    """A trial as it is on disk: its last result, the failed attempts before it, whether its trunk was saved, and
-    whether a cap ended its training too early (``core.convergence``; None where nothing can say).
-    """
+class Contents(NamedTuple):
+    """All that a folder holds: trials without their records, and files among them that are not believed."""
 
-    trial: Trial
-    result: Result
-    failures: tuple[Result, ...] = ()
-    trunk: bool = False
-    undertrained: bool | None = None
+    stored: tuple[Stored, ...]
+    refused: tuple[Refused, ...]
 
 
 class Store:
@@ -64,48 +58,72 @@ class Store:
         path = self.path(trial.id)
         path.parent.mkdir(parents=True, exist_ok=True)
         before = self.find(trial.id)
-        failures = [*before.failures, before.result] if before and not before.result.ok else []
-        if before and before.result.ok:
-            failures = list(before.failures)
-        content = {
-            "trial": trial.to_json(),
-            "result": result.to_json(),
-            "failures": [failure.to_json() for failure in failures],
-        }
-        write_atomically(path, json.dumps(content) + "\n")
+        failures = before.failures if before else ()
+        if before and not before.result.ok:
+            failures = (*failures, before.result)
+        write_atomically(path, text_of(trial, result, failures))
 
     def find(self, trial_id: str) -> Stored | None:
-        """What is stored about a trial; None if there is nothing readable, so that it runs again."""
-        return self._read(self.path(trial_id))
+        """What is stored about a trial; None if there is nothing that can be believed, so that it runs again."""
+        found = self._read(self.path(trial_id))
+        return found if isinstance(found, Stored) else None
+
+    def current(self, trial: Trial) -> Stored | None:
+        """What is stored about a trial, if the code made it that would make it now; None otherwise."""
+        stored = self.find(trial.id)
+        return stored if stored and stored.trial.sources == trial.sources else None
 
     def result(self, trial: Trial) -> Result:
         """The state of a trial of a suite: its last result, missing, or failed if nothing could be chosen for it."""
         if trial.labels.waiting:
             return Result("missing", attempt=0, error="waits for its candidates, which have not all run")
-        stored = self.find(trial.id)
+        stored = self.current(trial)
         result = stored.result if stored else Result("missing", attempt=0)
         return replace(result, status="failed", error=trial.labels.unchosen) if trial.labels.unchosen else result
 
-    def all(self) -> Iterator[Stored]:
-        """Every readable trial in the folder, whether or not the current suite still contains it; without its records,
-        which a plan over thousands of trials does not need.
-        """
-        for path in sorted((self.folder / "trials").glob("*.json")):
-            stored = self._read(path, with_records=False)
-            if stored:
-                yield stored
+    def contents(self) -> Contents:
+        """Every file among the trials, whether or not the current suite still contains its trial."""
+        found = [self._read(path, with_records=False) for path in sorted((self.folder / "trials").glob("*.json"))]
+        stored = tuple(one for one in found if isinstance(one, Stored))
+        return Contents(stored, tuple(one for one in found if isinstance(one, Refused)))
 
-    def _read(self, path: Path, with_records: bool = True) -> Stored | None:
+    def _read(self, path: Path, with_records: bool = True) -> Stored | Refused | None:
         try:
-            content = json.loads(path.read_text())
-            last = content["result"] if with_records else {**content["result"], "records": ()}
-            trial, tasks = trial_from_json(content["trial"]), content["trial"].get("tasks", ())
-            result, *failures = (Result.from_json(modernised(one, tasks)) for one in (last, *content["failures"]))
-            return Stored(trial, result, tuple(failures), self.trunk_path(trial.id).exists(), _undertrained(content))
+            stored = read_trial(path, with_records)
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError):
-            return None  # foreign, truncated by a full disk, or of a later version: the trial runs again
+        except NotBelievedError as error:
+            return Refused(path, error.why, str(error))
+        return replace(stored, trunk=self.trunk_path(stored.trial.id).exists())
+
+    def set_aside(self) -> tuple[Path, ...]:
+        """Rename everything under a file's name of this folder that is not believed, so that it is in nobody's way:
+        ``<id>.checksum-differs``, ``<id>.malformed`` … Nothing is deleted.
+        """
+        refused = list(self.contents().refused)
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                self._index()
+            except NotBelievedError as error:
+                refused.append(Refused(self._index_path, error.why, str(error)))
+        return tuple(_renamed(one.path, one.why) for one in refused)
+
+    def keep_sources(self, manifests: Iterable[Manifest]) -> None:
+        """Keep what the ``sources`` of trials stand for, so that a later plan can say what has changed."""
+        folder = self.folder / "sources"
+        folder.mkdir(parents=True, exist_ok=True)
+        for manifest in manifests:
+            path = folder / f"{manifest_digest(manifest)}.json"
+            if not self.manifest(path.stem):
+                write_atomically(path, sealed(dict(manifest)))
+
+    def manifest(self, digest: str) -> Manifest:
+        """What the ``sources`` of a trial stand for; {} where that was not kept."""
+        try:
+            content, _ = read_sealed(self.folder / "sources" / f"{digest}.json")
+        except (FileNotFoundError, NotBelievedError):
+            return {}
+        return content if manifest_digest(content) == digest else {}
 
     def write_index(
         self,
@@ -126,19 +144,32 @@ class Store:
         )
         write_atomically(self.folder / "suite.yaml", head + to_yaml(suite))
         run = {"command": command, **({"profile": profile} if profile else {})}
-        content = {"suite": {**suite, **run}, "trials": [trial.to_json() for trial in trials]}
-        write_atomically(self.folder / "index.json", json.dumps(content) + "\n")
+        content = {"version": VERSION, "suite": {**suite, **run}, "trials": [trial.to_json() for trial in trials]}
+        write_atomically(self._index_path, sealed(content))
+
+    @property
+    def _index_path(self) -> Path:
+        return self.folder / "index.json"
 
     def index(self) -> tuple[tuple[Trial, ...], dict[str, Any]]:
         """The trials and the resolved suite of the last run. Raises MtlbenchError if there was none."""
-        path = self.folder / "index.json"
         try:
-            content = json.loads(path.read_text())
-            return tuple(map(trial_from_json, content["trials"])), content["suite"]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            return self._index()
+        except (OSError, NotBelievedError) as error:
+            reason = f" ({error})" if isinstance(error, NotBelievedError) else ""
             raise MtlbenchError(
-                f"{self.folder}: expected a results folder written by `mtlbench run`, got no readable index.json"
+                f"{self.folder}: expected a results folder written by `mtlbench run`, got no readable "
+                f"index.json{reason}; `mtlbench run` writes it again from the suite"
             ) from error
+
+    def _index(self) -> tuple[tuple[Trial, ...], dict[str, Any]]:
+        content, is_sealed = read_sealed(self._index_path)
+        if not is_sealed or content.get("version") != VERSION:
+            raise NotBelievedError("version-unknown", f"expected version {VERSION} with its checksum")
+        try:
+            return tuple(map(trial_from_json, content["trials"])), dict(content["suite"])
+        except MALFORMED as error:
+            raise NotBelievedError("malformed", f"expected trials and a suite, got {type(error).__name__}") from error
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -169,9 +200,8 @@ class Store:
         return Frames.of((trial, self.result(trial)) for trial in trials)
 
 
-def _undertrained(content: Mapping[str, Any]) -> bool | None:
-    """What the records of a trial's file say of how its training ended; the many others are passed over."""
-    told = (record for record in content["result"].get("records", ()) if record["metric"] in ("loss", *TOTALS))
-    facts = (Record(**record) for record in told if record["split"] != "train")
-    found = ending(content["trial"].get("train", {}), facts)
-    return found.undertrained if found else None
+def _renamed(path: Path, why: str) -> Path:
+    """Give a file that is not believed a name that says why, and that nothing else has."""
+    numbers = ("", *(f"-{number}" for number in range(2, 10_000)))
+    aside = next(p for p in (path.with_suffix(f".{why}{number}") for number in numbers) if not os.path.lexists(p))
+    return path.rename(aside)

@@ -23,6 +23,7 @@ from .frontier import LABEL as FRONTIER
 from .frontier import UNVARIED, Frontier, FrontierSettings, check_frontier, refuse_unvaried, tune_of_points
 from .header import Header, keys
 from .kernel_reader import read_kernels
+from .literature import read_literature
 from .longhand import longhand, named
 from .references import read_references
 from .search import Chosen, Refused
@@ -82,8 +83,10 @@ class Draft:
             Judgement.from_plain({key: getattr(header, key) for key in Judgement.model_fields}),
             kernels=kernels,
             capacity=header.capacity,
+            require=header.require,
             references=references if methods else References(),
             frontier=self._frontier(by_label),
+            literature=read_literature(self.root, (*everyone, *references.variants), self.checker),
             affinity=self._affinity(methods),
         )
 

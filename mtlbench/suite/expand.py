@@ -13,7 +13,7 @@ from ..core.errors import Issue, SuiteError
 from ..core.parts import PARTS
 from ..core.protocols import ProblemEntry
 from ..core.task import Outline
-from ..core.trial import AFFINITY, CANDIDATE, FRONTIER, KernelTrial, Labels, TrainTrial, names
+from ..core.trial import AFFINITY, CANDIDATE, FRONTIER, KernelTrial, Labels, TrainTrial
 from ..core.wording import shown
 from .entries import Entry
 from .references import standing
@@ -22,13 +22,13 @@ from .suite import MAX_TRIALS, Kernels, Suite, Variant
 
 
 def expand(
-    suite: Suite, outlines: Mapping[str, Outline], digests: Mapping[str, str], code: Mapping[str, str] | None = None
+    suite: Suite, outlines: Mapping[str, Outline], digests: Mapping[str, str], trunks: Mapping[str, str] | None = None
 ) -> tuple[TrainTrial, ...]:
     """Every trial of a suite, problem by problem and seed by seed: the baseline, the methods, the references.
 
     outlines  what is known of each problem, by its name in the suite; problems without one are left out
     digests   SHA-256 of each problem's files, by the same name; "" where it has none
-    code      SHA-256 of the source behind each ``module:attribute`` of the suite, and of each trunk's file
+    trunks    SHA-256 of each file whose trunk a method starts from
 
     Trials that differ in method alone share problem, seed and data: they are paired. Raises SuiteError, without making
     them all, where there are more than MAX_TRIALS, and MtlbenchError where ``init_from`` asks for the trunk of a seed
@@ -39,7 +39,7 @@ def expand(
         for problem in suite.problems
         if problem.name in outlines
         for seed in seeds_on(suite, outlines[problem.name])
-        for trial in _of_seed(suite, problem, outlines[problem.name], digests[problem.name], seed, code or {})
+        for trial in _of_seed(suite, problem, outlines[problem.name], digests[problem.name], seed)
     )
     trials = tuple(islice(every, MAX_TRIALS + 1))
     if len(trials) > MAX_TRIALS:
@@ -50,7 +50,7 @@ def expand(
             f"the frontier, pairs of tasks and the baseline's tasks, for {len(suite.seeds)} seeds: split the suite"
         )
         raise SuiteError([Issue(str(suite.path), 0, 0, message)])
-    return with_starts(suite, trials, code or {})
+    return with_starts(suite, trials, trunks or {})
 
 
 def seeds_on(suite: Suite, outline: Outline) -> Iterator[int]:
@@ -59,22 +59,22 @@ def seeds_on(suite: Suite, outline: Outline) -> Iterator[int]:
 
 
 def _of_seed(
-    suite: Suite, problem: Entry[ProblemEntry], outline: Outline, data: str, seed: int, code: Mapping[str, str]
+    suite: Suite, problem: Entry[ProblemEntry], outline: Outline, data: str, seed: int
 ) -> Iterator[TrainTrial]:
     tasks = outline.names
     for task in tasks:
         for engine in suite.baseline.engines:
-            yield from _tried(suite, suite.baseline, problem, (task,), engine.name, data, seed, code)
+            yield from _tried(suite, suite.baseline, problem, (task,), engine.name, data, seed)
     for method in suite.methods:
         if any(choice.name == problem.name for choice in method.problems):
             for engine in method.engines:
                 judged = method.learner.checked.stages(tasks)[-1]
-                yield from _tried(suite, method, problem, judged, engine.name, data, seed, code)
+                yield from _tried(suite, method, problem, judged, engine.name, data, seed)
     for reference in standing(suite, problem.name, outline):
-        trial = _trial(suite, reference, problem, tasks, reference.engines[0].name, data, seed, code)
+        trial = _trial(suite, reference, problem, tasks, reference.engines[0].name, data, seed)
         yield trial.labelled(reference=True)
-    yield from _scalarized(suite, problem, tasks, data, seed, code)
-    yield from _together(suite, problem, tasks, data, seed, code)
+    yield from _scalarized(suite, problem, tasks, data, seed)
+    yield from _together(suite, problem, tasks, data, seed)
 
 
 def _scalarized(
@@ -140,7 +140,6 @@ def _trial(
     engine: str,
     data: str,
     seed: int,
-    code: Mapping[str, str],
 ) -> TrainTrial:
     specs = {part.coordinate: variant[key].spec for key, part in PARTS.items() if part.coordinate}
     return TrainTrial(
@@ -152,7 +151,6 @@ def _trial(
         device=variant.device,
         threads=variant.resources.checked.cpus,
         data=data,
-        code="".join(code.get(name, "") for name in dict.fromkeys([*_sources(variant), engine])),
         labels=_labels(suite, variant, problem, seed),
     )
 
@@ -171,17 +169,8 @@ def _labels(suite: Suite, variant: Variant, problem: Entry[ProblemEntry], seed: 
     )
 
 
-def _sources(variant: Variant) -> Iterator[str]:
-    """Names of the entries whose code decides what a variant computes, the problem's apart."""
-    yield from (name for part in variant.named if part.used for name in names(part.spec))
-
-
-def expand_kernels(suite: Suite, kernels: Kernels, extension: str, code: Mapping[str, str]) -> Iterator[KernelTrial]:
-    """Every kernel trial of a suite: cases x devices x processes, each alone on its machine.
-
-    extension  SHA-256 of the compiled kernels, so that rebuilt ones are timed again
-    code       SHA-256 of the source behind each ``module:attribute``
-    """
+def expand_kernels(suite: Suite, kernels: Kernels) -> Iterator[KernelTrial]:
+    """Every kernel trial of a suite: cases x devices x processes, each alone on its machine."""
     timing = kernels.timing.checked
     for case in kernels.cases:
         kernel = {"case": case.spec, "contenders": kernels.contenders(case)}
@@ -192,7 +181,6 @@ def expand_kernels(suite: Suite, kernels: Kernels, extension: str, code: Mapping
                     seed=process,
                     device=device,
                     threads=timing.threads,
-                    code=extension + code.get(str(case.spec["name"]), ""),
                     labels=Labels(
                         suite=suite.name,
                         problem=kernels.title(case),

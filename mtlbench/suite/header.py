@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from ..core.judgement import Judgement
 from ..core.parts import PARTS
 from ..core.settings import MATCHED, WIDENED
+from ..core.sources import RECORDED
 from ..core.wording import shown
 
 # The keys of a suite file that are no parts of a method, and what an editor or an error says about them.
@@ -23,7 +24,10 @@ _KEYS: dict[str, str] = {
     "with as many as the baseline; or a list of both",
     "seeds": "a number n of seeds (0 to n-1), or a list of seeds",
     "references": "learners that stand beside the methods as floor and strong baseline: auto, or a list of learners",
+    "literature": "numbers that papers give for these problems, with their source; the report says which were met",
     "single_task": "what the single-task baseline changes of the suite, and its label; it runs by itself",
+    "require": "what has to have the same version on every node as where the plan is made: of it, another version is "
+    "refused instead of noted",
     "kernels": "cases of operations to time, fused against eager, and how; beside methods, or instead of them",
     **{key: str(field.description) for key, field in Judgement.model_fields.items()},
     "profiles": "named overrides of the whole suite, chosen with --profile",
@@ -79,11 +83,22 @@ _CAPACITY_SCHEMA = {
 }
 
 
+_VERSIONED = ("python", "kernels", *RECORDED)
+_REQUIRE_SCHEMA = {"type": "array", "items": {"enum": list(_VERSIONED)}, "uniqueItems": True}
+
+
+def _require(value: object) -> object:
+    if isinstance(value, list | tuple) and all(name in _VERSIONED for name in value):
+        return tuple(value)
+    raise ValueError(f"expected a list of {', '.join(_VERSIONED)}, got {shown(value)}")
+
+
 class Header(Judgement):
     """The keys of a suite that no method can change."""
 
     suite: Annotated[str, BeforeValidator(_slug), WithJsonSchema({"type": "string", "pattern": f"^{SLUG}$"})] = "suite"
     description: str = ""
+    require: Annotated[tuple[str, ...], BeforeValidator(_require), WithJsonSchema(_REQUIRE_SCHEMA)] = ()
     capacity: Annotated[tuple[str, ...], BeforeValidator(_capacity), WithJsonSchema(_CAPACITY_SCHEMA)] = ()
     seeds: Annotated[tuple[int, ...], BeforeValidator(_seeds), WithJsonSchema(_SEEDS_SCHEMA)] = Field(
         default=(0, 1, 2, 3, 4)

@@ -12,6 +12,7 @@ from ..core.wording import shown
 from .draft import Draft
 from .entries import Checker, Tables
 from .header import SLUG
+from .literature import KEY as LITERATURE
 from .longhand import longhand
 from .suite import Suite
 from .tree import Node, merge, tree
@@ -44,7 +45,8 @@ def read_with_issues(
     root = longhand(root)
     base = root.without("profiles")
     overrides = dict(_profiles(root, checker))
-    layers = {name: replace(merge(base, override), place=base.place) for name, override in overrides.items()}
+    common = base.without(LITERATURE)  # of the whole suite's set-up; a profile has another
+    layers = {name: replace(merge(common, override), place=base.place) for name, override in overrides.items()}
     for layer in (base, *layers.values()):  # every profile is checked, chosen or not
         Draft(path, layer, checker).suite()
     if profile is not None and profile not in layers:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.judgement import Judgement
+from ..core.literature import PublishedNumber
 from ..core.parts import PARTS, single
 from ..core.protocols import KernelEntry, LearnerEntry, ProblemEntry, WeightingEntry
 from ..core.settings import InitFrom, Resources, Timing
@@ -162,8 +163,10 @@ class Suite:
     judgement: Judgement = field(default_factory=Judgement)
     kernels: Kernels | None = None
     capacity: tuple[str, ...] = ()
+    require: tuple[str, ...] = ()  # whose version has to be the same on every node
     references: References = References()
     frontier: Frontier | None = None
+    literature: tuple[Entry[PublishedNumber], ...] = ()
     affinity: tuple[Variant, Variant] | None = None  # a method, and the same with a learner that compares gradients
 
     @property
@@ -178,7 +181,9 @@ class Suite:
 
     def resolved(self) -> dict[str, Any]:
         """The suite as it would be written without any default; reading it again gives the same trials."""
-        header = {"suite": self.name, "description": self.description}
+        header: dict[str, Any] = {"suite": self.name, "description": self.description}
+        if self.require:
+            header["require"] = list(self.require)
         kernels = {"kernels": self.kernels.resolved()} if self.kernels else {}
         return {**header, **(self._training() if self.methods else {}), **kernels}
 
@@ -207,6 +212,7 @@ class Suite:
             **self.judgement.model_dump(),
             **({"frontier": self.frontier.resolved(methods, common)} if self.frontier else {}),
             **({"affinity": self.affinity[0].label} if self.affinity else {}),
+            **({"literature": [number.checked.written() for number in self.literature]} if self.literature else {}),
         }
 
 

@@ -120,6 +120,23 @@ def scalarized() -> Frames:
     return with_points(sample(methods=2, seeds=4, epochs=2), {"a": (0, 0, 0), "b": (1, -1, 0), "c": (-1, 0, 1)})
 
 
+def beside_the_literature(text: str = "A paper, table 3", problem: str = "digits", method: str = "equal") -> Frames:
+    """Published numbers of one task, of all, of their rows, of nothing that was measured, and one not comparable."""
+    made = sample(**SMALL)
+    entry = {"problem": problem, "method": method, "metric": "accuracy", "value": 96.5, "source": text, "setup": text}
+    given = entry | {"spread": 0.5, "differs": text}
+    made.suite["literature"] = [
+        given | {"task": "digit"},
+        given | {"task": "digit", "method": "random", "comparable": False},
+        given | {"task": "ink", "metric": "rmse", "value": 1e9},
+        entry | {"tolerance": 0.0},
+        entry | {"metric": "explained variance", "over": "rows", "tolerance": 1},
+        given | {"method": text},
+        given | {"problem": text},
+    ]
+    return made.frames()
+
+
 def many_tasks() -> Frames:
     tasks = {f"school {i}": ("rmse", "points", False, 10.0 + i / 7, 0.3) for i in range(20)}
     return sample(methods=2, tasks=tasks, seeds=3, epochs=1).frames()
@@ -240,12 +257,15 @@ def hostile() -> Frames:
         row["tasks"] = tuple(f"t,{name}{INJECTION}" for name in row["tasks"])
     made.environments = {INJECTION: {INJECTION: INJECTION, "a": {"b": [1, None]}}, "e1": {"a": {"b": 2}}}
     made.suite = {"suite": INJECTION, "description": INJECTION, "command": INJECTION, INJECTION: [INJECTION]}
+    names = {"problem": f"p{INJECTION}", "method": f"m{INJECTION}", "task": f"t,digit{INJECTION}", "metric": "accuracy"}
+    told = dict.fromkeys(("source", "setup", "differs"), INJECTION)
+    made.suite["literature"] = [names | told | {"value": 9.0, "spread": 1.0}]
     return made.frames()
 
 
 CASES: list[Callable[[], Frames]] = [
     full, tuned, paired, scalarized, kernels_beside_methods, kernels_alone, kernels_of_ours_alone, kernels_in_nonsense,
-    kernels_failed, empty, bare, one_seed, one_task, many_tasks, related, of_one_task,
+    kernels_failed, empty, bare, one_seed, one_task, many_tasks, beside_the_literature, related, of_one_task,
     with_floor_and_boosting, references_failed, failed_only, missing_only,
     baseline_only, no_baseline,
     baseline_failed_on_one_task, nan, diverged, zeros, constant, negative, hostile,

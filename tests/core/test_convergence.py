@@ -15,6 +15,7 @@ from mtlbench.core.settings import EarlyStopping, Train
 
 PATIENT = Train(epochs=40, early_stopping=EarlyStopping(patience=8))
 FIXED = Train(epochs=40)
+PLATEAU = Train(until="plateau", epochs=40, patience_steps=0)
 
 
 def falling(epochs: int, rate: float) -> list[float]:
@@ -39,12 +40,12 @@ def facts(scores: Sequence[float], steps: int = 400, kept: int | None = None) ->
     return [*losses, *ends, Record("epochs", epochs), Record("steps", steps), Record("train_seconds", 3.0)]
 
 
-@pytest.mark.parametrize("train", [PATIENT, FIXED, Train(until="plateau", epochs=40), Train(steps=400)])
+@pytest.mark.parametrize("train", [PATIENT, FIXED, PLATEAU, Train(steps=400)])
 def test_a_score_that_keeps_falling_until_the_cap_is_cut_short(train: Train) -> None:
     assert undertrained(train, 400, falling(40, 0.05))
 
 
-@pytest.mark.parametrize("train", [PATIENT, FIXED, Train(until="plateau", epochs=40), Train(steps=400)])
+@pytest.mark.parametrize("train", [PATIENT, FIXED, PLATEAU, Train(steps=400)])
 def test_a_score_that_was_flat_or_grew_before_the_cap_is_not(train: Train) -> None:
     assert undertrained(train, 400, flat_from(15, 40)) is False
     assert undertrained(train, 400, [*flat_from(15, 15), *(0.1 + 0.01 * e for e in range(1, 26))]) is False
@@ -61,13 +62,25 @@ def test_with_patience_the_trials_own_rule_would_have_gone_on(best: int) -> None
     assert undertrained(PATIENT, 400, scores) is (40 - best < 8)
 
 
+@pytest.mark.parametrize("best", range(1, 41))
+def test_a_rest_too_short_in_steps_is_none(best: int) -> None:
+    """Epochs of 10 steps: a patience of 8 epochs and 150 steps lasts 15 epochs."""
+    scores = [1.0, *(0.5 + 0.1 * abs(epoch - best) for epoch in range(1, 41))]
+    bounded = Train(until="plateau", epochs=40, patience=8, patience_steps=150)
+    assert undertrained(bounded, 400, scores) is (40 - best < 15)
+    written = {key: value for key, value in _json(bounded).items() if key != "patience_steps"}  # before there was one
+    found = ending(written, facts(scores))
+    assert found is not None
+    assert found.undertrained is (40 - best < 8)
+
+
 def test_a_plateau_is_relative() -> None:
     """A fall by less than ``min_delta``, as a share of the score, is none; early stopping, by default, takes any."""
     scores = [1.0, *(1e-6 * (1 - 1e-6 * epoch) for epoch in range(1, 41))]
-    assert undertrained(Train(until="plateau", epochs=40), 400, scores) is False
+    assert undertrained(PLATEAU, 400, scores) is False
     assert undertrained(PATIENT, 400, scores)
     steep = [1.0, *(1e-6 * 0.9**epoch for epoch in range(1, 41))]
-    assert undertrained(Train(until="plateau", epochs=40), 400, steep)
+    assert undertrained(PLATEAU, 400, steep)
 
 
 @pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mtlbench.core.record import CORRELATION, COSINE, LOOKAHEAD_AFFINITY, VERSION, Record
-from mtlbench.plan.history import FINISHED, History
+from mtlbench.plan.history import FINISHED, STALE, History
 from mtlbench.report.evidence.evidence import gather
 from mtlbench.report.sections import affinity, front, relations
 from mtlbench.store import Store, Stored
@@ -39,11 +40,13 @@ def as_written(trial_id: str) -> list[dict[str, Any]]:
     return records
 
 
-def test_old_trials_count_as_finished(store: Store) -> None:
-    trials = [one.trial for one in store.all()]
+def test_old_trials_keep_their_ids_and_count_only_where_they_are_accepted(store: Store) -> None:
+    trials = [one.trial for one in store.contents().stored]
     assert sorted(trial.id for trial in trials) == sorted([AFFINITY, RELATION, POINT, KERNEL])
-    history = History(store.all())
-    assert {history.plan(trial).state for trial in trials} == {FINISHED}
+    history = History(store.contents().stored)
+    now = [replace(trial, sources="0" * 16) for trial in trials]
+    assert {history.plan(trial).state for trial in now} == {STALE}
+    assert {history.plan(history.accepting(trial)).state for trial in now} == {FINISHED}
 
 
 def test_cosines_and_affinities_name_the_other_task(store: Store) -> None:
@@ -93,7 +96,7 @@ def test_a_later_version_is_not_taken_for_this_one(store: Store) -> None:
 
 def test_reports_are_written_from_old_results(store: Store) -> None:
     """Cosines, correlations and the way of a point are where sections look for them."""
-    frames = store.frames(one.trial for one in store.all())
+    frames = store.frames(one.trial for one in store.contents().stored)
     suite = {"problem": [{"name": "toy", "scale": 1.0}]}
     evidence = gather(frames.records, frames.trials, frames.environments, suite)
     pairs, learned, ways = (section.section(evidence) for section in (affinity, relations, front))

@@ -16,6 +16,7 @@ LATER = [(key, name) for key, model in SETTINGS.items() for name in sorted(model
 OTHER: dict[str, dict[str, Any]] = {  # a setting that came later, at a value that is not its default
     "until": {"until": "plateau"},
     "patience": {"until": "plateau", "patience": 3},
+    "patience_steps": {"until": "plateau", "patience_steps": 7},
     "min_delta": {"until": "plateau", "min_delta": 0.5},
     "steps": {"steps": 7},
 }
@@ -88,7 +89,7 @@ def test_a_later_setting_at_its_default_leaves_identities_alone(key: str, name: 
 
 @pytest.mark.parametrize("name", sorted(Train.later))
 def test_a_later_setting_that_is_given_is_part_of_the_identity(name: str) -> None:
-    usual = {"until": "plateau"} if name in ("patience", "min_delta") else {}
+    usual = {"until": "plateau"} if name in ("patience", "patience_steps", "min_delta") else {}
     assert trial(**OTHER[name]).id != trial(**usual).id
     assert trial(**OTHER[name]).coordinates()["train"][name] == OTHER[name][name]
 
@@ -96,6 +97,30 @@ def test_a_later_setting_that_is_given_is_part_of_the_identity(name: str) -> Non
 def test_the_identity_of_a_training_from_before() -> None:
     """The id that this trial had before ``until`` and ``steps`` came."""
     assert trial(epochs=40, batch_size=64, early_stopping={"patience": 8}).id == "857626f8e44e2033"
+
+
+def test_a_plateau_without_a_bound_in_steps_is_the_training_from_before() -> None:
+    """The id that this trial had before ``patience_steps`` came; what it wrote down says nothing of a bound."""
+    old = trial(until="plateau", patience=10, patience_steps=0)
+    assert old.id == "a58be4d97f3ad489"
+    assert trial(until="plateau", patience=10).id != old.id
+    written = {key: value for key, value in old.parts["train"].items() if key != "patience_steps"}
+    assert Train.of_trial(written).stopping == Train(until="plateau", patience=10, patience_steps=0).stopping
+
+
+@pytest.mark.parametrize(("epochs", "steps", "over"), [(4, 39, False), (3, 40, False), (4, 40, True), (9, 90, True)])
+def test_a_plateau_lasts_as_many_epochs_and_as_many_steps(epochs: int, steps: int, over: bool) -> None:
+    plateau = Train(until="plateau", patience=4, patience_steps=40).stopping
+    assert plateau is not None
+    assert plateau.over(epochs, steps) is over
+    assert EarlyStopping(patience=4).over(4, 0)
+
+
+@pytest.mark.parametrize(("patience", "half"), [((1, 0), (1, 0)), ((4, 10), (2, 5)), ((5, 501), (3, 251))])
+def test_half_a_patience_is_half_of_both(patience: tuple[int, int], half: tuple[int, int]) -> None:
+    rules = [Train(until="plateau", patience=p, patience_steps=s).stopping for p, s in (patience, half)]
+    assert rules[0] is not None
+    assert rules[0].halved == rules[1]
 
 
 def test_a_cap_allows_no_more_than_a_higher_one() -> None:

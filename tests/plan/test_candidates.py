@@ -34,7 +34,9 @@ def ran(trial: TrainTrial, loss: float | None, test: float = 0.0) -> Stored:
 def choose(*stored: Stored, more: tuple[TrainTrial, ...] = ()) -> list[TrainTrial]:
     by_id = {one.trial.id: one for one in stored}
     trials = [*(one.trial for one in stored), *more]
-    decided = [trial for trial in with_choices(trials, by_id.get) if isinstance(trial, TrainTrial)]
+    decided = [
+        trial for trial in with_choices(trials, lambda trial: by_id.get(trial.id)) if isinstance(trial, TrainTrial)
+    ]
     finals = [trial for trial in decided if trial.labels.role == ""]
     assert len(finals) == len({(t.labels.method, t.seed) for t in trials if t.labels.role})
     return [trial for trial in finals if not trial.labels.waiting]
@@ -93,7 +95,7 @@ def test_every_seed_and_method_chooses_for_itself_in_its_place() -> None:
         ran(candidate(2, method="other", threads=2), 0.1),
     ]
     by_id = {one.trial.id: one for one in stored}
-    found = [t for t in with_choices((one.trial for one in stored), by_id.get) if not t.labels.role]
+    found = [t for t in with_choices((one.trial for one in stored), lambda t: by_id.get(t.id)) if not t.labels.role]
     assert [(t.labels.method, t.seed, t.labels.choice) for t in found] == [
         ("equal", 0, "lr=1"),
         ("equal", 1, "lr=2"),
@@ -131,7 +133,9 @@ def test_each_point_of_the_frontier_chooses_for_itself_and_stays_a_point() -> No
         for c in (1, 2)
     ]
     by_id = {one.trial.id: one for one in tried}
-    finals = [t for t in with_choices([one.trial for one in tried], by_id.get) if t.labels.role != CANDIDATE]
+    finals = [
+        t for t in with_choices([one.trial for one in tried], lambda t: by_id.get(t.id)) if t.labels.role != CANDIDATE
+    ]
     assert [(t.labels.role, t.labels.point, t.labels.choice) for t in finals] == [
         (FRONTIER, "a", "lr=1"),
         (FRONTIER, "b", "lr=2"),

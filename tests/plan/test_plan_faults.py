@@ -136,20 +136,13 @@ def test_changed_data_are_a_reason(suite: Path, tmp_path: Path) -> None:
     assert {(planned.state, planned.reason) for planned in again.planned} == {("changed", "data changed")}
 
 
-def test_source_of_an_entry_within_an_entry_belongs_to_its_identity(suite: Path, tmp_path: Path) -> None:
+def test_the_source_of_an_entry_within_an_entry_is_known(suite: Path, tmp_path: Path) -> None:
     (tmp_path / "own_problem.py").write_text("from mtlbench.weightings.gramian import UPGrad as Own\n")
     text = SUITE.replace("equal: {}", "equal: {weighting: {name: smoothed, of: 'own_problem:Own'}}")
     suite.write_text(text)
-    own = [trial for trial in make_plan(suite, out=tmp_path / "out").trials if trial.labels.method == "equal"]
-    assert all(trial.code for trial in own)
-
-
-def test_source_of_an_own_problem_belongs_to_its_identity(suite: Path, tmp_path: Path) -> None:
-    text = SUITE.replace("digits", "own_problem:Own")
-    first = _ids(suite, text)
-    with (tmp_path / "own_problem.py").open("a") as file:
-        file.write("# another version\n")
-    assert not set(first) & set(_ids(suite, text))
+    plan = make_plan(suite, out=tmp_path / "out")
+    (sources,) = {trial.sources for trial in plan.trials if trial.labels.method == "equal"}
+    assert {"own_problem.py", "mtlbench/weightings/gramian.py"} <= set(plan.manifests[sources])
 
 
 def test_a_recorded_step_needs_cuda_and_a_weighting_that_can_be_recorded(suite: Path) -> None:
@@ -327,3 +320,23 @@ def test_the_parts_of_a_frontier_must_fit_its_problems(suite: Path) -> None:
     text = "problem: digits\narchitecture: shared\noptimizer: adam\nmethods: {a: {}}\n"
     text += "frontier: {architecture: {name: shared, trunk: lstm}}\n"
     assert any(fault.startswith("5:") and "lstm" in fault for fault in _faults(suite, text))
+
+
+def test_published_numbers_need_a_task_and_a_metric_that_the_data_have(suite: Path) -> None:
+    entry = "{problem: digits, method: equal, metric: accuracy, value: 97, spread: 1, source: s, setup: t"
+    told = {
+        ", task: digt}": "literature: problem 'digits' has no task 'digt', did you mean 'digit'?",
+        ", task: loops}": "",
+        "}": "",
+        ", over: rows}": "",
+    }
+    for more, expected in told.items():
+        text = f"{SUITE}literature:\n  - {entry}{more}\n"
+        if expected:
+            (fault,) = _faults(suite, text)
+            assert fault == f"9:{len(entry) + len(more) - len('digt}') + 5}: {expected}"
+        else:
+            assert _ids(suite, text) == _ids(suite, SUITE)
+    for metric, more in (("rmse", ", task: digit}"), ("acuracy", "}"), ("explained variance", ", over: rows}")):
+        fault, *_ = _faults(suite, f"{SUITE}literature: [{entry.replace('accuracy', metric)}{more}]\n")
+        assert f"literature: '{metric}' is no metric of " in fault

@@ -65,6 +65,7 @@ ACCEPTED = [
     "methods: {a: {tune: {search: {train.epochs: {values: [1, 2]}, optimizer.lr: null}}}}\ntune: {budget: 4}",
     "methods: {a: {architecture: {name: shared, trunk: cnn, channels: [3], kernel_size: 1}}}",
     "methods: {a: {architecture: {name: shared, trunk: {name: 'mine:Own', anything: 3}}}}",
+    "methods: {a: {}}\nliterature: [{problem: p, method: a, metric: m, value: 1, spread: 2, source: s, setup: t}]",
     "methods: {a: {architecture: {name: shared, encoders: {t: {trunk: {name: cnn, pooling: 3}}, u: {hidden: [3]}}}}}",
 ]
 KERNELS = [
@@ -82,6 +83,8 @@ NO_KERNELS = [
 REFUSED = [
     "methods: {a: {}}\nunknown: 1",
     "methods: {a: {optimzer: adam}}",
+    "methods: {a: {}}\nliterature: [{problem: p, method: a, metric: m, value: 1, spread: 2, source: s}]",
+    "methods: {a: {}}\nliterature: [{problem: p, method: a, metric: m, value: 1, spread: -2, source: s, setup: t}]",
     "methods: {a: {optimizer: adma}}",
     "methods: {a: {}}\ntune: {budget: 101, search: {optimizer.lr: {log: [1, 2]}}}",
     "methods: {a: {}}\ntune: {budget: 4, search: {seeds: {log: [1, 2]}}}",

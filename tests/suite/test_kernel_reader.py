@@ -38,9 +38,9 @@ def _suite(tmp_path: Path, text: str = ALONE, profile: str | None = None) -> Sui
     return read_suite(path, tables=TABLES, profile=profile)
 
 
-def _trials(suite: Suite, extension: str = "e") -> list[KernelTrial]:
+def _trials(suite: Suite) -> list[KernelTrial]:
     assert suite.kernels is not None
-    return list(expand_kernels(suite, suite.kernels, extension, {}))
+    return list(expand_kernels(suite, suite.kernels))
 
 
 def test_kernels_alone_are_a_suite_without_training(tmp_path: Path) -> None:
@@ -68,14 +68,13 @@ def test_a_profile_changes_how_they_are_timed(tmp_path: Path) -> None:
     assert {trial.kernel["contenders"] for trial in found} == {("fused",)}
 
 
-def test_ids_know_shape_device_threads_process_timing_and_the_compiled_kernels_but_no_labels(tmp_path: Path) -> None:
+def test_ids_know_shape_device_threads_process_and_timing_but_no_labels(tmp_path: Path) -> None:
     first = _trials(_suite(tmp_path))
     changed = [
         _trials(_suite(tmp_path, ALONE.replace("processes: 2", f"processes: 2\n  {line}")))
         for line in ("threads: 2", "seconds: 1", "rounds: 3", "contenders: [fused]", "devices: [cuda]")
     ]
-    rebuilt = _trials(_suite(tmp_path), "f")
-    everything = [trial.id for trials in (first, *changed, rebuilt) for trial in trials]
+    everything = [trial.id for trials in (first, *changed) for trial in trials]
     assert len(set(everything)) == len(everything)
     renamed = _trials(_suite(tmp_path, ALONE.replace("label: big", "label: huge")))
     assert [trial.id for trial in renamed] == [trial.id for trial in first]

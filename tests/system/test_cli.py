@@ -143,6 +143,6 @@ def test_changed_code_of_a_users_own_weighting_runs_again(cli: Cli, suite: Path)
     assert cli("run", suite, "--executor", "serial").returncode == 0
     (suite.parent / "mine.py").write_text(own + "    # changed\n")
     plan = json.loads(cli("plan", suite, "--json").stdout)
-    changed = [trial for trial in plan["trials"] if trial["state"] == "changed"]
-    assert [trial["method"] for trial in changed] == ["equal"]
-    assert changed[0]["reason"] == "code changed"
+    stale = [trial for trial in plan["trials"] if trial["state"] == "stale"]
+    assert [trial["method"] for trial in stale] == ["equal"]
+    assert stale[0]["reason"] == "made by other code: mine.py"

@@ -32,7 +32,7 @@ def cut(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="module")
 def free(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return trained(tmp_path_factory.mktemp("free"), "until: plateau")
+    return trained(tmp_path_factory.mktemp("free"), "until: plateau, patience_steps: 0")
 
 
 def test_a_cap_that_is_too_low_is_counted_and_no_direction_claimed(cut: Run) -> None:

@@ -107,8 +107,8 @@ class TrunkChoice(Config):
     """A trunk with its parameters (``mtlbench list trunks``), each of which has the trunk's own default.
 
     ``trunk: {name: cnn, channels: [8, 16]}``, or flat: ``trunk: cnn, channels: [8, 16]``. Both are read. A trunk of the
-    table is written flat, so that trials keep their identity; nested are a ``module:Class``, whose code belongs to the
-    identity as that of any entry that has a ``name``, and a trunk one of whose parameters is called as a key beside it.
+    table is written flat, so that trials keep their identity; nested are a ``module:Class``, and a trunk one of whose
+    parameters is called as a key beside it.
     """
 
     shorthand: ClassVar[str] = "trunk"

@@ -72,11 +72,6 @@ def metric(name: str) -> LineMetric | RowMetric:
     return entry()
 
 
-def own_code(name: str) -> bool:
-    """Whether a name is a ``module:attribute``: code that may change while the name stays."""
-    return ":" in name and not name.startswith(SKLEARN)
-
-
 def misfit(name: str, *kinds: Kind) -> str:
     """Why a metric fits tasks of none of these kinds, and which one might; empty where it fits some.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import inf
 
 import torch
@@ -21,23 +22,40 @@ def check_scored(first: Mapping[str, float]) -> None:
         )
 
 
+@dataclass(frozen=True)
+class Shorter:
+    """What half the patience would have ended with: epochs and steps trained, and the weights of the best epoch."""
+
+    epochs: int
+    steps: int
+    best: int
+    weights: Mapping[str, torch.Tensor]
+
+
 class BestEpoch:
-    """Tracks the best score; without settings, the last epoch counts as the best. The initial weights never do."""
+    """Tracks the best score; without settings, the last epoch counts as the best. The initial weights never do.
+
+    ``shorter`` is set when half the patience is over: up to then, training with half the patience is the same.
+    """
 
     def __init__(self, settings: EarlyStopping | None, model: Model) -> None:
         self.settings, self.model = settings, model
-        self.epoch, self.score = 0, inf
+        self.epoch, self.steps, self.score = 0, 0, inf
         self.weights: dict[str, torch.Tensor] = {}  # parameters and buffers
+        self.shorter: Shorter | None = None
 
-    def update(self, epoch: int, score: float) -> bool:
-        """Record an epoch's score; True if training should stop."""
+    def update(self, epoch: int, steps: int, score: float) -> bool:
+        """Record the score of an epoch that ended after so many steps; True if training should stop."""
         if self.settings is None:
             self.epoch = epoch
             return False
         if self.settings.improves(score, self.score):
-            self.epoch, self.score = epoch, score
+            self.epoch, self.steps, self.score = epoch, steps, score
             self.weights = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-        return epoch - self.epoch >= self.settings.patience
+        rest = (epoch - self.epoch, steps - self.steps)
+        if self.shorter is None and self.settings.halved.over(*rest):
+            self.shorter = Shorter(epoch, steps, self.epoch, self.weights)
+        return self.settings.over(*rest)
 
     def restore(self) -> int:
         """Restore the best weights and return their epoch."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count, islice
 from math import isfinite
 from statistics import median
@@ -10,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ...core.errors import MtlbenchError
-from ...core.record import Record
+from ...core.record import HALF_PATIENCE, Record
 from ...core.score import relative_score
 from ...engine.batches import training_batches
 from ...engine.graph import graphed
@@ -19,7 +21,7 @@ from ...engine.step import Step
 from ...measure.clock import now
 from ..base import Diverged, Job
 from ..correlations import correlations
-from .early_stopping import BestEpoch, check_scored
+from .early_stopping import BestEpoch, Shorter, check_scored
 from .evaluate import Evaluator
 
 
@@ -45,6 +47,7 @@ class Training:
         size = job.optimizer.batch_size(job.train.batch_size, job.data.train.size)
         self.batches = training_batches(job.data.train, names, size, job.seed, device)
         self.validation = Evaluator(job.data.validation, self.outline, job.train.evaluation_batch_size, device)
+        self.best = BestEpoch(job.train.stopping, self.model)
         self.records: list[Record] = []
         self.epochs: list[tuple[float, int, int]] = []  # seconds, steps, rows of every epoch
 
@@ -54,7 +57,8 @@ class Training:
         if job.keep:
             job.keep(self.model.trunk())
         test = Evaluator(job.data.test, self.outline, job.train.evaluation_batch_size, job.device)
-        return [*self.records, *test.records(self.model, "test", step), *self._totals()]
+        tested = test.records(self.model, "test", step)
+        return [*self.records, *tested, *self._totals(), *self._at_half_patience(test, tested)]
 
     def fit(self) -> int:
         """Train until a cap or the validation split ends it; returns the epoch whose weights the model then has."""
@@ -62,14 +66,13 @@ class Training:
         first = self._validate(0)
         if self.job.schedule.by_score or train.stopping:
             check_scored(first)
-        best = BestEpoch(train.stopping, self.model)
         for epoch in count(1):
             self.epoch(epoch)
             score = relative_score(self._validate(epoch), first)
-            if best.update(epoch, score) or train.capped(epoch, self.steps):
+            if self.best.update(epoch, self.steps, score) or train.capped(epoch, self.steps):
                 break
             self.rates.step(score)
-        return best.restore()
+        return self.best.restore()
 
     def epoch(self, epoch: int) -> None:
         """One pass over the training split, or what the budget of steps leaves of it; losses and weights are copied
@@ -142,6 +145,27 @@ class Training:
             Record("epochs", len(self.epochs)),
             Record("steps", self.steps),
         ]
+
+    def _at_half_patience(self, test: Evaluator, tested: list[Record]) -> Iterator[Record]:
+        """What the same training with half the patience would have ended with; the model has its weights afterwards.
+
+        Where a cap ended both, that is what this one ended with. None without patience, and none of a training that
+        starts from a trained trunk: with half the patience it would start from another one.
+        """
+        stopping = self.job.train.stopping
+        if stopping is None or stopping.halved == stopping or self.job.init_from:
+            return
+        shorter = self.best.shorter or Shorter(len(self.epochs), self.steps, self.best.epoch, {})
+        if shorter.best != self.best.epoch:
+            self.model.load_state_dict(shorter.weights)
+            tested = test.records(self.model, "test", shorter.best)
+        seconds = sum(seconds for seconds, _, _ in self.epochs[: shorter.epochs])
+        ended = [
+            Record("train_seconds", seconds, unit="s", higher_is_better=False),
+            Record("epochs", shorter.epochs),
+            Record("steps", shorter.steps),
+        ]
+        yield from (replace(record, split=HALF_PATIENCE) for record in (*tested, *ended))
 
     def _rates(self) -> list[Record]:
         """Median rates over the epochs after warm-up; none if no epoch is left, since warm-up epochs are slower."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from ...core.digests import Stamp, stamp
 from ...core.errors import DataError
 from ...core.task import Data, Outline, Split, TaskSpec
-from ..files import stamp
 from ..losses import ChosenLoss, NumbersLoss
 from ..metrics import WithMetrics
 from ..splits import PARTS, TRAIN, Fractions, assign, generator, keep_classes
@@ -148,5 +148,5 @@ def _crops(annotated: Annotated, picture: int, windows: Array, side: int) -> Arr
 
 
 @lru_cache(maxsize=2)
-def _read(path: Path, _: tuple[tuple[int, int], ...]) -> Annotated:
+def _read(path: Path, _: tuple[Stamp, ...]) -> Annotated:
     return read_voc(path)

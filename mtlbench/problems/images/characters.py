@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from ...core.digests import Stamp, stamp
 from ...core.errors import DataError
 from ...core.task import Data, Outline, TaskSpec
 from ..assemble import assemble_sets
-from ..files import find, opened, stamp
+from ..files import find, opened
 from ..metrics import WithMetrics
 from ..splits import TRAIN, Fractions, assign, generator, keep_classes
 from .files import Members, encoded, pack, resized, sources
@@ -166,7 +167,7 @@ class Scans:
 
 
 @lru_cache(maxsize=2)
-def _read(folder: Path, archive: str, _: tuple[tuple[int, int], ...]) -> Scans:
+def _read(folder: Path, archive: str, _: tuple[Stamp, ...]) -> Scans:
     """The scans of a folder. Raises DataError."""
     import numpy as np
 

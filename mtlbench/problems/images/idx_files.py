@@ -12,8 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...core.digests import Stamp, stamp
 from ...core.errors import DataError
-from ..files import is_zipped, opened, stamp
+from ..files import is_zipped, opened
 
 if TYPE_CHECKING:
     from ...core.task import Array
@@ -64,7 +65,7 @@ def array(path: Path) -> Array:
 
 
 @lru_cache(maxsize=32)
-def _checked(path: Path, _: tuple[int, int]) -> Header:
+def _checked(path: Path, _: Stamp) -> Header:
     """The header of a file, after checking that the file has the length it states; the content is not kept."""
     with opened(path) as stream:
         header = _header(path, stream.read(4), stream.read(4 * 255))
@@ -90,7 +91,7 @@ def _header(path: Path, magic: bytes, sizes: bytes) -> Header:
 
 
 @lru_cache(maxsize=4)
-def _values(path: Path, stamped: tuple[int, int]) -> Array:
+def _values(path: Path, stamped: Stamp) -> Array:
     import numpy as np
 
     header = _checked(path, stamped)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from ...core.digests import Stamp, stamp
 from ...core.errors import DataError
 from ...core.task import Data, Outline, TaskSpec
 from ..assemble import assemble_sets, standardise
-from ..files import find, stamp
+from ..files import find
 from ..metrics import WithMetrics
 from ..splits import TEST, TRAIN, VALIDATION, assign, generator
 from ..tables.matlab import read_matlab
@@ -131,7 +132,7 @@ def _varying(inputs: list[Array]) -> Array:
 
 
 @lru_cache(maxsize=2)
-def _schools(path: Path, _: tuple[int, int]) -> tuple[list[Array], list[Array]]:
+def _schools(path: Path, _: Stamp) -> tuple[list[Array], list[Array]]:
     """Inputs [pupils, features] and scores [pupils] of every school, float64, cached. Raises DataError."""
     import numpy as np
 

@@ -32,7 +32,7 @@ class Synthetic(WithMetrics):
     Heads of their own make up for opposite signs, so that tasks conflict where they compete for the units of a shared
     trunk: at r = 0 one linear unit (``trunk: linear, hidden: [1]``) leaves at least (T - 1)/T of all signal
     unexplained, while T units fit every task as well as a network of its own does, whatever r is. Source: Wu, Zhang
-    and Ré, Understanding and Improving Information Transfer in Multi-Task Learning, ICLR 2020, section 2.
+    and Ré, Understanding and Improving Information Transfer in Multi-Task Learning, ICLR 2020, sections 2.1, 2.2.
     """
 
     tasks: int = Field(4, ge=2, description="number of tasks T")

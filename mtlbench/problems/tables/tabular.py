@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from ...core.digests import Stamp, stamp
 from ...core.errors import DataError
 from ...core.task import Data, Outline
 from ..assemble import assemble
 from ..base import Problem
-from ..files import find, stamp
+from ..files import find
 from ..splits import PARTS, TRAIN
 from .columns import UNNAMED, require
 from .copies import copies
@@ -223,6 +224,6 @@ def _table(config: Tabular, root: Path) -> _Table:
 
 
 @lru_cache(maxsize=4)
-def _cached(config: str, path: Path, _: tuple[int, int]) -> _Table:
+def _cached(config: str, path: Path, _: Stamp) -> _Table:
     """The table of a configuration, cached for the trials of a process that differ in seed or method only."""
     return Tabular.model_validate_json(config).understand(path)

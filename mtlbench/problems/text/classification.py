@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from ...core.digests import Stamp, stamp
 from ...core.errors import DataError
 from ...core.task import Data, Outline, Split, TaskSpec
 from ..base import Problem
-from ..files import stamp
 from ..given import draw_parts, part_sizes
 from ..splits import PARTS, TEST, TRAIN, VALIDATION, Fractions, generator
 from .corpora import Corpus, Row
@@ -145,7 +145,7 @@ def _target(spec: TaskSpec, codes: Array) -> Array:
 
 
 @lru_cache(maxsize=16)
-def _read(config: str, name: str, root: Path, _: tuple[tuple[int, int], ...]) -> _Texts:
+def _read(config: str, name: str, root: Path, _: tuple[Stamp, ...]) -> _Texts:
     """The corpus of a task, shared by all trials of a process. Raises DataError."""
     import numpy as np
 

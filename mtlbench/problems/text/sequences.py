@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import Field
 
+from ...core.digests import Stamp, stamp
 from ...core.errors import DataError
 from ...core.metrics.chunks import is_chunk_tag
 from ...core.task import Data, Outline, Split, TaskSpec
-from ..files import stamp
 from ..given import draw_parts, part_sizes
 from ..metrics import WithMetrics
 from ..splits import PARTS, TRAIN, Fractions, generator
@@ -159,6 +159,6 @@ def _read(problem: Sequences, root: Path) -> Parts:
 
 
 @lru_cache(maxsize=4)
-def _cached(kind: type[Sequences], config: str, root: Path, _: tuple[tuple[int, int], ...]) -> Parts:
+def _cached(kind: type[Sequences], config: str, root: Path, _: tuple[Stamp, ...]) -> Parts:
     """The files of a configuration, shared by all trials of a process."""
     return kind.model_validate_json(config).read(root)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from ...core.convergence import SPARED, TOTALS, Ending, ending
+from ...core.settings import Train
 from ...core.trial import FRONTIER
 from .deltas import Delta
 from .frames import ReportData, groups, rows
@@ -44,12 +45,19 @@ NO_TRIALS = Undertrained(0, 0)
 
 @dataclass(frozen=True)
 class Convergence:
-    """The finished trials of one method on one problem with one engine; none for a learner without epochs."""
+    """The finished trials of one method, or reference, on one problem with one engine; none for a learner without
+    epochs.
+
+    apart   whether each trains one task alone: those of the baseline, and of the one of equal size
+    longer  how to let trainings with its settings go on (``core.settings``)
+    """
 
     problem: str
     method: str
     engine: str
     baseline: bool
+    apart: bool
+    longer: str
     trained: tuple[Trained, ...]
 
     def undertrained(self, seeds: Collection[int] | None = None, tasks: Collection[str] = ()) -> Undertrained:
@@ -78,20 +86,28 @@ class Convergence:
 
 
 def convergences(data: ReportData) -> tuple[Convergence, ...]:
-    """Every problem, method and engine with a trial that trained by epochs, the baseline first."""
-    endings = {trial: found for trial, found in _endings(data.records, data.trials) if found}
-    trials = data.trials[data.trials["trial"].isin(list(endings))]
-    by_key = {
-        key: tuple(Trained(row.seed, row.tasks, endings[row.trial]) for row in rows(group))
-        for key, group in groups(trials, ["problem", "method", "engine"])
-    }
+    """Every problem, method and engine with a trial that trained by epochs, the baseline first, references last."""
+    told = pd.concat([data.records, data.reference_records], ignore_index=True)
+    endings = {trial: found for trial, found in _endings(told, data.standing) if found}
+    trials = data.standing[data.standing["trial"].isin(list(endings))]
+    by_key = dict(groups(trials, ["problem", "method", "engine"]))
     return tuple(
-        Convergence(*key, method == data.baseline(problem), by_key[key])
+        Convergence(
+            *key,
+            method == data.baseline(problem),
+            bool(found["apart"].iloc[0] or found["baseline"].iloc[0]),
+            _train(found["settings"].iloc[0]).longer,
+            tuple(Trained(row.seed, row.tasks, endings[row.trial]) for row in rows(found)),
+        )
         for problem in data.problems
-        for method in data.methods(problem)
+        for method in (*data.methods(problem), *data.references(problem))
         for engine in data.engines_of(problem, method)
-        if (key := (problem, method, engine)) in by_key
+        if (found := by_key.get(key := (problem, method, engine))) is not None
     )
+
+
+def _train(settings: str) -> Train:
+    return Train.of_trial(json.loads(settings or "{}").get("train") or {})
 
 
 def undertrained_points(data: ReportData, problem: str, seeds: Collection[int]) -> Undertrained:
@@ -113,19 +129,36 @@ def _endings(records: pd.DataFrame, trials: pd.DataFrame) -> Iterable[tuple[str,
 
 
 def with_held(data: ReportData, deltas: Iterable[Delta], found: Collection[Convergence]) -> tuple[Delta, ...]:
-    """The deltas, with what holds back their direction: a method that does worse than the baseline may owe it to its
-    own undertrained trials, one that does better to those of the baseline, and neither to the other's.
-    """
+    """The deltas, with what holds back their outcome (``why_held``)."""
     by_key = {(each.problem, each.method, each.engine): each for each in found}
 
     def held(delta: Delta) -> tuple[str, ...]:
         single = [(delta.problem, data.baseline(delta.problem), engine) for engine in (delta.engine, *data.engines)]
-        own = [(delta.problem, delta.method, delta.engine)]
-        whose, word, kind = (
-            (single, "better", "single-task ") if delta.judged and delta.judged.mean > 0 else (own, "worse", "")
-        )
-        at_fault = next((by_key[key] for key in whose if key in by_key), None)
-        cut = at_fault.undertrained(delta.seeds, delta.tasks) if at_fault else Undertrained(0, 0)
-        return (f"{cut} {kind}trials were undertrained, which alone may be why it is {word}",) if cut.telling else ()
+        theirs = next((by_key[key] for key in single if key in by_key), None)
+        own = by_key.get((delta.problem, delta.method, delta.engine))
+        return why_held(delta.outcome, own, theirs, delta.seeds, delta.tasks)
 
-    return tuple(replace(delta, held=held(delta)) if delta.judged else delta for delta in deltas)
+    plain = (replace(delta, held=()) for delta in deltas)
+    return tuple(delta if delta.baseline else replace(delta, held=held(delta)) for delta in plain)
+
+
+def why_held(
+    outcome: str,
+    own: Convergence | None,
+    other: Convergence | None,
+    seeds: Collection[int] | None = None,
+    tasks: Collection[str] = (),
+) -> tuple[str, ...]:
+    """What alone may explain how a method compares with another, so that nothing is claimed: a method that is worse may
+    owe it to its own undertrained trials, one that is better to the other's, one that is practically equal to either's.
+    """
+    at_fault = {"worse": [own], "better": [other], "equal": [own, other]}.get(outcome, [])
+    word = "practically equal" if outcome == "equal" else outcome
+    said = []
+    for each in at_fault:
+        cut = each.undertrained(seeds, tasks) if each else Undertrained(0, 0)
+        if each and cut.telling:
+            kind = "" if each is own else "single-task " if each.apart else f"{each.method} "
+            why = f"{cut} {kind}trials were undertrained, which alone may be why it is {word}"
+            said.append(f"{why}; train longer: {each.longer}")
+    return tuple(said)

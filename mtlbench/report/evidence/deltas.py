@@ -34,7 +34,7 @@ class Delta:
     smallest    the smallest effect of interest, in percent
     overlap     what corrects intervals for the overlap of training sets (``mean_interval``); 0 if not asked for
     flags       what to doubt about it
-    held        what else may explain its direction, so that none is claimed
+    held        what else may explain its outcome, so that none is claimed
     unlike      what differs from the baseline apart from joint training: optimizer, schedule …
     """
 
@@ -99,7 +99,7 @@ class Delta:
 
             equal      W lies within (-s, s): practically equal, whether or not it contains zero
             better     W lies above zero, and the exact test, if it can, agrees; worse: W lies below zero
-            held       better or worse, but for what else may explain it
+            held       one of these, but for what else may explain it
             undecided  otherwise
 
         All statements about one problem rest on one set of simultaneous 95 % intervals, so that any of them is false in
@@ -119,7 +119,7 @@ class Delta:
 
     def _decided(self, wide: Interval) -> Outcome:
         if wide.within(self._smallest):
-            return "equal"
+            return "held" if self.held else "equal"
         if wide.contains(0) or (self.testable and not self.significant):
             return "undecided"
         return "held" if self.held else "better" if wide.low > 0 else "worse"

@@ -15,7 +15,9 @@ from .deltas import Delta, deltas
 from .frames import ReportData
 from .frontier import Frontier, frontiers
 from .frontier_held import with_held as with_held_positions
+from .half_patience import HalfPatience, half_patience, with_doubt
 from .kernel_timings import KernelTiming, kernel_timings
+from .literature import Comparison, comparisons
 from .references import Reference, references
 from .timings import Timing, timings
 from .tunings import Tuning, tunings
@@ -32,10 +34,12 @@ class Evidence:
     agreements: tuple[Agreement, ...]
     kernels: tuple[KernelTiming, ...]
     convergences: tuple[Convergence, ...]
+    halves: tuple[HalfPatience, ...]
     tunings: tuple[Tuning, ...]
     weight_sums: Mapping[tuple[str, str, str], WeightSum]
     references: tuple[Reference, ...]
     frontiers: tuple[Frontier, ...]
+    literature: tuple[Comparison, ...]
 
     def engine(self, problem: str, method: str) -> str:
         """The engine whose accuracy is shown if one is enough: eager, or else the method's first."""
@@ -66,6 +70,11 @@ class Evidence:
         key = (problem, method, engine)
         return next((c for c in self.convergences if (c.problem, c.method, c.engine) == key), None)
 
+    def half_patience(self, problem: str) -> tuple[HalfPatience, ...]:
+        """The outcomes of a problem with half the patience, in the order and with the engines of ``of``."""
+        by_key = {(each.full.method, each.full.engine): each for each in self.halves if each.full.problem == problem}
+        return tuple(by_key[key] for d in self.of(problem) if (key := (d.method, d.engine)) in by_key)
+
     def tuning(self, problem: str, method: str, engine: str) -> Tuning | None:
         """What was tried for one method; None where nothing was."""
         key = (problem, method, engine)
@@ -83,16 +92,19 @@ def gather(
     data = ReportData.of(records, trials, environments, suite)
     trained = convergences(data)
     judged = with_held(data, deltas(data), trained)
+    halves = half_patience(data, judged, trained)
     tuned = tunings(data)
     return Evidence(
         data,
-        judged,
+        with_doubt(judged, halves),
         timings(data),
         agreements(data),
         kernel_timings(data),
         trained,
+        halves,
         tuned,
         weight_sums(data),
-        references(data),
+        references(data, trained),
         with_held_positions(data, frontiers(data), trained, tuned),
+        comparisons(data),
     )

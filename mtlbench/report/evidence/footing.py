@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from .convergence import Convergence, why_held
 from .deltas import paired
 from .frames import ReportData, groups, rows
 from .statistics import Interval, mean_interval, relative, shaky
@@ -31,6 +32,7 @@ class Footing:
     updates     {task: updates an epoch of the method / updates an epoch of that task's own network}
     matched     Δm in percent against the matched baseline (``capacity: matched``); NaN without one
     interval    its 95 % interval
+    held        why nothing is claimed of it, since trials were undertrained
     """
 
     problem: str
@@ -40,6 +42,12 @@ class Footing:
     updates: Mapping[str, float]
     matched: float = math.nan
     interval: Interval | None = None
+    held: tuple[str, ...] = ()
+
+    @property
+    def sign(self) -> str:
+        """Whether it is better or worse than the matched baseline by that interval; "" where neither."""
+        return "" if self.interval is None or self.interval.contains(0) else "better" if self.matched > 0 else "worse"
 
     @property
     def unlike_size(self) -> bool:
@@ -52,8 +60,21 @@ class Footing:
         return {task: ratio for task, ratio in self.updates.items() if not _alike(ratio)}
 
 
-def footings(data: ReportData, timings: tuple[Timing, ...]) -> tuple[Footing, ...]:
+def footings(data: ReportData, timings: tuple[Timing, ...], trained: Collection[Convergence]) -> tuple[Footing, ...]:
     """Every method of a problem with a baseline, each on its first engine."""
+    by_key = {(each.problem, each.method, each.engine): each for each in trained}
+
+    def of(problem: str, method: str) -> Convergence | None:
+        return by_key.get((problem, method, data.engines_of(problem, method)[0])) if method else None
+
+    return tuple(
+        replace(each, held=why_held(each.sign, of(each.problem, each.method), of(each.problem, matched)))
+        for each in _footings(data, timings)
+        for matched in [data.matched(each.problem)]
+    )
+
+
+def _footings(data: ReportData, timings: tuple[Timing, ...]) -> list[Footing]:
     sizes = {(t.problem, t.method, t.engine): t.parameters for t in timings}
     updates, trunks = _updates(data), _trunks(data)
     every = []
@@ -80,7 +101,7 @@ def footings(data: ReportData, timings: tuple[Timing, ...]) -> tuple[Footing, ..
                     interval,
                 )
             )
-    return tuple(every)
+    return every
 
 
 def _alike(ratio: float) -> bool:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from ...core.judgement import Judgement
 from ...core.parts import columns
+from ...core.record import HALF_PATIENCE
 from ...core.trial import CANDIDATE
 
 EAGER = "eager"  # the engine that others are compared with
@@ -86,9 +87,10 @@ class ReportData:
 
     ``records`` and ``trials`` are those that represent their methods, ``reference_records`` and ``reference_trials``
     those of the references beside them, ``tried_records`` and ``tried`` those of other training (``core.trial``: role).
-    What is asked of a method by its name may be asked of a reference, too. ``planned`` are the planned trials of every
-    kind except candidates, ``kernel_records`` the facts of finished kernel trials. Every column is present in every
-    frame; missing words are "", missing and diverged numbers NaN, and a trial's tasks and notes tuples.
+    What is asked of a method by its name may be asked of a reference, too. ``half_patience`` has what all of these say
+    of half their patience (``core.record``), ``planned`` the planned trials of every kind except candidates,
+    ``kernel_records`` the facts of finished kernel trials. Every column is present in every frame; missing words are
+    "", missing and diverged numbers NaN, and a trial's tasks and notes tuples.
     """
 
     records: pd.DataFrame
@@ -99,6 +101,7 @@ class ReportData:
     reference_trials: pd.DataFrame
     tried_records: pd.DataFrame
     tried: pd.DataFrame
+    half_patience: pd.DataFrame
     planned: pd.DataFrame
     kernel_records: pd.DataFrame
 
@@ -111,6 +114,7 @@ class ReportData:
         finished = planned.loc[planned["status"] == "ok", "trial"]
         facts = facts[facts["trial"].isin(finished)]
         found, trials = facts[facts["kind"] == "train"], planned[planned["kind"] == "train"]
+        half_patience, found = (found[(found["split"] == HALF_PATIENCE) == halved] for halved in (True, False))
         return cls(
             found[(found["role"] == "") & ~found["reference"]].reset_index(drop=True),
             trials[(trials["role"] == "") & ~trials["reference"]].reset_index(drop=True),
@@ -120,6 +124,7 @@ class ReportData:
             trials[(trials["role"] == "") & trials["reference"]].reset_index(drop=True),
             found[found["role"] != ""].reset_index(drop=True),
             trials[trials["role"] != ""].reset_index(drop=True),
+            half_patience.reset_index(drop=True),
             planned[planned["role"] != CANDIDATE].reset_index(drop=True),
             facts[facts["kind"] == "kernel"].reset_index(drop=True),
         )
@@ -174,13 +179,13 @@ class ReportData:
         return tuple(self.reference_trials.loc[self.reference_trials["problem"] == problem, "method"].unique())
 
     @cached_property
-    def _standing(self) -> pd.DataFrame:
+    def standing(self) -> pd.DataFrame:
         """The trials of methods and of references."""
         return pd.concat([self.trials, self.reference_trials], ignore_index=True)
 
     @cached_property
     def _planned(self) -> dict[tuple[str, str], dict[str, int]]:
-        counts = self._standing.groupby(["problem", "method", "engine"])["seed"].nunique()
+        counts = self.standing.groupby(["problem", "method", "engine"])["seed"].nunique()
         planned: dict[tuple[str, str], dict[str, int]] = {}
         for row in rows(counts.reset_index()):
             planned.setdefault((row.problem, row.method), {})[row.engine] = int(row.seed)
@@ -219,7 +224,7 @@ class ReportData:
 
     @cached_property
     def _targets(self) -> dict[tuple[str, str], tuple[str, ...]]:
-        return {key: _distinct(trials["tasks"]) for key, trials in groups(self._standing, ["problem", "method"])}
+        return {key: _distinct(trials["tasks"]) for key, trials in groups(self.standing, ["problem", "method"])}
 
     @cached_property
     def _scores(self) -> dict[tuple[str, str, str], pd.DataFrame]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import pandas as pd
 
 from ...core.power import FEWEST
+from .convergence import Convergence, why_held
 from .deltas import Delta, delta_of
 from .frames import ReportData, Task
 from .statistics import Interval, mean_interval
@@ -25,7 +26,7 @@ class Contest:
     ``gap`` is how much better the method is, in the metric's unit, as a mean over ``seeds`` paired seeds with its 95 %
     interval; the best method is that of the largest gap. ``unbeaten``: no method is better by an interval above zero.
     ``ahead``: the reference is better than every method by an interval above zero. Neither is said where a method has
-    too few seeds for an interval.
+    too few seeds for an interval. ``held``: why neither is to be claimed, since methods were undertrained.
     """
 
     task: Task
@@ -36,6 +37,7 @@ class Contest:
     seeds: int
     unbeaten: bool
     ahead: bool
+    held: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,15 +65,20 @@ class Reference:
         return self.kind == "floor"
 
 
-def references(data: ReportData) -> tuple[Reference, ...]:
+def references(data: ReportData, trained: Collection[Convergence]) -> tuple[Reference, ...]:
     """The references of every problem, in the order of the plan."""
-    return tuple(_reference(data, problem, name) for problem in data.problems for name in data.references(problem))
+    return tuple(
+        _reference(data, problem, name, trained) for problem in data.problems for name in data.references(problem)
+    )
 
 
-def _reference(data: ReportData, problem: str, name: str) -> Reference:
+def _reference(data: ReportData, problem: str, name: str, trained: Collection[Convergence]) -> Reference:
     engine = data.engines_of(problem, name)[0]
     delta = replace(delta_of(data, problem, name, engine), unlike=())
-    contests = tuple(_contests(data, problem, data.scores(problem, name, engine)))
+    contests = tuple(
+        replace(contest, held=_held(data, problem, contest.task, trained))
+        for contest in _contests(data, problem, data.scores(problem, name, engine))
+    )
     return Reference(problem, name, _kind(data, problem, name), delta, contests)
 
 
@@ -103,6 +110,15 @@ def _contests(data: ReportData, problem: str, scores: pd.DataFrame) -> Iterator[
                 unbeaten=enough and not any(_above(gap) for gap in gaps.values()),
                 ahead=enough and all(_above(-gap) for gap in gaps.values()),
             )
+
+
+def _held(data: ReportData, problem: str, task: Task, trained: Collection[Convergence]) -> tuple[str, ...]:
+    """What alone may be why no method is better on a task: for each method that may owe it to undertrained trials."""
+    first = {method: data.engines_of(problem, method)[0] for method in data.methods(problem)}
+    of_methods = [each for each in trained if each.problem == problem and first.get(each.method) == each.engine]
+    return tuple(
+        f"{each.method}: {why}" for each in of_methods for why in why_held("worse", each, None, None, [task.name])
+    )
 
 
 def _gaps(data: ReportData, problem: str, method: str, task: Task, own: pd.Series) -> pd.Series:

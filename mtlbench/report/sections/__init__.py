@@ -11,6 +11,7 @@ SECTIONS: dict[str, str] = {
     "convergence": "mtlbench.report.sections.convergence:section",
     "across": "mtlbench.report.sections.across:section",
     "references": "mtlbench.report.sections.references:section",
+    "literature": "mtlbench.report.sections.literature:section",
     "footing": "mtlbench.report.sections.footing:section",
     "pooled": "mtlbench.report.sections.pooled:section",
     "tuning": "mtlbench.report.sections.tuning:section",

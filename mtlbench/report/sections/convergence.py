@@ -12,12 +12,13 @@ from ..evidence.convergence import Convergence, Undertrained
 from ..evidence.evidence import Evidence
 from ..writing.format import count, number
 from ..writing.parts import Cell, Column, Panel, Part, Statement, Table, panel_of
+from . import half_patience
 
 _CAPTION = (
     "Undertrained: ended by a cap on epochs or steps, and by then, with patience, the best epoch was fewer than "
     f"patience epochs ago, or, without, the best validation score of the last {100 * TAIL:g} % of the epochs was more "
     f"than {100 * STILL:g} % below that of all before. Where more than {100 * SPARED:g} % of the trials are, the table "
-    "of methods claims no direction that this alone may explain. Epochs and the best epoch, whose weights were kept, "
+    "of methods claims no outcome that this alone may explain. Epochs and the best epoch, whose weights were kept, "
     "are means over trials; steps of the optimizer are means over seeds, of the baseline sums over tasks."
 )
 
@@ -31,12 +32,14 @@ def section(evidence: Evidence) -> Part | None:
     said = tuple(_statement(problem, [each for each in found if each.problem == problem]) for problem in problems)
     raw = pd.DataFrame([_raw(each) for each in found])
     panels = tuple(_panel(evidence, problem) for problem in problems)
-    return Part("convergence", "Convergence", said, (Table("convergence", "Convergence", _CAPTION, raw, panels),))
+    table = Table("convergence", "Convergence", _CAPTION, raw, panels)
+    said += half_patience.statements(evidence)
+    return Part("convergence", "Convergence", said, (table, *half_patience.tables(evidence)))
 
 
 def _statement(problem: str, found: list[Convergence]) -> Statement:
     kinds = ((False, "joint"), (True, "single-task"))
-    counts = [(kind, _total(each for each in found if each.baseline is baseline)) for baseline, kind in kinds]
+    counts = [(kind, _total(each for each in found if each.apart is apart)) for apart, kind in kinds]
     shares = [
         f"{cut} {kind} trials ({100 * cut.trials / cut.judged:.0f} %)" for kind, cut in counts if cut.judged
     ]  # fmt: skip
@@ -45,9 +48,10 @@ def _statement(problem: str, found: list[Convergence]) -> Statement:
     if not any(cut.trials for _, cut in counts):
         judged = plural(sum(cut.judged for _, cut in counts), "trial")
         return Statement(f"On {problem}, none of {judged} was undertrained.{more}")
+    advice = dict.fromkeys(each.longer for each in found if each.undertrained().trials)
     return Statement(
         f"On {problem}, {listing(shares)} were undertrained: a cap ended them while the validation score still "
-        f"improved. Train longer: `train: {{until: plateau}}`, or a higher cap.{more}",
+        f"improved. Train longer: {'; or '.join(advice)}.{more}",
         "warning",
     )
 
@@ -64,6 +68,7 @@ def _raw(each: Convergence) -> dict[str, object]:
         "method": each.method,
         "engine": each.engine,
         "baseline": each.baseline,
+        "apart": each.apart,
         "trials": len(each.trained),
         "judged": cut.judged,
         "undertrained": cut.trials,
@@ -74,7 +79,7 @@ def _raw(each: Convergence) -> dict[str, object]:
 
 
 def _panel(evidence: Evidence, problem: str) -> Panel:
-    order = evidence.order(problem)
+    order = [*evidence.order(problem), *evidence.data.references(problem)]
     found = [each for each in evidence.convergences if each.problem == problem]
     found = sorted(found, key=lambda each: order.index(each.method))
     columns = [Column("method", number=False), Column("engine", number=False), Column("trials"), Column("undertrained")]

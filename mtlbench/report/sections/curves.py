@@ -48,6 +48,7 @@ def _figure(evidence: Evidence, name: str, problem: str, facts: pd.DataFrame) ->
     title += f"; {left} more tasks not shown" if left else ""
     title += f"; in colour the best {len(best)} by Δm" if len(compared) > _NAMED else ""
     cut = {c.method for c in evidence.convergences if c.problem == problem and c.undertrained().telling}
+    cut &= set(facts["method"])
     title += "; × where a cap ended undertrained trials" if cut else ""
     alt = f"Training loss and validation metric by epoch for {listing((t.name for t in tasks), 8)}, "
     alt += f"of {plural(len(compared), 'method')} and the single-task baseline"

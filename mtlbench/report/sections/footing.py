@@ -23,7 +23,7 @@ _CAPTION = (
 
 def section(evidence: Evidence) -> Part | None:
     """One panel per problem, and what differs by more than a tenth in words."""
-    every = footings(evidence.data, evidence.timings)
+    every = footings(evidence.data, evidence.timings, evidence.convergences)
     known = [footing for footing in every if math.isfinite(footing.parameters) or footing.updates]
     if not known:
         return None
@@ -56,12 +56,12 @@ def _statements(evidence: Evidence, problem: str, each: list[Footing]) -> Iterat
 
 def _of_matched(problem: str, matched: list[Footing]) -> Statement:
     """How methods compare with networks of equal size."""
-    signs = {"better": [], "worse": [], "not distinguishable": []}  # type: dict[str, list[str]]
+    signs: dict[str, list[str]] = {"better": [], "worse": [], "not distinguishable": []}
     for footing in matched:
-        assert footing.interval
-        low, high = footing.interval.low, footing.interval.high
-        signs["better" if low > 0 else "worse" if high < 0 else "not distinguishable"].append(footing.method)
-    said = (f"{word}: {listing(methods, 6)}" for word, methods in signs.items() if methods)
+        if not footing.held:
+            signs[footing.sign or "not distinguishable"].append(footing.method)
+    said = [f"{word}: {listing(methods, 6)}" for word, methods in signs.items() if methods]
+    said += [f"no verdict yet, {footing.method}: {why}" for footing in matched for why in footing.held]
     return Statement(f"On {problem}, against single-task networks of equal size in all", points=tuple(said))
 
 
@@ -100,5 +100,6 @@ def _raw(footing: Footing) -> dict[str, object]:
         "delta_m_matched": footing.matched,
         "delta_m_matched_low": footing.interval.low if footing.interval else nan,
         "delta_m_matched_high": footing.interval.high if footing.interval else nan,
+        "matched_held": bool(footing.held),
         "alike_within": ALIKE,
     }

@@ -40,8 +40,8 @@ def statements(evidence: Evidence) -> list[Statement]:
     """On which tasks no method is better than the floor, and on which a strong baseline is better than every method."""
     said = []
     for reference in evidence.references:
-        unbeaten = [contest for contest in reference.contests if contest.unbeaten]
-        ahead = [contest for contest in reference.contests if contest.ahead]
+        unbeaten = [contest for contest in reference.contests if contest.unbeaten and not contest.held]
+        ahead = [contest for contest in reference.contests if contest.ahead and not contest.held]
         if reference.floor and unbeaten:
             text = f"On {reference.problem}, no method, single-task training included, is clearly better than a "
             text += f"constant prediction ({reference.name}) on {_names(unbeaten)}."
@@ -52,7 +52,18 @@ def statements(evidence: Evidence) -> list[Statement]:
             )
             text += f"method, single-task training included, on {_names(ahead)}."
             said.append(Statement(text, "mixed", _points(reference, ahead)))
+        said += _unclear(reference)
     return said
+
+
+def _unclear(reference: Reference) -> list[Statement]:
+    """On which tasks that cannot be said yet, since methods were undertrained."""
+    strong = reference.kind == "strong baseline"
+    held = [c for c in reference.contests if c.held and ((reference.floor and c.unbeaten) or (strong and c.ahead))]
+    if not held:
+        return []
+    text = f"On {reference.problem}, whether any method is better than {reference.name} on {_names(held)} is unclear"
+    return [Statement(text, "unclear", tuple(dict.fromkeys(why for contest in held for why in contest.held))[:_MOST])]
 
 
 def _names(contests: Sequence[Contest]) -> str:
@@ -97,6 +108,7 @@ def _raw(reference: Reference, contest: Contest) -> dict[str, object]:
         "seeds": contest.seeds,
         "no_method_better": contest.unbeaten,
         "better_than_every_method": contest.ahead,
+        "held": bool(contest.held),
     }
 
 

@@ -25,7 +25,7 @@ _WORDS: dict[Outcome, tuple[str, str]] = {  # in the order in which they are tol
     "worse": ("worse", " than single-task"),
     "equal": ("practically equal", " to single-task"),
     "undecided": ("undecided", ""),
-    "held": ("no verdict yet", ", train longer (`train: {until: plateau}`, or a higher cap)"),
+    "held": ("no verdict yet", ", train longer"),
     "few": ("without an interval", ""),
 }
 

@@ -27,7 +27,7 @@ def follow(best: BestEpoch, model: Model, losses: list[tuple[float, float]], fir
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.fill_(epoch)
-        if best.update(epoch, relative_score({"a": a, "b": b}, first)):
+        if best.update(epoch, 4 * epoch, relative_score({"a": a, "b": b}, first)):
             return epoch
     return len(losses)
 
@@ -72,6 +72,6 @@ def test_buffers_are_kept_with_the_parameters(model: Model) -> None:
     best = BestEpoch(EarlyStopping(patience=2), model)
     for epoch, loss in enumerate([1.0, 3.0], start=1):
         model.get_buffer("statistics").fill_(epoch)
-        best.update(epoch, relative_score({"a": loss, "b": 100.0}, START))
+        best.update(epoch, 4 * epoch, relative_score({"a": loss, "b": 100.0}, START))
     assert best.restore() == 1
     assert float(model.get_buffer("statistics")) == 1.0

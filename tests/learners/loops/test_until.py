@@ -74,14 +74,14 @@ def test_too_low_a_cap_is_counted_and_a_plateau_lifts_it(name: str) -> None:
     assert ended(name, epochs=3).undertrained is True
     assert ended(name, until="plateau", epochs=3).undertrained is True
     assert ended(name, steps=9).undertrained is True
-    free = ended(name, until="plateau", patience=5, min_delta=0.01)
+    free = ended(name, until="plateau", patience=5, patience_steps=0, min_delta=0.01)
     assert free.undertrained is False
     assert free.kept > 3
 
 
 @pytest.mark.parametrize("name", BY_EPOCHS)
 def test_training_ends_where_the_score_has_not_improved_for_patience_epochs(name: str) -> None:
-    records, _ = run(name, until="plateau", patience=4, min_delta=0.02)
+    records, _ = run(name, until="plateau", patience=4, patience_steps=0, min_delta=0.02)
     best, last = float("inf"), 0
     for epoch, score in enumerate(scores(records)[1:], start=1):
         if score < 0.98 * best:
@@ -131,6 +131,6 @@ def test_a_plateau_without_a_validation_split_is_refused(name: str) -> None:
 def test_pre_training_that_was_cut_short_is_told() -> None:
     short, _ = run("transfer", epochs=2)
     assert total(short, "pretrain_undertrained") == 1
-    long, _ = run("transfer", until="plateau", patience=5, min_delta=0.01)
+    long, _ = run("transfer", until="plateau", patience=5, patience_steps=0, min_delta=0.01)
     assert total(long, "pretrain_undertrained") == 0
     assert total(long, "pretrain_steps") == 4 * total(long, "pretrain_epochs")

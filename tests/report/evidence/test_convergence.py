@@ -13,7 +13,7 @@ from mtlbench.report.evidence.deltas import Delta
 from mtlbench.report.evidence.evidence import Evidence, gather
 from mtlbench.report.sections.convergence import section
 from mtlbench.report.sections.verdict import section as verdict
-from tests.report.samples import TASKS, Sample, number, sample
+from tests.report.samples import TASKS, Sample, number, sample, with_references
 
 pytestmark = pytest.mark.usefixtures("unrendered")
 
@@ -74,8 +74,8 @@ def test_a_few_trials_are_spared(trials: int) -> None:
     assert SPARED == 0.05
     found = delta(made(9.0, {"single-task": trials / 20}))
     assert found.outcome == ("held" if trials > 1 else "better")
-    assert found.held == ((f"{trials} of 20 single-task trials were undertrained, which alone may be why it is better",)
-                          if trials > 1 else ())  # fmt: skip
+    why = f"{trials} of 20 single-task trials were undertrained, which alone may be why it is better; train longer: "
+    assert found.held == ((f"{why}`train: {{until: plateau}}`, or a higher cap",) if trials > 1 else ())
 
 
 def test_trials_without_epochs_or_settings_hold_nothing_back() -> None:
@@ -150,4 +150,50 @@ def test_the_verdict_names_what_holds_it_back() -> None:
     assert said[0].startswith(
         f"Joint training helped on digits over {SEEDS} seeds with 1 of 2 methods (1 better, 1 no verdict yet): "
     )
-    assert "no verdict yet, train longer (`train: {until: plateau}`, or a higher cap): b −" in said[0]
+    assert "no verdict yet, train longer: b −" in said[0]
+
+
+@pytest.mark.parametrize("cut", ["equal", "single-task"])
+def test_practically_equal_is_held_by_either(cut: str) -> None:
+    assert _judged(made(0.0, {}, methods={"equal": 0.0})).outcome == "equal"
+    assert _judged(made(0.0, {cut: 1.0}, methods={"equal": 0.0})).outcome == "held"
+
+
+def _judged(run: Sample) -> Delta:
+    """With so large a smallest effect that all is practically equal."""
+    run.suite["smallest_effect"] = 50.0
+    return delta(run)
+
+
+@pytest.mark.parametrize(("cut", "said"), [({}, True), ({"equal": 1.0}, False), ({"single-task": 1.0}, False)])
+@pytest.mark.parametrize("name", ["constant", "boosting"])
+def test_what_is_said_of_references_is_held_by_undertrained_methods(
+    cut: dict[str, float], said: bool, name: str
+) -> None:
+    """A reference that is better than every method on the one task: floor and strong baseline alike."""
+    run = with_references(made(0.0, cut), {name: {"digit": 99.9, "ink": 99.0}})
+    found = [str(s) for s in verdict(gather(*run.frames())).statements if name in str(s)]
+    assert any("clearly better" in text for text in found) is said
+    assert any("is unclear" in text and "undertrained" in text for text in found) is not said
+
+
+@pytest.mark.parametrize(
+    ("train", "advice"),
+    [
+        (Train(until="plateau"), "raise its cap, `train.epochs`"),
+        (Train(until="plateau", steps=9), "raise its cap, `train.steps`"),
+        (Train(until="plateau", steps=9, epochs=3), "raise its cap, `train.epochs` or `train.steps`"),
+        (Train(epochs=8), "`train: {until: plateau}`, or a higher cap"),
+    ],
+)
+def test_only_who_does_not_yet_train_to_a_plateau_is_told_to(train: Train, advice: str) -> None:
+    assert train.longer == advice
+
+
+def test_the_advice_is_that_of_the_settings() -> None:
+    run = made(-9.0, {"equal": 1.0})
+    train = Train(until="plateau", epochs=EPOCHS, patience=2, patience_steps=0).model_dump(mode="json")
+    for row in run.trials:
+        row["settings"] = json.dumps({**json.loads(row["settings"]), "train": train})
+    assert "train longer: raise its cap, `train.epochs`" in delta(run).held[0]
+    assert "until: plateau" not in text(gather(*run.frames()))

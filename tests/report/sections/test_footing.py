@@ -7,11 +7,12 @@ import json
 import pandas as pd
 import pytest
 
+from mtlbench.core.settings import EarlyStopping, Train
 from mtlbench.report.evidence.evidence import Evidence, gather
 from mtlbench.report.evidence.footing import footings
 from mtlbench.report.sections.footing import section
 
-from ..samples import Sample, sample
+from ..samples import Sample, sample, settings
 
 
 def _evidence(made: Sample, steps: dict[str, float] | None = None, trunks: dict[str, str] | None = None) -> Evidence:
@@ -37,7 +38,7 @@ def test_updates_of_tasks_of_unequal_size_are_flagged() -> None:
     made = sample({"equal": 0.0})
     steps = {"equal": 20.0, "single-task/digit": 20.0, "single-task/parity": 10.0, "single-task/ink": 19.0}
     evidence = _evidence(made, steps)
-    (footing,) = footings(evidence.data, evidence.timings)
+    (footing,) = footings(evidence.data, evidence.timings, evidence.convergences)
     assert footing.updates == pytest.approx({"digit": 1.0, "parity": 2.0, "ink": 20 / 19})
     assert footing.unlike_updates == {"parity": 2.0}
     part = section(evidence)
@@ -51,7 +52,10 @@ def test_another_trunk_is_flagged() -> None:
     evidence = _evidence(
         sample({"equal": 0.0, "deep": 0.0}), trunks={"single-task": "cnn", "equal": "cnn", "deep": "resnet"}
     )
-    assert [f.trunk for f in footings(evidence.data, evidence.timings)] == [None, ("resnet", "cnn")]
+    assert [f.trunk for f in footings(evidence.data, evidence.timings, evidence.convergences)] == [
+        None,
+        ("resnet", "cnn"),
+    ]
     part = section(evidence)
     assert part
     assert any("the trunk of deep is resnet" in str(s) and s.tone == "warning" for s in part.statements)
@@ -59,7 +63,7 @@ def test_another_trunk_is_flagged() -> None:
 
 def test_sizes_are_compared_with_all_networks_of_the_baseline() -> None:
     evidence = _evidence(sample({"equal": 0.0}))
-    (footing,) = footings(evidence.data, evidence.timings)
+    (footing,) = footings(evidence.data, evidence.timings, evidence.convergences)
     sizes = {t.method: t.parameters for t in evidence.timings}
     assert footing.parameters == pytest.approx(sizes["equal"] / sizes["single-task"])
     assert footing.unlike_size
@@ -77,7 +81,7 @@ def test_a_matched_baseline_is_another_reference() -> None:
     records = records.assign(reference=records["method"] == "small")
     evidence = gather(records, trials, environments, suite)
     assert evidence.data.matched("digits") == "small"
-    (footing,) = footings(evidence.data, evidence.timings)
+    (footing,) = footings(evidence.data, evidence.timings, evidence.convergences)
     assert footing.method == "equal"
     assert footing.interval
     assert footing.interval.low > 0
@@ -85,3 +89,25 @@ def test_a_matched_baseline_is_another_reference() -> None:
     part = section(evidence)
     assert part
     assert "better: equal" in " ".join(map(str, part.statements))
+
+
+@pytest.mark.parametrize(("gain", "cut", "held"), [(9.0, "small", True), (-9.0, "small", False), (9.0, "equal", False),
+                                                   (-9.0, "equal", True), (9.0, "", False)])  # fmt: skip
+def test_a_gain_against_it_is_held_by_undertrained_trials(gain: float, cut: str, held: bool) -> None:
+    """Of the matched baseline where the method is better, of the method where it is worse."""
+    made = sample({"equal": gain, "small": 0.0}, seeds=8)
+    train = Train(epochs=8, early_stopping=EarlyStopping(patience=2)).model_dump(mode="json")
+    for row in made.trials:
+        row |= {"settings": settings(row, train=train), "reference": row["method"] == "small"}
+        row["apart"] = row["reference"]
+    for fact in made.records:
+        fact["reference"] = fact["method"] == "small"
+        if (fact["split"], fact["metric"]) == ("validation", "loss"):
+            fact["value"] = 0.5 ** (fact["step"] if fact["method"] == cut else min(fact["step"], 4))
+    records, trials, environments, suite = made.frames()
+    records = records.assign(reference=records["method"] == "small")
+    part = section(gather(records, trials, environments, suite))
+    assert part
+    said = " ".join(map(str, part.statements))
+    assert ("no verdict yet, equal: 8 of 8" in said) is held
+    assert (("better: equal" if gain > 0 else "worse: equal") in said) is not held

@@ -1,0 +1,42 @@
+"""Digests of files, each read once a process for as long as it stays what it was."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+Stamp = tuple[int, ...]
+_known: dict[Path, tuple[Stamp, str]] = {}
+
+
+def stamp(path: Path) -> Stamp:
+    """What changes with every change of a file: size, times of its content and of its entry, and the entry itself.
+
+    The time of the entry cannot be set, so that another file with the size and the time of the first is noticed.
+    Raises OSError.
+    """
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content in hexadecimal. Raises OSError, also where it is no regular file."""
+    if not path.is_file():
+        path.stat()
+        raise OSError(0, "expected a regular file", os.fspath(path))
+    now = stamp(path)
+    before = _known.get(path)
+    if before and before[0] == now:
+        return before[1]
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    _known[path] = (now, digest)
+    return digest
+
+
+def joint_digest(paths: Iterable[Path]) -> str:
+    """SHA-256 of the digests of several files in their order; "" for no file. Raises OSError."""
+    digests = [bytes.fromhex(file_digest(path)) for path in paths]
+    return hashlib.sha256(b"".join(digests)).hexdigest() if digests else ""

@@ -1,0 +1,136 @@
+"""The file of one trial: what is written to it, and the one way to read it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from ..core.convergence import TOTALS, ending
+from ..core.record import VERSION, Record, Result
+from ..core.record_versions import SEALED, modernised
+from ..core.settings import Train
+from ..core.trial import Labels, TrainTrial, Trial, trial_from_json
+from .sealed import MALFORMED, NotBelievedError, read_sealed, sealed
+
+_RESULT, _RECORDS, _LABELS = TypeAdapter(Result), TypeAdapter(tuple[Record, ...]), TypeAdapter(Labels)
+_MOST_ATTEMPTS, _MOST_STEPS = 1_000_000, 2**53
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A trial as it is on disk: its last result, the failed attempts before it, whether its trunk was saved, and
+    whether a cap ended its training too early (``core.convergence``; None where nothing can say).
+    """
+
+    trial: Trial
+    result: Result
+    failures: tuple[Result, ...] = ()
+    trunk: bool = False
+    undertrained: bool | None = None
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file among the trials that is not believed: ``why`` in short, fit for a file's name, and ``told`` in words."""
+
+    path: Path
+    why: str
+    told: str
+
+
+def text_of(trial: Trial, result: Result, failures: tuple[Result, ...]) -> str:
+    """The content of a trial's file."""
+    return sealed(
+        {
+            "version": VERSION,
+            "trial": trial.to_json(),
+            "result": result.to_json(),
+            "failures": [failure.to_json() for failure in failures],
+        }
+    )
+
+
+def read_trial(path: Path, with_records: bool = True) -> Stored:
+    """What a trial's file says; its trunk is another file.
+
+    Every file that is believed has its trial's id for a name, a version that is known, from version 3 on the checksum
+    of its content, and the right type in every field. Raises FileNotFoundError, NotBelievedError.
+    """
+    content, is_sealed = read_sealed(path)
+    try:
+        version = _version(content, is_sealed)
+        trial = _trial(content["trial"])
+        if trial.id != path.stem:
+            raise NotBelievedError("another-trial", f"expected trial {path.stem}, got {trial.id}")
+        if version < SEALED:
+            trial = replace(trial, sources="")  # nobody kept account of its code
+        raw, tasks = content["result"], content["trial"].get("tasks", ())
+        undertrained = _undertrained(content["trial"], raw)
+        if is_sealed and not with_records:  # the seal says that its records are as they were written
+            raw = {**raw, "records": ()}
+        result, *failures = (_result(modernised(one, tasks)) for one in (raw, *content["failures"]))
+    except MALFORMED as error:
+        told = f"expected a trial as mtlbench writes it, got {type(error).__name__}"
+        raise NotBelievedError("malformed", told) from error
+    kept = result if with_records else replace(result, records=())
+    return Stored(trial, kept, tuple(failures), undertrained=undertrained)
+
+
+def _version(content: Mapping[str, Any], is_sealed: bool) -> int:
+    """The version of a file, which its result carries too. Raises NotBelievedError."""
+    version = content.get("version", content["result"]["version"])
+    if type(version) is not int or not 1 <= version <= VERSION or version != content["result"]["version"]:
+        told = f"expected version 1 to {VERSION}, got {str(version)[:20]}"
+        raise NotBelievedError("version-unknown", f"{told}: made by a later mtlbench?")
+    if version >= SEALED and not is_sealed:
+        raise NotBelievedError("checksum-missing", f"expected a checksum from version {SEALED} on, got none")
+    return version
+
+
+def _trial(value: Mapping[str, Any]) -> Trial:
+    trial = trial_from_json(value)
+    _LABELS.validate_json(json.dumps(trial.labels.to_json() | {"problem": trial.labels.problem}), strict=True)
+    texts = [trial.device, trial.code, trial.sources]
+    if isinstance(trial, TrainTrial):
+        Train.from_plain(trial.parts["train"] or {})
+        texts += [trial.engine, trial.data, trial.problem["name"], *trial.tasks]
+    if not all(isinstance(text, str) for text in texts) or type(trial.seed) is not int:
+        raise TypeError("coordinates of another type")
+    return trial
+
+
+def _result(value: Mapping[str, Any]) -> Result:
+    """A result with the right type in every field. Raises ValueError."""
+    result = _RESULT.validate_json(json.dumps(value), strict=True)
+    plain = all(_is_plain(fact) for fact in result.environment.values())
+    if (
+        result.status not in ("ok", "failed")
+        or not 1 <= result.attempt <= _MOST_ATTEMPTS
+        or not (isfinite(result.seconds) and result.seconds >= 0)
+        or not all(abs(record.step) <= _MOST_STEPS for record in result.records)
+        or not plain
+    ):
+        raise ValueError("a result that no trial has")
+    return result
+
+
+def _is_plain(value: Any, depth: int = 2) -> bool:
+    """Whether an entry of an environment is no deeper than any that is recorded."""
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return depth > 0 and all(_is_plain(one, depth - 1) for one in inner)
+    return True
+
+
+def _undertrained(trial: Mapping[str, Any], result: Mapping[str, Any]) -> bool | None:
+    """What the records of a trial's file say of how its training ended; the many others are passed over."""
+    told = [record for record in result.get("records", ()) if record["metric"] in ("loss", *TOTALS)]
+    facts = _RECORDS.validate_json(json.dumps([record for record in told if record["split"] != "train"]), strict=True)
+    found = ending(trial.get("train", {}), facts)
+    return found.undertrained if found else None
