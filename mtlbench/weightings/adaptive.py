@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from ..core.registry import Inner
 from .base import Claim, HeadFactor, Need, Shown, Weighting
 from .on_gramian import Leveled, OnGramian
-from .solvers import TINY, onto_simplex
+from .solvers import onto_simplex
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -52,6 +52,8 @@ class GradNorm(Leveled):
 
     def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
         """The weights so far, and their next values."""
+        from ..ops.gramian_solvers import TINY
+
         assert shown.gramian is not None
         lengths = shown.gramian.diagonal().double().clamp_min(0).sqrt()
         first = shown.losses.where(state.first.isnan() & (lengths > 0), state.first)

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from .base import Claim, HeadFactor
-from .on_gramian import OnGramian
-from .solvers import TINY, fair, rounding, scaled, units
+from .on_gramian import OnGramian, solved
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-_RIDGE = 1e-8  # on the diagonal of the cosines, so that weights stay finite where the tasks cannot all improve
 
 
 class NashMTL(OnGramian):
@@ -33,12 +30,8 @@ class NashMTL(OnGramian):
     claims: ClassVar[Claim] = Claim.INVARIANT | Claim.COMPATIBLE | Claim.STRONG
 
     def weights(self, gramian: Tensor) -> Tensor:
-        """The solution for unit gradients, which depends on their angles only, divided by the lengths."""
-        import torch
-
-        u = units(gramian)
-        found = fair(_ridged(u.cosines, gramian), torch.ones_like(u.lengths), 1.0)
-        return u.weights(found) / u.longest.clamp_min(TINY)
+        """That of FairGrad with alpha = 1: the solution for unit gradients, divided by the lengths."""
+        return solved(gramian, "fairgrad", 1.0)
 
 
 class FairGrad(OnGramian):
@@ -59,10 +52,7 @@ class FairGrad(OnGramian):
 
     def weights(self, gramian: Tensor) -> Tensor:
         """The solution x for unit gradients, lambda_t = x_t / ||g_t||: C x = ||g_t||^(1/alpha - 1) x^(-1/alpha)."""
-        u = units(gramian)
-        levels = u.lengths.where(u.lengths > 0, 1.0) ** (1 / self.alpha - 1)
-        found = fair(_ridged(u.cosines, gramian), levels, 1 / self.alpha)
-        return u.weights(found) * u.longest.clamp_min(TINY) ** (-2 * self.alpha / (1 + self.alpha))
+        return solved(gramian, "fairgrad", self.alpha)
 
 
 class IMTLG(OnGramian):
@@ -80,12 +70,7 @@ class IMTLG(OnGramian):
 
     def weights(self, gramian: Tensor) -> Tensor:
         """By the pseudo-inverse of the cosines."""
-        u = units(gramian)
-        a = _impartial(u.cosines, gramian)
-        solution = u.weights(a)
-        total = solution.sum()
-        vanishes = (a.abs().amax() < 1e-9) | (total.abs() <= 1e-9 * solution.abs().sum())
-        return (solution / total).where(~vanishes, 0.0)
+        return solved(gramian, "imtl_g")
 
 
 class AlignedMTL(OnGramian):
@@ -104,18 +89,7 @@ class AlignedMTL(OnGramian):
 
     def weights(self, gramian: Tensor) -> Tensor:
         """From the eigenvalues of G / trace G; equal weights if all gradients are 0."""
-        import torch
-
-        values, vectors = torch.linalg.eigh(scaled(gramian))
-        significant = values > values[-1] * rounding(gramian)
-        inverse = torch.where(significant, values.clamp_min(TINY).rsqrt(), 0.0)
-        lowest = torch.where(significant, values, torch.inf).amin()
-        middle = torch.where(significant, values, torch.nan).nanmedian()
-        average = values.where(significant, 0.0).sum() / significant.sum().clamp_min(1)
-        chosen = {"min": lowest, "median": middle, "rmse": average}[self.scale]
-        mean = values.new_full((len(values),), 1 / len(values))
-        aligned = chosen.sqrt() * (vectors * inverse) @ (vectors.T @ mean)
-        return torch.where(significant.any(), aligned, mean)
+        return solved(gramian, "aligned_mtl", float(("min", "median", "rmse").index(self.scale)))
 
 
 class ConFIG(OnGramian):
@@ -131,24 +105,4 @@ class ConFIG(OnGramian):
 
     def weights(self, gramian: Tensor) -> Tensor:
         """By the pseudo-inverse of the cosines."""
-        u = units(gramian)
-        a = _impartial(u.cosines, gramian)
-        norm = (a @ u.cosines @ a).clamp_min(TINY).sqrt()
-        length = u.lengths @ (u.cosines @ a) / norm
-        return u.weights(length * a / norm)
-
-
-def _ridged(cosines: Tensor, gramian: Tensor) -> Tensor:
-    """The cosines, made positive definite; a task without a gradient becomes one that affects no other."""
-    import torch
-
-    ridge = torch.full_like(cosines[0], max(_RIDGE, rounding(gramian)))
-    return cosines + torch.diag(ridge.where(cosines.diagonal() > 0, 1.0))
-
-
-def _impartial(cosines: Tensor, gramian: Tensor) -> Tensor:
-    """a = C^+ 1, without eigenvalues that are rounding error: all u_t . U^T a are 1, or as near to 1 as can be."""
-    import torch
-
-    inverse: Tensor = torch.linalg.pinv(cosines, rtol=rounding(gramian), hermitian=True)
-    return inverse @ (cosines.diagonal() > 0).to(cosines.dtype)
+        return solved(gramian, "config")

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from .base import Claim, Shown
-from .on_gramian import Leveled, OnGramian
-from .solvers import TINY, minimise, rounding, scaled, units
+from .on_gramian import Leveled, OnGramian, solved
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -27,16 +26,8 @@ class MGDA(OnGramian):
     claims: ClassVar[Claim] = Claim.CONVEX | Claim.HOMOGENEOUS | Claim.UNCONFLICTING
 
     def weights(self, gramian: Tensor) -> Tensor:
-        """The minimiser of lambda^T G lambda on the simplex, found as x_t = lambda_t ||g_t||, of order 1."""
-        import torch
-
-        cosines, lengths, _ = units(gramian)
-        silent = lengths == 0
-        shortest = lengths.where(~silent, torch.inf).amin()
-        amounts = (shortest / lengths).where(~silent, 1.0)  # lambda_t = amounts_t x_t
-        c = cosines + torch.diag(silent.double())
-        x = minimise(lambda x: (x @ c, c), torch.ones_like(amounts) / amounts.sum(), amounts)
-        return torch.where(silent.any(), silent / silent.sum().clamp_min(1), amounts * x)
+        """The central one where several are shortest."""
+        return solved(gramian, "mgda")
 
 
 class PCGrad(OnGramian):
@@ -53,15 +44,7 @@ class PCGrad(OnGramian):
 
     def weights(self, gramian: Tensor) -> Tensor:
         """The columns' sums of the T projected gradients' coordinates."""
-        import torch
-
-        u = units(gramian)
-        tasks = torch.arange(len(gramian), device=gramian.device)
-        coordinates = torch.eye(len(gramian), dtype=torch.float64, device=gramian.device)
-        for other in _orders(gramian):
-            surplus = (coordinates * u.cosines[other]).sum(1).clamp(max=0)
-            coordinates = coordinates.index_put((tasks, other), -surplus, accumulate=True)
-        return u.summed(coordinates)
+        return solved(gramian, "pcgrad", draws=_draws(gramian))
 
 
 class GradVac(Leveled):
@@ -90,25 +73,10 @@ class GradVac(Leveled):
 
     def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
         """The columns' sums of the T adjusted gradients' coordinates, and the moving averages."""
-        import torch
-
         assert shown.gramian is not None
-        u = units(shown.gramian)
-        tasks = torch.arange(len(state), device=state.device)
-        coordinates, targets = torch.eye(len(state), dtype=torch.float64, device=state.device), state.clone()
-        for other in _orders(shown.gramian):
-            length = (coordinates * (coordinates @ u.cosines)).sum(1).clamp_min(TINY).sqrt()
-            cosine = ((coordinates * u.cosines[other]).sum(1) / length).clamp(-1, 1)
-            target = targets[tasks, other]
-            sine = (1 - target**2).clamp_min(1e-12).sqrt()
-            missing = length * (target * (1 - cosine**2).sqrt() - cosine * sine) / sine
-            left = length > 1e-6 * coordinates.abs().sum(1)  # what two opposed gradients leave has no direction
-            met = left & (u.lengths > 0) & (u.lengths[other] > 0)
-            added = missing.where(met & (cosine < target), 0.0)
-            coordinates = coordinates.index_put((tasks, other), added, accumulate=True)
-            newest = (target + self.beta * (cosine - target)).where(met, target)
-            targets = targets.index_put((tasks, other), newest)
-        return u.summed(coordinates).to(shown.losses.dtype), targets
+        targets = state.clone()
+        found = solved(shown.gramian, "gradvac", self.beta, _draws(shown.gramian), targets)
+        return found.to(shown.losses.dtype), targets
 
 
 class CAGrad(OnGramian):
@@ -129,22 +97,7 @@ class CAGrad(OnGramian):
 
     def weights(self, gramian: Tensor) -> Tensor:
         """1/T + c ||g_0|| w / ||g_w||."""
-        import torch
-
-        g = scaled(gramian)
-        mean = g.new_full((len(g),), 1 / len(g))
-        radius = self.c * (mean @ g @ mean).clamp_min(0).sqrt()
-
-        def derivatives(w: Tensor) -> tuple[Tensor, Tensor]:
-            product = g @ w
-            length = ((w @ product).clamp_min(0) + 1e-14).sqrt()
-            slope = product / length
-            # Half of the negative curvature is left out, so that no step overshoots where g_w is nearly 0.
-            return g @ mean + radius * slope, radius / length * (g - 0.5 * slope.outer(slope))
-
-        w = minimise(derivatives, mean, torch.ones_like(mean))
-        noise = max(1e-5, 2 * rounding(gramian) ** 0.5) * (w @ g.diagonal().clamp_min(0).sqrt())
-        return mean + radius * w / torch.maximum((w @ g @ w).clamp_min(0).sqrt(), noise).clamp_min(TINY)
+        return solved(gramian, "cagrad", self.c)
 
 
 class UPGrad(OnGramian):
@@ -162,11 +115,7 @@ class UPGrad(OnGramian):
 
     def weights(self, gramian: Tensor) -> Tensor:
         """All T projections at once, of unit gradients: v_t is ||g_t|| times that of u_t."""
-        import torch
-
-        u = units(gramian)
-        ones = torch.eye(len(gramian), dtype=torch.float64, device=gramian.device)
-        return u.summed(_projected(u.cosines + self.regularization * ones, ones)) / len(gramian)
+        return solved(gramian, "upgrad", self.regularization)
 
 
 class DualProj(OnGramian):
@@ -184,26 +133,11 @@ class DualProj(OnGramian):
 
     def weights(self, gramian: Tensor) -> Tensor:
         """One projection, in multiples of unit gradients."""
-        import torch
-
-        u = units(gramian)
-        ones = torch.eye(len(gramian), dtype=torch.float64, device=gramian.device)
-        mean = u.lengths / len(gramian)
-        found = u.weights(_projected(u.cosines + self.regularization * ones, mean))
-        return found.where(u.lengths > 0, 1 / len(gramian))
+        return solved(gramian, "dualproj", self.regularization)
 
 
-def _projected(c: Tensor, points: Tensor) -> Tensor:
-    """argmin x^T C x over x >= p for every p [..., T]: U^T p projected onto the dual cone of U's rows, C = U U^T."""
+def _draws(gramian: Tensor) -> Tensor:
+    """One random number for each ordered pair of tasks, by which each task meets the others in an order of its own."""
     import torch
 
-    pull = points @ c
-    beyond = minimise(lambda x: (x @ c + pull, c.expand(*x.shape, len(c))), torch.ones_like(points))
-    return points + beyond
-
-
-def _orders(gramian: Tensor) -> Tensor:
-    """Which task each task meets first, second … [T - 1, T]: the others in an order of its own, drawn at random."""
-    import torch
-
-    return torch.rand(gramian.shape, device=gramian.device).fill_diagonal_(2.0).argsort(1)[:, :-1].T
+    return torch.rand(gramian.shape, device=gramian.device)

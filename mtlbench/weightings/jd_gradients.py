@@ -12,7 +12,6 @@ from pydantic import Field
 
 from .base import Claim, HeadFactor, Need, Shown, Weighting
 from .on_gramian import Leveled
-from .solvers import TINY
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -116,6 +115,8 @@ class SDMGrad(Adapted):
 
     def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
         """On A / s^2, since torchjd adds 1e-8 to s^2, which small gradients would notice."""
+        from ..ops.gramian_solvers import TINY
+
         assert shown.crossed is not None
         crossed = shown.crossed.double()
         size = crossed.diagonal().clamp_min(0).sqrt().mean() ** 2

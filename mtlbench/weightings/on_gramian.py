@@ -43,3 +43,12 @@ class OnGramian(Leveled):
         """``weights`` in the dtype of the losses."""
         assert shown.gramian is not None
         return self.weights(shown.gramian).to(shown.losses.dtype), state
+
+
+def solved(
+    gramian: Tensor, method: str, parameter: float = 0.0, draws: Tensor | None = None, targets: Tensor | None = None
+) -> Tensor:
+    """lambda [T] in float64 by ``ops.gramian_weights``."""
+    from ..ops.gramian_weights import gramian_weights  # not before a step: listing weightings needs no torch
+
+    return gramian_weights(gramian, method, parameter, draws, targets)
