@@ -106,8 +106,8 @@ def _light() -> set[Path]:
     rows = [
         node.value
         for path in FILES
-        for node in ast.walk(ast.parse(path.read_text()))
         if path.name == "__init__.py"
+        for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
         if node.value.startswith("mtlbench.") and ":" in node.value and not node.value.startswith("mtlbench.report.")
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,21 @@ references: []
 def path(tmp_path: Path) -> Path:
     (tmp_path / "s.yaml").write_text(SUITE)
     return tmp_path / "s.yaml"
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The suite, run once."""
+    path = tmp_path_factory.mktemp("done") / "s.yaml"
+    path.write_text(SUITE)
+    return go(path)
+
+
+@pytest.fixture
+def finished(done: Run, path: Path) -> Path:
+    """The suite beside a copy of its results."""
+    shutil.copytree(done.folder, path.parent / "out")
+    return path
 
 
 def go(path: Path, **options: object) -> Run:
@@ -72,8 +88,7 @@ def test_waves_carry_trunks_from_trial_to_trial(path: Path) -> None:
     assert validation(done, "moved", 0) != validation(done, "before", 0)
 
 
-def test_what_a_trial_starts_from_is_what_the_other_ended_with(path: Path) -> None:
-    done = go(path)
+def test_what_a_trial_starts_from_is_what_the_other_ended_with(done: Run) -> None:
     given = job(seed=0)  # another problem: only the trunk's way is followed here
     source = Training(given)
     torch.manual_seed(derive(0, "step"))
@@ -85,16 +100,15 @@ def test_what_a_trial_starts_from_is_what_the_other_ended_with(path: Path) -> No
     assert validation(done, "frozen", 0) != validation(done, "before", 0)
 
 
-def test_ray_gives_the_same_bits(path: Path) -> None:
-    serial = go(path)
+def test_ray_gives_the_same_bits(done: Run, path: Path) -> None:
     other = run(path, out=path.parent / "ray", executor="ray")
     assert other.ok
     for method in ("before", "moved", "frozen"):
-        assert validation(serial, method, 1) == validation(other, method, 1)
+        assert validation(done, method, 1) == validation(other, method, 1)
 
 
-def test_a_lost_trunk_is_trained_again_and_nothing_else(path: Path) -> None:
-    go(path)
+def test_a_lost_trunk_is_trained_again_and_nothing_else(finished: Path) -> None:
+    path = finished
     kept = trunks(path)
     plan = make_plan(path, out=path.parent / "out")
     (lost,) = [trial for trial in plan.trials if trial.labels.method == "before"]
@@ -129,13 +143,13 @@ def test_a_trial_whose_source_failed_says_so(path: Path) -> None:
     assert go(path).ok
 
 
-def test_a_trunk_from_the_file_of_another_run(path: Path) -> None:
-    done = go(path)
+def test_a_trunk_from_the_file_of_another_run(done: Run, finished: Path) -> None:
+    path = finished
     plan = make_plan(path, out=path.parent / "out")
     (before,) = [trial.id for trial in plan.trials if trial.labels.method == "before"]
     text = SUITE.replace("init_from: before", f"init_from: {{file: out/checkpoints/{before}.pt}}")
     path.write_text(text.replace("suite: starts", "suite: other"))
-    other = run(path, out=path.parent / "other", executor="serial")
+    other = run(path, out=path.parent / "other", executor="serial", only="moved")
     assert validation(other, "moved", 1) == validation(done, "moved", 1)
 
 

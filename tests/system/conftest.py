@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from mtlbench.cli import main
 
 SUITE = """\
 suite: small
@@ -68,12 +72,38 @@ def surroundings() -> dict[str, str]:
 
 
 @pytest.fixture
-def cli(tmp_path: Path) -> Cli:
-    """Run a command in the suite's folder to its end."""
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Run a command in the suite's folder to its end, in this process: one of its own would import torch each time.
 
-    def run(*words: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command(*words), cwd=tmp_path, env=surroundings(), capture_output=True, text=True, timeout=300, check=False
-        )
+    What ``command`` starts is a process, for tests of signals; an installed wheel is run as one, too.
+    """
+    monkeypatch.chdir(tmp_path)
+    for name, value in surroundings().items():
+        monkeypatch.setenv(name, value)
+
+    def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+        _forget_modules_in(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["mtlbench", *map(str, words)])
+        capsys.readouterr()
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        code: object = 0
+        try:
+            main()
+        except SystemExit as left:
+            code = left.code or 0
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        said = capsys.readouterr()
+        assert isinstance(code, int)
+        return subprocess.CompletedProcess(words, code, said.out, said.err)
 
     return run
+
+
+def _forget_modules_in(folder: Path) -> None:
+    """A user's own modules, which the next command is to read again, as a new process would."""
+    importlib.invalidate_caches()
+    for name, module in list(sys.modules.items()):
+        if Path(getattr(module, "__file__", None) or os.devnull).parent == folder:
+            del sys.modules[name]

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
-import subprocess
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +11,7 @@ import pytest
 
 import mtlbench
 
-from .conftest import Cli, command, surroundings
+from .conftest import Cli
 
 
 def _facts(folder: Path) -> pd.DataFrame:
@@ -112,43 +109,6 @@ def test_lost_workers_and_hanging_trials(suite: Path, monkeypatch: pytest.Monkey
     assert retried
     assert {trial["result"]["status"] for trial in retried} == {"ok"}
     assert not run.ok
-
-
-@pytest.mark.parametrize("executor", ["ray", "serial"])
-@pytest.mark.parametrize(
-    ("sent", "code"), [([signal.SIGINT], 130), ([signal.SIGINT] * 2, 130), ([signal.SIGTERM], 143)], ids=str
-)
-def test_what_stops_a_run_keeps_what_is_finished(
-    cli: Cli, suite: Path, executor: str, sent: list[signal.Signals], code: int
-) -> None:
-    suite.write_text(suite.read_text().replace("epochs: 2", "epochs: 40").replace("seeds: 2", "seeds: 6"))
-    process = subprocess.Popen(
-        command("run", suite, "--executor", executor),
-        cwd=suite.parent,
-        env=surroundings(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell's `&` ignores Ctrl-C
-    )
-    trials = suite.parent / "results/small/trials"
-    deadline = time.monotonic() + 120
-    while not list(trials.glob("*.json")) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    for number in sent:
-        process.send_signal(number)
-        time.sleep(0.3)
-    output, errors = process.communicate(timeout=60)
-    assert process.returncode == code, output + errors
-    assert "Traceback" not in output + errors
-    assert "SIGTERM" not in errors  # nor a stack of Ray's
-    assert "stopped" in errors
-    finished = list(trials.glob("*.json"))
-    assert finished
-    assert all(json.loads(path.read_text())["result"]["status"] == "ok" for path in finished)
-    assert not [path for path in trials.iterdir() if path.name.startswith(".")]
-    plan = json.loads(cli("plan", suite, "--json").stdout)
-    assert [trial["state"] for trial in plan["trials"]].count("finished") == len(finished)
 
 
 def test_the_python_way(suite: Path) -> None:

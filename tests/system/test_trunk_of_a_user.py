@@ -43,7 +43,7 @@ def test_it_runs_is_recorded_and_its_code_counts(cli: Cli, suite: Path) -> None:
     assert all(trial["architecture"]["trunk"] == {"name": "mine:Wave", "waves": 3} for trial in trials)
     (suite.parent / "mine.py").write_text(WAVE + "    # changed\n")
     states = {trial["state"] for trial in json.loads(cli("plan", suite, "--json").stdout)["trials"]}
-    assert states == {"changed"}
+    assert states == {"stale"}
     suite.write_text(changed.replace("waves: 3", "wave: 3"))
     wrong = cli("plan", suite)
     assert wrong.returncode == 2

@@ -24,8 +24,8 @@ suite: verdicts
 problem: {{name: synthetic, rows: {rows}, features: {features}, relatedness: {relatedness}}}
 architecture: {{name: shared, trunk: linear, hidden: [{units}]}}
 methods: {{equal: {{}}}}
-optimizer: {{name: adam, lr: 3.0e-3}}
-train: {{until: plateau, batch_size: 64}}
+optimizer: {{name: adam, lr: 1.0e-2}}
+train: {{until: plateau, batch_size: 128}}
 references: []
 seeds: {seeds}
 """

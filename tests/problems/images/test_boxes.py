@@ -77,7 +77,9 @@ def test_blood_cells(real_data: Path) -> None:
     ]
     shares = [np.bincount(getattr(data, part).targets["class"]) / [361, 4153, 372] for part in PARTS]
     assert np.abs(np.array(shares) - [[0.6], [0.2], [0.2]]).max() < 0.06
-    assert [getattr(Boxes(path="bccd.tar.gz", lists=True).load(0, real_data), part).size for part in PARTS] == [
+    assert [
+        getattr(Boxes(path="bccd.tar.gz", size=16, lists=True).load(0, real_data), part).size for part in PARTS
+    ] == [
         2804,
         1137,
         945,

@@ -16,6 +16,8 @@ from mtlbench.report.sections.across import comparison, section, statements
 from tests.report.evidence.measure_coverage import coverage_of_problems
 from tests.report.samples import TASKS, sample
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 
 def made(gains: Array) -> Across:
     """A comparison with these gains [P, M] of methods over a baseline."""

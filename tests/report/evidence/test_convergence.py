@@ -15,6 +15,8 @@ from mtlbench.report.sections.convergence import section
 from mtlbench.report.sections.verdict import section as verdict
 from tests.report.samples import TASKS, Sample, number, sample, with_references
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 EPOCHS, SEEDS = 8, 10
 TWO = {name: TASKS[name] for name in ("digit", "ink")}
 STOPPING = EarlyStopping(patience=2)

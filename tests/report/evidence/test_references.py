@@ -14,6 +14,8 @@ from mtlbench.report.evidence.references import Contest
 from mtlbench.report.evidence.statistics import mean_interval
 from tests.report.samples import Sample, sample, with_references
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 METHODS = {"equal": 0.4, "random": -2.0}  # about a single-task digit accuracy of 96.8 % and an rmse of 11.2
 FLOOR, NEAR, BEST = {"digit": 10.0, "parity": 50.0, "ink": 60.0}, {"ink": 10.0}, {"digit": 99.9, "parity": 60.0}
 

@@ -10,6 +10,8 @@ from mtlbench.optim import OPTIMIZERS
 from mtlbench.runner.session import run
 from tests import entries
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 SUITE = """\
 problem: {name: synthetic, rows: 60}
 architecture: {name: shared, trunk: mlp, hidden: [4]}

@@ -18,6 +18,8 @@ from mtlbench.report.sections.frontier import section, statements
 from ..points import with_points
 from ..samples import TASKS, Frames, number, sample
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 TWO = {name: TASKS[name] for name in ("digit", "ink")}  # the higher the better, and the lower
 # A bent frontier in gains of digit and of ink, and one point that lies behind it.
 BENT = {"low": (-4.0, 1.0), "middle": (0.0, 0.0), "high": (1.0, -4.0), "dominated": (-1.0, -1.0)}

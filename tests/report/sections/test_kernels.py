@@ -14,6 +14,8 @@ from mtlbench.report.evidence.statistics import median_ratio
 
 from ..samples import Frames, Sample, sample, with_kernels
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 
 def _frames(**options: Any) -> Frames:
     return with_kernels(Sample(suite={"suite": "k"}), **options).frames()
@@ -100,11 +102,11 @@ def test_median_ratio_sees_what_differs_between_processes() -> None:
 
 
 def test_median_ratio_covers() -> None:
-    """A nominal 95 % interval over ten processes holds the truth most of the time."""
+    """A nominal 95 % interval over eight processes holds the truth most of the time."""
     chance = np.random.default_rng(1)
     held = 0
-    for _ in range(60):
-        logs = [chance.normal(0, 0.05) + 0.1 * chance.normal(size=10) for _ in range(10)]
+    for _ in range(30):
+        logs = [chance.normal(0, 0.05) + 0.1 * chance.normal(size=5) for _ in range(8)]
         interval = median_ratio(logs)[1]
         held += interval is not None and interval.contains(1.0)
-    assert held >= 50
+    assert held >= 25

@@ -1,0 +1,58 @@
+"""A run that is stopped keeps what is finished, and the same command goes on from there."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from .conftest import Cli, command, surroundings
+
+
+# In this process SIGTERM becomes what SIGINT is, so that one of each, and a second one, are enough; Ray has handlers.
+@pytest.mark.parametrize(
+    ("executor", "sent", "code"),
+    [
+        ("ray", [signal.SIGINT], 130),
+        ("ray", [signal.SIGINT] * 2, 130),
+        ("ray", [signal.SIGTERM], 143),
+        ("serial", [signal.SIGINT] * 2, 130),
+        ("serial", [signal.SIGTERM], 143),
+    ],
+    ids=str,
+)
+def test_what_stops_a_run_keeps_what_is_finished(
+    cli: Cli, suite: Path, executor: str, sent: list[signal.Signals], code: int
+) -> None:
+    suite.write_text(suite.read_text().replace("epochs: 2", "epochs: 20").replace("seeds: 2", "seeds: 6"))
+    process = subprocess.Popen(
+        command("run", suite, "--executor", executor),
+        cwd=suite.parent,
+        env=surroundings(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell's `&` ignores Ctrl-C
+    )
+    trials = suite.parent / "results/small/trials"
+    deadline = time.monotonic() + 120
+    while not list(trials.glob("*.json")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for number in sent:
+        process.send_signal(number)
+        time.sleep(0.3)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == code, output + errors
+    assert "Traceback" not in output + errors
+    assert "SIGTERM" not in errors  # nor a stack of Ray's
+    assert "stopped" in errors
+    finished = list(trials.glob("*.json"))
+    assert finished
+    assert all(json.loads(path.read_text())["result"]["status"] == "ok" for path in finished)
+    assert not [path for path in trials.iterdir() if path.name.startswith(".")]
+    plan = json.loads(cli("plan", suite, "--json").stdout)
+    assert [trial["state"] for trial in plan["trials"]].count("finished") == len(finished)
