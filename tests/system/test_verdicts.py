@@ -25,7 +25,7 @@ problem: {{name: synthetic, rows: {rows}, features: {features}, relatedness: {re
 architecture: {{name: shared, trunk: linear, hidden: [{units}]}}
 methods: {{equal: {{}}}}
 optimizer: {{name: adam, lr: 1.0e-2}}
-train: {{until: plateau, batch_size: 128}}
+train: {{until: plateau, patience_steps: 0, batch_size: 128}}
 references: []
 seeds: {seeds}
 """
