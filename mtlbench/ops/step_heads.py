@@ -12,7 +12,7 @@ from torch import Tensor
 
 from . import backend
 from .eager_losses import Reduction
-from .task_losses import NOTHING_IGNORED, SPANNING_CODES, codes_of
+from .task_losses import NOTHING_IGNORED, SPANNING_CODES, checked_betas, codes_of
 from .task_losses import reference as losses_reference
 from .weighted_adam import AdamNumbers, update_one_
 
@@ -72,9 +72,10 @@ def step_heads_(
     Kernels exist for float32 and float64, and for bfloat16 features with bfloat16 or float32 heads and float32 states;
     on CUDA for at most 128 heads. Everything else runs on the torch reference. ``heads_win`` says when it pays.
 
-    Raises: ValueError for lengths, shapes or names that do not match and for heads or states that share memory,
-    TypeError for dtypes or devices that do not match, IndexError for a class index out of range (as in
-    ``task_losses``, on CUDA such an index makes its task's loss NaN, and with it everything computed from that loss).
+    Raises: ValueError for lengths, shapes or names that do not match, for beta <= 0, for a label_smoothing outside
+    [0, 1] and for heads or states that share memory, TypeError for dtypes or devices that do not match, IndexError for
+    a class index out of range (as in ``task_losses``, on CUDA such an index makes its task's loss NaN, and with it
+    everything computed from that loss).
     """
     if reduction not in ("mean", "sum"):
         raise ValueError(f"step_heads_: expected reduction 'mean' or 'sum', got {reduction!r}")
@@ -82,7 +83,7 @@ def step_heads_(
     inputs = [features] if isinstance(features, Tensor) else list(features)
     if not heads or not inputs:
         raise ValueError(f"step_heads_: expected at least one head, got {len(heads)} on {len(inputs)} features")
-    knees = (float(beta),) if isinstance(beta, float | int) else tuple(beta)
+    knees = checked_betas("step_heads_", beta, label_smoothing)
     ignored = NOTHING_IGNORED if ignore_index is None else ignore_index
     numbers = AdamNumbers(*betas, eps, weight_decay, decoupled, maximize, bias_correction)
     lr_value, lr_tensor = (0.0, lr) if isinstance(lr, Tensor) else (lr, None)

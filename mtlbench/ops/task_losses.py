@@ -49,13 +49,13 @@ def task_losses(
     Outputs are float32, float64, bfloat16 or float16, computed in float32 or float64; the results are float32, or
     float64 if any output is. Differentiable once, with respect to outputs and weights (dL/dλ_t = L_t).
 
-    Raises: ValueError for lengths, shapes or names that do not match, TypeError for dtypes or devices that do not,
-    IndexError for a class index out of range. On CUDA the host never waits for the device: there such an index makes
-    its task's loss NaN, and ``check_labels`` finds it.
+    Raises: ValueError for lengths, shapes or names that do not match, for beta <= 0 and for a label_smoothing outside
+    [0, 1], TypeError for dtypes or devices that do not match, IndexError for a class index out of range. On CUDA the
+    host never waits for the device: there such an index makes its task's loss NaN, and ``check_labels`` finds it.
     """
     if reduction not in ("mean", "sum"):
         raise ValueError(f"task_losses: expected reduction 'mean' or 'sum', got {reduction!r}")
-    betas = (beta,) if isinstance(beta, float | int) else tuple(beta)
+    betas = checked_betas("task_losses", beta, label_smoothing)
     ignored = NOTHING_IGNORED if ignore_index is None else ignore_index
     rest = (codes_of("task_losses", kinds), weights, masks or (), betas, reduction == "mean", ignored, label_smoothing)
     if backend.module is not None and not torch.compiler.is_compiling():
@@ -79,6 +79,17 @@ def check_labels(
     """Wait for the device and raise IndexError for the first class index out of range, naming task and element."""
     ignored = NOTHING_IGNORED if ignore_index is None else ignore_index
     _check_labels(outputs, targets, codes_of("task_losses", kinds), masks or (), ignored)
+
+
+def checked_betas(operation: str, beta: float | Sequence[float], label_smoothing: float) -> tuple[float, ...]:
+    """``beta`` as one, or one per task. Raises ValueError where a loss is not defined; NaN is in no range."""
+    betas = (float(beta),) if isinstance(beta, float | int) else tuple(beta)
+    for value in betas:
+        if not value > 0.0:
+            raise ValueError(f"{operation}: expected beta > 0, got {value}")
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise ValueError(f"{operation}: expected 0 <= label_smoothing <= 1, got {label_smoothing}")
+    return betas
 
 
 def codes_of(operation: str, kinds: Sequence[str]) -> list[int]:

@@ -63,6 +63,10 @@ def broken(name: str) -> tuple[dict[str, Any], type[Exception], str]:
         return made, ValueError, "step of one element, got shape"
     if name == "reduction":
         return made | {"reduction": "none"}, ValueError, "reduction 'mean' or 'sum', got 'none'"
+    if name == "beta":
+        return made | {"beta": 0.0}, ValueError, "step_heads_: expected beta > 0, got 0.0"
+    if name == "label_smoothing":
+        return made | {"label_smoothing": 1.5}, ValueError, "step_heads_: expected 0 <= label_smoothing <= 1, got 1.5"
     if name == "shared":
         made["heads"] = [(m[:3], None) for m, _ in [made["heads"][0]] * 2]
         made |= {key: [(x[:3], None) for x, _ in made[key]] for key in ("exp_avgs", "exp_avg_sqs")}
@@ -73,7 +77,8 @@ def broken(name: str) -> tuple[dict[str, Any], type[Exception], str]:
 
 
 BROKEN = ["width", "bias", "state shape", "state dtype", "pairs", "missing bias", "features", "features dims",
-          "targets", "label", "kind", "count", "weights", "step", "reduction", "shared", "expanded"]  # fmt: skip
+          "targets", "label", "kind", "count", "weights", "step", "reduction", "beta", "label_smoothing",
+          "shared", "expanded"]  # fmt: skip
 
 
 @needs_kernels
