@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from torch.nn import Parameter
     from torchjd.scalarization import Scalarizer
 
+FLOOR = 1e-20  # far below any loss that is left to be reduced, and large enough to be divided by in float32
+
 
 class Scalarized(Weighting):
     """lambda = df/dL for the scalarization that ``scalarizer`` makes; the scalarizer itself is the state."""
@@ -43,6 +45,14 @@ class Scalarized(Weighting):
         state(losses).backward()
         assert losses.grad is not None
         return losses.grad, state
+
+
+class OfPositive(Scalarized):
+    """A scalarization that divides by losses or takes their logarithm: those at or below 0 count as FLOOR."""
+
+    def weigh(self, shown: Shown, state: Any) -> tuple[Tensor, Any]:
+        """df/dL at these losses; see ``Scalarized``."""
+        return super().weigh(shown._replace(losses=shown.losses.clamp_min(FLOOR)), state)
 
 
 class Random(Scalarized):
@@ -98,11 +108,11 @@ class IMTLL(Scalarized):
         return IMTLL(tasks)
 
 
-class Geometric(Scalarized):
+class Geometric(OfPositive):
     """Geometric mean of the losses: f = (prod_t L_t)^(1/T), so lambda_t = f / (T L_t).
 
-    Expects positive losses; a loss of exactly 0 gives NaN. Source: Chennupati et al., MultiNet++, CVPR Workshops 2019
-    (GLS). torchjd's sign check reads one value back from the device at each step.
+    Expects positive losses; those at or below 0 count as 1e-20. Source: Chennupati et al., MultiNet++, CVPR Workshops
+    2019 (GLS). torchjd's sign check reads one value back from the device at each step.
     """
 
     def scalarizer(self, tasks: int) -> Scalarizer:
@@ -171,11 +181,12 @@ class COSMOS(Scalarized):
         return COSMOS(self.pull, torch.full((tasks,), 1 / tasks))
 
 
-class DWA(Scalarized):
+class DWA(OfPositive):
     """Dynamic weight average: lambda = T softmax(r / temperature), r_t = L_t(epoch - 1) / L_t(epoch - 2).
 
-    The losses are means over the epoch's batches; the first two epochs have lambda_t = 1; lambda sums to T. Source:
-    Liu et al., End-to-End Multi-Task Learning with Attention, CVPR 2019, equation 7.
+    The losses are means over the epoch's batches, in which those at or below 0 count as 1e-20; the first two epochs have
+    lambda_t = 1; lambda sums to T. Source: Liu et al., End-to-End Multi-Task Learning with Attention, CVPR 2019,
+    equation 7.
     """
 
     temperature: float = Field(2.0, gt=0, description="a larger one makes the weights more equal")
@@ -192,13 +203,14 @@ class DWA(Scalarized):
         return state
 
 
-class FAMO(Scalarized):
+class FAMO(OfPositive):
     """Fast adaptive multi-task optimization: every loss should decrease at the same relative rate.
 
     lambda_t = c z_t / L_t with z = softmax(w) and c = 1 / sum_t (z_t / L_t), so they sum to 1. After the update, Adam
     moves w along the change of the log losses on the same batch. Source: Liu et al., FAMO: Fast Adaptive Multitask
     Optimization, NeurIPS 2023, equations 10 to 12, Algorithm 2. Expects positive losses (their lower bound is taken as
-    0). ``weight_decay`` is the paper's gamma: 1e-3 in Algorithm 2 and in its experiments, except 1e-2 on Cityscapes.
+    0); those at or below 0 count as 1e-20. ``weight_decay`` is the paper's gamma: 1e-3 in Algorithm 2 and in its
+    experiments, except 1e-2 on Cityscapes.
     """
 
     needs: ClassVar[Need] = Need.LOSSES | Need.LOSSES_AFTER
@@ -215,5 +227,5 @@ class FAMO(Scalarized):
 
     def after_step(self, losses: Tensor, state: Any) -> Any:
         """Update the task logits."""
-        state.update(losses)
+        state.update(losses.clamp_min(FLOOR))
         return state

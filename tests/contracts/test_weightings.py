@@ -58,6 +58,28 @@ def test_weights_are_finite_detached_and_one_per_task(name: str, losses: list[Te
         assert not weights.requires_grad
 
 
+UNUSUAL = [
+    [0.0, 0.0, 0.0],
+    [1.0, 0.0, 2.0],
+    [-1.0, 2.0, -3.0],
+    [1e-30, 2e-30, 1.0],
+    [1e30, 1.0, 2e30],
+    [1e30, 3e30, 2e30],
+]
+
+
+@pytest.mark.parametrize("values", UNUSUAL, ids=str)
+@pytest.mark.parametrize("tasks", [1, 3, 45])
+@pytest.mark.parametrize("name", ON_LOSSES)
+def test_losses_of_zero_or_of_any_sign_and_size_give_finite_weights(name: str, tasks: int, values: list[float]) -> None:
+    names = tuple(map(str, range(tasks)))
+    weighting = TABLE.build({"name": name} | ({"weights": [1.0] * tasks, "normalize": True} if name == "fixed" else {}))
+    losses, usual = torch.tensor(values).repeat(15)[:tasks], torch.ones(tasks)
+    for line in ([losses, losses / 2, losses / 3], [losses, usual, losses], [usual, losses, usual]):
+        for weights in follow(weighting, names, line):
+            assert weights.isfinite().all()
+
+
 @pytest.mark.parametrize("name", [name for name in ON_LOSSES if even_handed(name)])
 @given(losses=st.lists(Losses, min_size=3, max_size=3), order=st.permutations(range(3)))
 @settings(max_examples=15, deadline=None)
