@@ -184,8 +184,8 @@ class COSMOS(Scalarized):
 class DWA(OfPositive):
     """Dynamic weight average: lambda = T softmax(r / temperature), r_t = L_t(epoch - 1) / L_t(epoch - 2).
 
-    The losses are means over the epoch's batches, in which those at or below 0 count as 1e-20; the first two epochs have
-    lambda_t = 1; lambda sums to T. Source: Liu et al., End-to-End Multi-Task Learning with Attention, CVPR 2019,
+    The losses are means over the epoch's batches, in which those at or below 0 count as 1e-20; the first two epochs
+    have lambda_t = 1; lambda sums to T. Source: Liu et al., End-to-End Multi-Task Learning with Attention, CVPR 2019,
     equation 7.
     """
 
