@@ -1,12 +1,11 @@
 // Task weights from Gramians, one warp a problem (formulas: math/gramian_weights.h, math/solvers/).
 //
-// A problem is a chain of short loops over T or T^2 numbers with a wait between them, which a warp does at the least cost;
-// what it works in stays in the first-level cache.
-#include "cuda/gramian_weights.h"
-
+// A problem is a chain of short loops over T or T^2 numbers with a wait between them, which a warp does at the least
+// cost; what it works in stays in the first-level cache.
 #include <algorithm>
 
 #include "cuda/device.h"
+#include "cuda/gramian_weights.h"
 
 namespace mtlbench::MTLBENCH_DEVICE {
 namespace {

@@ -1,6 +1,7 @@
 // Task weights lambda [T] from a Gramian G [T, T] of the task gradients, by the method that a weighting is named for.
 //
-// One problem has T unknowns and T^2 numbers, all in double. A problem with an entry that is not finite has weights NaN.
+// One problem has T unknowns and T^2 numbers, all in double. A problem with an entry that is not finite has weights
+// NaN.
 #pragma once
 
 #include <iterator>
@@ -41,8 +42,8 @@ MTLBENCH_CALL bool load_problem(const Team team, const GramianWeights& work, con
   return load(team, p, static_cast<const double*>(work.gramian) + entry);
 }
 
-// Problem `index` of a call, in `memory`, which no other team uses. One function a method: a compiler's time grows faster
-// than a function.
+// Problem `index` of a call, in `memory`, which no other team uses. One function a method: a compiler's time grows
+// faster than a function.
 template <Solver solver, class Team>
 MTLBENCH_CALL void solve_problem(const Team team, const GramianWeights& work, int64_t index, double* memory) {
   const int n = work.tasks;

@@ -7,8 +7,8 @@
 
 namespace mtlbench::solvers {
 
-// lambda_t = x_t / ||g_t||, C x = lengths^(1/alpha - 1) x^(-1/alpha), with a ridge that makes C positive definite; a task
-// without a gradient becomes one that affects no other.
+// lambda_t = x_t / ||g_t||, C x = lengths^(1/alpha - 1) x^(-1/alpha), with a ridge that makes C positive definite; a
+// task without a gradient becomes one that affects no other.
 template <class Team>
 MTLBENCH_CALL void alpha_fair(const Team team, Problem& p, double alpha, double* weights) {
   take_apart(team, p);

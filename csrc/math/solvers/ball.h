@@ -1,9 +1,9 @@
 // CAGrad: max_d min_t g_t . d within ||d - g_0|| <= r, r = c ||g_0||; from which paper stands in
 // mtlbench/weightings/gramian.py.
 //
-// d = g_0 + sum_t x_t u_t with x >= 0, ||d - g_0|| = r, and g_t . d = nu for each task with x_t > 0, more for the others.
-// For given nu that is `exchange`, and ||sum_t x_t u_t|| grows with nu: where C is positive definite, nu is the root of a
-// function that is a quadratic one between exchanges. Elsewhere interior-point steps on the dual problem.
+// d = g_0 + sum_t x_t u_t with x >= 0, ||d - g_0|| = r, and g_t . d = nu for each task with x_t > 0, more for the
+// others. For given nu that is `exchange`, and ||sum_t x_t u_t|| grows with nu: where C is positive definite, nu is the
+// root of a function that is a quadratic one between exchanges. Elsewhere interior-point steps on the dual problem.
 #pragma once
 
 #include "math/solvers/cone.h"

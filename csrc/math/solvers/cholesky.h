@@ -1,6 +1,7 @@
 // Symmetric positive definite systems A x = b of T unknowns.
 //
-//   A = U^T U; U replaces the upper triangle of A, and stands transposed in the lower one, so that both solves read rows
+//   A = U^T U; U replaces the upper triangle of A, and stands transposed in the lower one, so that both solves read
+//   rows
 #pragma once
 
 #include "math/solvers/team.h"

@@ -1,10 +1,10 @@
 // argmin s^T C s / 2 + q . s over s >= 0: s >= 0, C s + q >= 0, s . (C s + q) = 0.
 //
-// Where C is positive definite there is one solution, found by exchanging tasks between those with s_t > 0 and those with
-// (C s + q)_t > 0 until none has the wrong sign, which is the certificate: all wrong ones at once while their number falls,
-// then the last one alone, which ends after finitely many exchanges. Elsewhere, and if rounding keeps the exchange from
-// ending, interior-point steps, which find the central solution. Source: Júdice and Pires, A block principal pivoting
-// algorithm for large-scale strictly monotone linear complementarity problems, Computers & OR 1994.
+// Where C is positive definite there is one solution, found by exchanging tasks between those with s_t > 0 and those
+// with (C s + q)_t > 0 until none has the wrong sign, which is the certificate: all wrong ones at once while their
+// number falls, then the last one alone, which ends after finitely many exchanges. Elsewhere, and if rounding keeps the
+// exchange from ending, interior-point steps, which find the central solution. Source: Júdice and Pires, A block
+// principal pivoting algorithm for large-scale strictly monotone linear complementarity problems, Computers & OR 1994.
 #pragma once
 
 #include "math/solvers/interior.h"
@@ -48,7 +48,7 @@ struct Wrong {
 // s on the free tasks, and the slack C s + q on the others, for free tasks marked in `free`.
 template <class Team>
 MTLBENCH_CALL void solve_free(const Team team, const Problem& p, const double* q, const int* free, double* s,
-                            double* slack) {
+                              double* slack) {
   const int n = p.tasks;
   int* which = p.indices + n;
   int count = 0;

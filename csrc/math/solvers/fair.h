@@ -19,7 +19,7 @@ MTLBENCH_CALL double raised(double w, double exponent) {
 // The best multiple of the solution for M = I.
 template <class Team>
 MTLBENCH_CALL void start_fair(const Team team, const Problem& p, const double* levels, double power, double* w,
-                            double* product) {
+                              double* product) {
   const int n = p.tasks;
   for (int t = team.rank; t < n; t += team.size) w[t] = raised(levels[t], 1 / (1 + power));
   team.sync();

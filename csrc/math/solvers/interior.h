@@ -1,9 +1,9 @@
 // argmin f(x) over x >= 0, and a . x = 1 if there are amounts a > 0; f convex, of order 1.
 //
 // Primal-dual interior-point steps from x > 0 (with a . x = 1): with multipliers z of x >= 0 and nu of the constraint,
-// Newton on f' - z + nu a = 0, x z = mu, where mu decreases with the gap x . z. Of several minimisers it finds the central
-// one, so that tasks in another order get the same weights. Source: Nocedal and Wright, Numerical Optimization, 2006,
-// chapters 14 and 19.
+// Newton on f' - z + nu a = 0, x z = mu, where mu decreases with the gap x . z. Of several minimisers it finds the
+// central one, so that tasks in another order get the same weights. Source: Nocedal and Wright, Numerical Optimization,
+// 2006, chapters 14 and 19.
 #pragma once
 
 #include "math/solvers/cholesky.h"
@@ -20,7 +20,7 @@ struct Interior {
 };
 
 constexpr double kConverged = 1e-9;
-constexpr int kRounds = 1000;   // never reached by finite problems: about 10 to 40 are
+constexpr int kRounds = 1000;  // never reached by finite problems: about 10 to 40 are
 constexpr double kRidge = 1e-13;
 constexpr double kClosed = 1e-30;
 
@@ -75,7 +75,7 @@ MTLBENCH_CALL void newton_step(const Team team, int n, const double* amounts, do
 // `objective.derive(team, x, gradient, hessian)` fills f' [T] and f'' [T][T].
 template <class Team, class Objective>
 MTLBENCH_CALL void minimise(const Team team, int n, const Objective& objective, const double* amounts,
-                          const Interior& w) {
+                            const Interior& w) {
   for (int i = team.rank; i < n; i += team.size) w.z[i] = 1;
   team.sync();
   Progress progress;
@@ -83,7 +83,8 @@ MTLBENCH_CALL void minimise(const Team team, int n, const Objective& objective, 
     objective.derive(team, w.x, w.gradient, w.hessian);
     team.sync();
     const double gap = dot(n, w.x, w.z) / n;
-    // A decreasing share of the gap: superlinear convergence. Far below rounding it stays, so that x and z do not vanish.
+    // A decreasing share of the gap: superlinear convergence. Far below rounding it stays, so that x and z do not
+    // vanish.
     const double target = larger(gap * smaller(larger(gap, 1e-6), 0.1), kClosed);
     newton_step(team, n, amounts, target, w);
     double* dz = w.gradient;  // which is used up

@@ -1,5 +1,5 @@
-// Eigenvalues e and eigenvectors V of a symmetric matrix A = V diag(e) V^T: Householder reflections to tridiagonal form,
-// then implicit QL rotations. Source: Golub and Van Loan, Matrix Computations, 2013, sections 8.3.1 and 8.3.3.
+// Eigenvalues e and eigenvectors V of a symmetric matrix A = V diag(e) V^T: Householder reflections to tridiagonal
+// form, then implicit QL rotations. Source: Golub and Van Loan, Matrix Computations, 2013, sections 8.3.1 and 8.3.3.
 #pragma once
 
 #include "math/solvers/problem.h"
@@ -10,7 +10,7 @@ namespace mtlbench::solvers {
 // betas[k], and the tridiagonal matrix in `diagonal` and `beside`, beside[k] between k and k + 1.
 template <class Team>
 MTLBENCH_CALL void tridiagonalise(const Team team, int n, double* a, double* diagonal, double* beside, double* betas,
-                                double* product) {
+                                  double* product) {
   for (int k = 0; k + 1 < n; ++k) {
     double* v = a + k * n;
     const int first = k + 1, left = n - first;
@@ -47,8 +47,8 @@ MTLBENCH_CALL void tridiagonalise(const Team team, int n, double* a, double* dia
   team.sync();
 }
 
-// The rows of Q^T [n, n], Q the product of all reflections: eigenvectors of A if those of the tridiagonal matrix were unit
-// vectors; each member reflects its own rows.
+// The rows of Q^T [n, n], Q the product of all reflections: eigenvectors of A if those of the tridiagonal matrix were
+// unit vectors; each member reflects its own rows.
 template <class Team>
 MTLBENCH_CALL void reflect(const Team team, int n, const double* a, const double* betas, double* rows) {
   for (int t = team.rank; t < n; t += team.size) {
@@ -149,7 +149,7 @@ struct Spectrum {
   // The component of each eigenvector in x [T], times factor(e).
   template <class Team, class Factor>
   MTLBENCH_CALL void apply(const Team team, int n, const Factor& factor, const double* x, double* shares,
-                         double* result) const {
+                           double* result) const {
     for (int i = team.rank; i < n; i += team.size) shares[i] = factor(values[i]) * dot(n, vectors + i * n, x);
     team.sync();
     for (int t = team.rank; t < n; t += team.size) {

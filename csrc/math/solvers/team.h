@@ -1,7 +1,7 @@
 // Who computes: one thread of a CPU, or the threads of a block that share the work on one problem.
 //
-// Loops over independent elements run over `rank, rank + size, …`; sums and decisions are computed by every member, from
-// the same numbers in the same order, so that all take the same branch. `sync` separates writing from reading.
+// Loops over independent elements run over `rank, rank + size, …`; sums and decisions are computed by every member,
+// from the same numbers in the same order, so that all take the same branch. `sync` separates writing from reading.
 #pragma once
 
 #include <cmath>
