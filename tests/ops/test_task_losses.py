@@ -70,7 +70,7 @@ def test_label_smoothing(form: str, device: torch.device, smoothing: float) -> N
             check([to(make_task(kind, shape, seed), device)], options=Options(label_smoothing=smoothing), slack=4)
 
 
-@pytest.mark.parametrize("beta", [0.0, 0.3, 2.0])
+@pytest.mark.parametrize("beta", [0.3, 2.0])
 def test_beta(form: str, device: torch.device, beta: float) -> None:
     kinds = [name for name, row in LOSSES.items() if row.parameter and row.parameter.admits(beta)]
     tasks = [replace(make_task(kind, (70,), 3), beta=beta) for kind in kinds]
