@@ -71,16 +71,16 @@ def weighs(name: str, tasks: int, calls: int) -> Callable[[], None]:
 
 
 def solvers(blocks: int) -> None:
-    print(f"\n{'weighting':<14}{'T':>4}{'before, µs':>12}{'after, µs':>12}  before / after [95 %]")
+    print(f"\n{'weighting':<14}{'T':>4}{'torch, µs':>12}{'kernels, µs':>12}  torch / kernels [95 %]")
     few, many = 2, 50
     for tasks in TASKS:
         for name in SOLVED:
             load = ForeignLoad()
-            contenders = {"before": by_reference(weighs(name, tasks, few)), "after": weighs(name, tasks, many)}
+            contenders = {"torch": by_reference(weighs(name, tasks, few)), "kernels": weighs(name, tasks, many)}
             seconds = interleave(contenders, CPU, blocks)
-            before, after = ([x / n for x in seconds[key]] for key, n in (("before", few), ("after", many)))
-            times = f"{1e6 * median(before):>12,.0f}{1e6 * median(after):>12,.1f}"
-            ratio = speedup(before, after)
+            torchs, ours = ([x / n for x in seconds[key]] for key, n in (("torch", few), ("kernels", many)))
+            times = f"{1e6 * median(torchs):>12,.0f}{1e6 * median(ours):>12,.1f}"
+            ratio = speedup(torchs, ours)
             print(f"{name:<14}{tasks:>4}{times}  {ratio}  (others: {load.cores():.1f} cores)", flush=True)
 
 
@@ -110,13 +110,15 @@ def steps(blocks: int) -> None:
         epoch, count = epochs_of(name)
         contenders[name] = epoch
         if name != "equal":
-            contenders[f"{name}, before"] = by_reference(epochs_of(name)[0])
+            contenders[f"{name}, torch"] = by_reference(epochs_of(name)[0])
     load = ForeignLoad()
     seconds = interleave(contenders, CPU, blocks)
-    print(f"\n{'ms a step':<14}{'before':>10}{'after':>10}  after / equal [95 %]  (others: {load.cores():.1f} cores)")
+    print(
+        f"\n{'ms a step':<14}{'torch':>10}{'kernels':>10}  kernels / equal [95 %]  (others: {load.cores():.1f} cores)"
+    )
     print(f"{'equal':<14}{'':>10}{1e3 * median(seconds['equal']) / count:>10.2f}")
     for name in IN_STEPS:
-        times = [1e3 * median(seconds[key]) / count for key in (f"{name}, before", name)]
+        times = [1e3 * median(seconds[key]) / count for key in (f"{name}, torch", name)]
         print(f"{name:<14}{times[0]:>10.2f}{times[1]:>10.2f}  {speedup(seconds[name], seconds['equal'])}")
 
 

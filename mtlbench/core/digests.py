@@ -38,5 +38,14 @@ def file_digest(path: Path) -> str:
 
 def joint_digest(paths: Iterable[Path]) -> str:
     """SHA-256 of the digests of several files in their order; "" for no file. Raises OSError."""
-    digests = [bytes.fromhex(file_digest(path)) for path in paths]
-    return hashlib.sha256(b"".join(digests)).hexdigest() if digests else ""
+    return _joint(map(file_digest, paths))
+
+
+def content_digest(content: bytes) -> str:
+    """``joint_digest`` of one file, from the bytes that were read of it."""
+    return _joint([hashlib.sha256(content).hexdigest()])
+
+
+def _joint(digests: Iterable[str]) -> str:
+    parts = [bytes.fromhex(digest) for digest in digests]
+    return hashlib.sha256(b"".join(parts)).hexdigest() if parts else ""

@@ -19,8 +19,6 @@ from .errors import MtlbenchError, did_you_mean
 from .wording import first_sentence
 
 _beside: list[str] = []  # the folder that was looked in last
-
-
 _loaded_before: set[str] = set()  # modules that were there before it was looked in
 
 

@@ -89,9 +89,8 @@ class Train(Config):
     ``until: epochs`` trains for ``epochs``, or stops early. ``until: plateau`` trains until the validation score has
     not improved by the share ``min_delta`` for ``patience`` epochs that have together ``patience_steps`` steps or more,
     and keeps the best epoch's weights; ``epochs`` is then no plan but a cap, and a trial that reaches it is reported as
-    undertrained. ``steps`` ends either after so many
-    steps of the optimizer: since tasks of unequal size have epochs of unequal length, it is what gives every trial the
-    same number of updates.
+    undertrained. ``steps`` ends either after so many steps of the optimizer: since tasks of unequal size have epochs of
+    unequal length, it is what gives every trial the same number of updates.
     """
 
     later: ClassVar[frozenset[str]] = frozenset({"until", "patience", "patience_steps", "min_delta", "steps"})

@@ -37,10 +37,10 @@ def with_choices(trials: Iterable[Trial], find: Find) -> Iterator[Trial]:
     (``Labels.waiting``) and takes what the first of them takes.
 
     A group is what one seed (and task, for the baseline) tries for one method, or one point of the frontier, on one
-    engine. Its choice has the lowest
-    of ``core.score.candidate_scores``, the first among equals; test splits have no say. One that failed or diverged is
-    never chosen; where all did, or none has a score, the group's trial counts as failed (``Labels.unchosen``). Without
-    folds the chosen trial is the candidate itself under its method's name, so that it has run already.
+    engine. Its choice has the lowest of ``core.score.candidate_scores``, the first among equals; test splits have no
+    say. One that failed or diverged is never chosen; where all did, or none has a score, the group's trial counts as
+    failed (``Labels.unchosen``). Without folds the chosen trial is the candidate itself under its method's name, so
+    that it has run already.
     """
     group: list[TrainTrial] = []
     for trial in trials:

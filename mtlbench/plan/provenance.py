@@ -17,6 +17,8 @@ from ..suite.entries import Tables
 # What every trial of a kind runs through, whatever its entries.
 _COMMON = {"train": ("mtlbench.learners.base", "mtlbench.problems.folds"), "kernel": ("mtlbench.kernels.bench",)}
 
+_SOLVERS = "mtlbench/ops/gramian_weights.py"
+
 
 @dataclass
 class Provenance:
@@ -50,7 +52,7 @@ class Provenance:
         if (words, modules) not in self._found:
             beside = {target.partition(":")[0] for word in words for target in _targets(word)}
             manifest = manifest_of(sorted(modules | beside), words)
-            if any(self._on_kernels(trial) for trial in line):
+            if any(self._on_kernels(trial, words) for trial in line):
                 manifest[KERNELS] = kernels_digest()
             self._found[words, modules] = (manifest_digest(manifest), manifest)
         return self._found[words, modules]
@@ -84,10 +86,16 @@ class Provenance:
             if row:
                 yield row.partition(":")[0]
 
-    def _on_kernels(self, trial: Trial) -> bool:
-        """Whether a trial calls the compiled operations."""
+    def _on_kernels(self, trial: Trial, words: frozenset[str]) -> bool:
+        """Whether a trial calls the compiled operations: because its engine does or, whatever the engine, because the
+        code of its weighting can reach those that solve for task weights.
+        """
         if isinstance(trial, TrainTrial) and trial.engine:
-            return "kernel" in getattr(self.tables["engine"].load(trial.engine), "recipe", ())
+            weighting = trial.parts["weighting"].get("name", "")
+            row = self.tables["weighting"].get(weighting, "")
+            modules = [target.partition(":")[0] for target in (row, *_targets(weighting)) if target]
+            recipe = getattr(self.tables["engine"].load(trial.engine), "recipe", ())
+            return "kernel" in recipe or _SOLVERS in manifest_of(modules, words)
         return isinstance(trial, KernelTrial)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import pickle
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..core.digests import content_digest
 from ..core.errors import MtlbenchError
 from ..core.trial import TrainTrial
 
@@ -35,7 +35,7 @@ class Checkpoints:
             return None
         file = start.get("file")
         content = self.incoming if file is None else (root / file).read_bytes()
-        if file is not None and hashlib.sha256(hashlib.sha256(content).digest()).hexdigest() != start["sha256"]:
+        if file is not None and content_digest(content) != start["sha256"]:
             raise MtlbenchError(f"init_from {file}: expected the content that the trial was planned with, got another")
         return Start(_read(content, file or "another trial"), start["freeze"])
 

@@ -18,9 +18,9 @@ class MGDA(OnGramian):
 
     J^T lambda is a descent direction of all tasks, or 0 where none exists. Source: Désidéri, Comptes Rendus 2012;
     Sener and Koltun, Multi-Task Learning as Multi-Objective Optimization, NeurIPS 2018, equation 3; with ``level:
-    representation`` their MGDA-UB, section 3.3. Deviations: solved to rounding error by an interior-point method, where
-    the paper takes Frank-Wolfe steps; gradients are not normalised. A task
-    without a label in the batch has gradient 0, so that step does not change the shared parameters.
+    representation`` their MGDA-UB, section 3.3. Deviations: solved to rounding error (``ops.gramian_weights``), where
+    the paper takes Frank-Wolfe steps; gradients are not normalised. A task without a label in the batch has gradient 0,
+    so that step does not change the shared parameters.
     """
 
     claims: ClassVar[Claim] = Claim.CONVEX | Claim.HOMOGENEOUS | Claim.UNCONFLICTING

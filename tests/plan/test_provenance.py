@@ -213,6 +213,17 @@ def test_rebuilt_kernels_make_stale_what_runs_on_them(suite: Path, monkeypatch: 
     assert set(found.values()) == {"made by other code: mtlbench/_C.so"}
 
 
+def test_rebuilt_kernels_make_stale_whose_weights_they_solve_for_on_every_engine(
+    suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = "uncertainty: {weighting: uncertainty}\n  cagrad: {weighting: cagrad}\n  imtl: {weighting: imtl}"
+    suite.write_text(SUITE.replace("  plain: {}\n", f"  plain: {{}}\n  {names}\n"))
+    finished(suite)
+    monkeypatch.setattr("mtlbench.plan.provenance.kernels_digest", lambda: "0" * 64)
+    solved = ("own", "within", "cagrad", "imtl")
+    assert stale(suite) == dict.fromkeys(solved, "made by other code: mtlbench/_C.so")
+
+
 def test_what_starts_from_a_trunk_comes_from_its_code_too(suite: Path) -> None:
     suite.write_text(SUITE.replace("  plain: {}\n", "  plain: {init_from: own}\n"))
     finished(suite)

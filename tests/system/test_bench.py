@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 SHORT = {"overhead": ["--trials", "1"]}  # what a script needs, beside two blocks, to be short
-COLUMN = {"overhead": "ours", "solvers": "before / after"}  # of its table
+COLUMN = {"overhead": "ours", "solvers": "torch / kernels"}  # of its table
 
 
 @pytest.mark.parametrize("script", sorted((ROOT / "bench").glob("*.py")), ids=lambda path: path.stem)
