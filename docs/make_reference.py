@@ -40,7 +40,7 @@ many of their trainings were cut by a cap, and some have a task (`ink`) that is 
 them.
 
 To save space, the tables of School's 139 tasks are left out (`relation`, `deep_relation`), and so are the records of
-`deep_relation`'s candidates.
+`weightings` and of `deep_relation`'s candidates.
 """
 
 CHANGES = """\
