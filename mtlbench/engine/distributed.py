@@ -21,17 +21,21 @@ Shape suffixes: T tasks, P parameters.
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from ..core.errors import MtlbenchError
+from ..core.errors import MtlbenchError, UnavailableError
 from .batches import Batch, labels
+
+_PATIENCE = timedelta(days=1)  # who hangs is ended by the process that watches, which knows the trial's timeout
 
 Result = TypeVar("Result")
 Row = list[Tensor | None]  # gradients, tensor by tensor; None where there is none
@@ -45,16 +49,34 @@ class World:
     """The ranks of one trial, of which this process is one; with ``size`` 1, nothing is divided and nothing is summed.
 
     seed    of what this rank alone draws: its dropout
+    store   the file by which the ranks find each other
     filled  which sets of the part that was last taken consist of a row that is not this rank's own, see ``part``
-
-    torch.distributed must be initialised where ``size`` is more than 1.
     """
 
-    def __init__(self, rank: int = 0, size: int = 1, seed: int = 0) -> None:
-        self.rank, self.size = rank, size
+    def __init__(self, rank: int = 0, size: int = 1, seed: int = 0, store: str = "") -> None:
+        self.rank, self.size, self.store = rank, size, store
         self.filled: list[bool] = []
         self._draws: list[Tensor] = [torch.Generator().manual_seed(seed).get_state()] if size > 1 else []
         self._seed = seed
+
+    @contextmanager
+    def joined(self, device: str) -> Iterator[None]:
+        """All ranks as one group: by gloo on CPUs, by nccl on GPUs, rank r on the visible GPU ``LOCAL_RANK``.
+
+        Raises UnavailableError where there is no such GPU.
+        """
+        if self.size == 1:
+            yield
+            return
+        if device == "cuda":
+            local, found = int(os.environ.get("LOCAL_RANK", self.rank)), torch.cuda.device_count()
+            if local >= found:
+                raise UnavailableError(f"expected {self.size} CUDA GPUs on one node, got {found}: lower resources.gpus")
+            torch.cuda.set_device(local)
+        backend = "nccl" if device == "cuda" else "gloo"
+        dist.init_process_group(backend, f"file://{self.store}", _PATIENCE, self.size, self.rank)
+        yield
+        dist.destroy_process_group()  # not after an error, when others may no longer answer
 
     def part(self, batch: Batch) -> tuple[Batch, Tensor | None]:
         """This rank's rows, and its share s [T] of every task's loss on the batch; None where it has all of them.

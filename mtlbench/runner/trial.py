@@ -19,6 +19,7 @@ from ..core.record import Record, Result
 from ..core.registry import look_beside
 from ..core.task import Data, Split
 from ..core.trial import KernelTrial, Spec, TrainTrial, Trial
+from ..engine.distributed import PeerLostError, World
 from ..kernels import TABLE as KERNELS
 from ..kernels.bench import Bench
 from ..learners.base import Job, Learner
@@ -30,6 +31,7 @@ from ..problems.folds import fold
 from ..suite.entries import Tables
 from .agreement import Expected, check_code, check_data
 from .checkpoints import Checkpoints
+from .ranks import in_ranks
 
 _FIELDS = frozenset(field.name for field in fields(Job))
 Facts = tuple[tuple[Record, ...], tuple[str, ...]]
@@ -43,14 +45,18 @@ def execute(
     alone: bool,
     checkpoints: Checkpoints | None = None,
     expected: Expected | None = None,
+    world: World | None = None,
 ) -> Result:
     """Run a trial; whatever it raises becomes a failed result (but for an interrupt, which passes).
 
     ``root`` is the folder of the suite file, ``deadline_s`` the seconds the trial may take, ``alone`` whether the
     scheduler gave it its CPUs or GPU to itself, ``checkpoints`` the trained trunks that come in and go out,
-    ``expected`` what it was planned with; None compares nothing but the data. The process is left as it was found, so
+    ``expected`` what it was planned with; None compares nothing but the data. A trial of several ``workers`` runs in
+    processes of its own, one of which this one is where ``world`` says so; PeerLostError then passes. The process is left as it was found, so
     that many trials in one process give the same bits as one process each.
     """
+    if isinstance(trial, TrainTrial) and trial.workers > 1 and world is None:
+        return in_ranks(trial, root, attempt, deadline_s, alone, checkpoints or Checkpoints(), expected)
     start, load = time.monotonic(), ForeignLoad()
     facts = {**environment(), "threads": trial.threads, "device": trial.device}
     deadline = float("inf") if deadline_s is None else start + deadline_s
@@ -62,11 +68,15 @@ def execute(
         others = check_code(expected) if expected else ()
         with _torch_set_for(trial):
             if isinstance(trial, TrainTrial):
-                records, notes = _train(trial, root, deadline, checkpoints or Checkpoints())
+                world = world or World()
+                with world.joined(trial.device):
+                    records, notes = _train(trial, root, deadline, checkpoints or Checkpoints(), world)
             else:
                 assert isinstance(trial, KernelTrial)
                 records, notes = _time(trial, deadline)
         notes = (*notes, *others)
+    except PeerLostError:
+        raise
     except Exception as failure:
         error, trace = _one_line(failure), traceback.format_exc()
     seconds = time.monotonic() - start
@@ -92,7 +102,7 @@ def _one_line(failure: Exception) -> str:
     return text if isinstance(failure, MtlbenchError) else f"{type(failure).__name__}: {text}"
 
 
-def _train(trial: TrainTrial, root: Path, deadline: float, checkpoints: Checkpoints) -> Facts:
+def _train(trial: TrainTrial, root: Path, deadline: float, checkpoints: Checkpoints, world: World) -> Facts:
     """Records and notes of a training that ends well."""
     device, rooms = _device(trial.device), tables()
     memory = PeakMemory(device)
@@ -115,11 +125,12 @@ def _train(trial: TrainTrial, root: Path, deadline: float, checkpoints: Checkpoi
         device=device,
         deadline=deadline,
         keep=checkpoints.keep if trial.labels.keeps_trunk else None,
+        world=world,
         others={key: value for key, value in parts.items() if key not in _FIELDS},
         **{key: value for key, value in parts.items() if key in _FIELDS},
     )
     records = learner.run(job)
-    peak = Record("peak_memory", memory.read(), unit="B", higher_is_better=False)
+    peak = Record("peak_memory", world.largest(memory.read()), unit="B", higher_is_better=False)
     return (*records, *_labels(data, trial.tasks), peak), data.outline.notes
 
 

@@ -15,6 +15,8 @@ from ...core.errors import MtlbenchError
 from ...core.record import HALF_PATIENCE, Record
 from ...core.score import relative_score
 from ...engine.batches import training_batches
+from ...engine.common_batch_norm import with_common_batches
+from ...engine.distributed import World
 from ...engine.graph import graphed
 from ...engine.model import Model
 from ...engine.step import Step
@@ -34,6 +36,8 @@ class Training:
         self.model = Model(job.architecture, self.outline, job.seed)
         if job.init_from:
             self.model.start_from(job.init_from.trunk, job.init_from.freeze)
+        self.world = job.world or World()
+        with_common_batches(self.model, self.world)
         self.model.to(device)
         state = job.weighting.start(names, device)
         self.optimizer = job.optimizer.build(
@@ -42,8 +46,19 @@ class Training:
         # Every epoch has a step or more, so that there are no more of them than steps.
         most = job.train.epochs or job.train.steps or 1
         self.rates = job.schedule.build(self.optimizer, most, job.optimizer.momentum_key)
-        step = Step(job.engine, self.model, self.outline, job.weighting, state, self.optimizer, job.penalty, job.heads)
-        self.step = graphed(step)
+        self.step = graphed(
+            Step(
+                job.engine,
+                self.model,
+                self.outline,
+                job.weighting,
+                state,
+                self.optimizer,
+                job.penalty,
+                job.heads,
+                self.world,
+            )
+        )
         size = job.optimizer.batch_size(job.train.batch_size, job.data.train.size)
         self.batches = training_batches(job.data.train, names, size, job.seed, device)
         self.validation = Evaluator(job.data.validation, self.outline, job.train.evaluation_batch_size, device)
@@ -68,7 +83,8 @@ class Training:
             check_scored(first)
         for epoch in count(1):
             self.epoch(epoch)
-            score = relative_score(self._validate(epoch), first)
+            score = self.world.first(relative_score(self._validate(epoch), first))
+            self.world.check_equal(self.model, f"after epoch {epoch}")
             if self.best.update(epoch, self.steps, score) or train.capped(epoch, self.steps):
                 break
             self.rates.step(score)
