@@ -23,8 +23,8 @@ from mtlbench.runner.trial import execute
 from tests.runner.test_execute import ROOT, TRIAL, untimed
 from tests.trials import altered
 
-LONG = {"train": {"epochs": 100_000, "batch_size": 32}}
-SAME = {"architecture": {"name": "shared", "hidden": [8]}, "train": {"epochs": 3, "batch_size": 37}}
+LONG: dict[str, Any] = {"train": {"epochs": 100_000, "batch_size": 32}}
+SAME: dict[str, Any] = {"architecture": {"name": "shared", "hidden": [8]}, "train": {"epochs": 3, "batch_size": 37}}
 
 
 def run(workers: int = 2, deadline_s: float | None = 120.0, **changes: Any) -> Result:
