@@ -40,7 +40,7 @@ def labels(batch: Batch) -> Tensor:
     masks = batch.masks or [None] * len(batch.targets)
     return torch.stack(
         [
-            batch.counts.new_tensor(len(target)) if mask is None else mask.sum(dtype=batch.counts.dtype)
+            batch.counts.new_full((), len(target)) if mask is None else mask.sum(dtype=batch.counts.dtype)
             for target, mask in zip(batch.targets, masks, strict=True)
         ]
     )

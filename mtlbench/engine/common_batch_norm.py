@@ -37,7 +37,7 @@ class CommonBatchNorm(_BatchNorm):
             )
         counted = float(not any(filled))  # a row that is not this rank's own belongs to no statistic
         axes = [axis for axis in range(input.ndim) if axis != 1]
-        rows = input.new_tensor([counted * input.numel() / input.shape[1]])
+        rows = input.new_full((1,), counted * input.numel() / input.shape[1])
         sums: Tensor = _Sum.apply(torch.cat([counted * input.sum(axes), rows]))  # type: ignore[no-untyped-call]
         count, shape = sums[-1].detach(), [1, -1] + [1] * (input.ndim - 2)
         mean = sums[:-1] / count

@@ -20,6 +20,7 @@ from .checkpoints import Checkpoints
 from .ranks import PEER_LOST, result_path, trunk_path
 from .trial import execute
 
+
 def main() -> int:
     """Take part in a trial; the exit code."""
     task: dict[str, Any] = json.loads(sys.stdin.buffer.readline())

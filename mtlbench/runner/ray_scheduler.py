@@ -27,6 +27,7 @@ from ..core.record import Result
 from ..core.trial import Trial, trial_from_json
 from .agreement import Expected
 from .events import Event, ExpectedOf, Finished, Started, TrunkOf
+from .ranks import LOST
 
 RETRIES = 2  # further attempts after a worker or its node is lost
 GRACE = 60.0  # seconds past its timeout before a trial that does not stop by itself is killed
@@ -234,8 +235,9 @@ class _Pool:
 
 def _collect(reference: Any, flight: Flight) -> tuple[Result, bytes, bool]:
     try:
-        result, trunk = ray.get(reference, timeout=GRACE)
-        return Result.from_json(result), trunk, False
+        content, trunk = ray.get(reference, timeout=GRACE)
+        result = Result.from_json(content)
+        return result, trunk, result.error.startswith(LOST)
     except (RayTaskError, RayError, GetTimeoutError) as error:
         seconds = time.monotonic() - flight.since
         first = str(error).strip().split("\n", 1)[0]

@@ -51,9 +51,11 @@ def execute(
 
     ``root`` is the folder of the suite file, ``deadline_s`` the seconds the trial may take, ``alone`` whether the
     scheduler gave it its CPUs or GPU to itself, ``checkpoints`` the trained trunks that come in and go out,
-    ``expected`` what it was planned with; None compares nothing but the data. A trial of several ``workers`` runs in
-    processes of its own, one of which this one is where ``world`` says so; PeerLostError then passes. The process is left as it was found, so
+    ``expected`` what it was planned with; None compares nothing but the data. The process is left as it was found, so
     that many trials in one process give the same bits as one process each.
+
+    A trial of several ``workers`` runs in processes of its own; this one is one of them where there is a ``world``.
+    PeerLostError then passes: the process that was lost, or its end, says why.
     """
     if isinstance(trial, TrainTrial) and trial.workers > 1 and world is None:
         return in_ranks(trial, root, attempt, deadline_s, alone, checkpoints or Checkpoints(), expected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -16,9 +17,8 @@ import psutil
 import pytest
 
 from mtlbench.core.record import Result
-from mtlbench.core.trial import TrainTrial
-from mtlbench.runner import ranks
 from mtlbench.runner.checkpoints import Checkpoints
+from mtlbench.runner.ranks import PEER_LOST, Rank, _watched
 from mtlbench.runner.trial import execute
 from tests.runner.test_execute import ROOT, TRIAL, untimed
 from tests.trials import altered
@@ -31,11 +31,11 @@ def run(workers: int = 2, deadline_s: float | None = 120.0, **changes: Any) -> R
     return execute(altered(TRIAL, workers=workers, **changes), ROOT, 1, deadline_s, alone=True)
 
 
-def started(count: int = 2) -> list[psutil.Process]:
-    """The ranks that this process has started, as soon as there are so many and they train."""
+def training(watcher: int) -> list[psutil.Process]:
+    """The two ranks that a process has started, as soon as they have met."""
     while True:
-        found = [p for p in psutil.Process().children() if "mtlbench.runner.rank" in " ".join(p.cmdline())]
-        if len(found) == count and all(len(p.net_connections()) for p in found):
+        found = [p for p in psutil.Process(watcher).children() if "mtlbench.runner.rank" in p.cmdline()]
+        if len(found) == 2 and all(p.net_connections() for p in found):
             return found
         time.sleep(0.05)
 
@@ -69,36 +69,68 @@ def test_two_processes_report_what_one_does() -> None:
 
 
 def test_a_rank_that_is_killed_ends_the_trial(meanwhile: Any) -> None:
-    meanwhile(lambda: started()[1].kill())
+    meanwhile(lambda: training(os.getpid())[1].kill())
     result = run(**LONG)
     assert not result.ok
     assert result.error.startswith("lost: process 2 of 2 of the trial ended by SIGKILL")
     assert not psutil.Process().children()
 
 
-def test_a_rank_that_no_longer_answers_ends_with_the_timeout(
-    meanwhile: Any, monkeypatch: pytest.MonkeyPatch
+def ended(tmp_path: Path, *scripts: str, latest: float | None = None) -> Result:
+    """How a trial ends whose ranks do this."""
+    names = {"LEFT": tmp_path}
+    ranks = [
+        Rank(i, subprocess.Popen(["sh", "-c", script.format(**names)]), tmp_path) for i, script in enumerate(scripts)
+    ]
+    for i in range(len(scripts)):
+        (tmp_path / f"rank{i}.log").write_text("first line\nlast line\n" if i else "")
+    try:
+        return _watched(ranks, latest)
+    finally:
+        for rank in ranks:
+            rank.process.kill()
+            rank.process.wait()
+
+
+FAILED = json.dumps(Result("failed", error="why").to_json())
+SAY_WHY = f"echo '{FAILED}' >".replace("{", "{{").replace("}", "}}") + " {LEFT}/rank1.json; exit 1"
+HANG, PEER_GONE = "exec sleep 600", f"exit {PEER_LOST}"
+
+
+@pytest.mark.parametrize(
+    ("scripts", "error"),
+    [
+        ((HANG, "kill -9 $$"), "lost: process 2 of 2 of the trial ended by SIGKILL, as where memory runs out: last"),
+        ((PEER_GONE, "kill -SEGV $$"), "lost: process 2 of 2 of the trial ended by SIGSEGV: last line"),
+        ((HANG, "exit 3"), "process 2 of 2 of the trial ended with exit code 3: last line"),
+        ((HANG, SAY_WHY), "why"),
+        ((PEER_GONE, SAY_WHY), "why"),  # what is a consequence is not the reason
+        ((PEER_GONE, f"sleep 0.2; {SAY_WHY}"), "why"),
+        ((HANG, PEER_GONE), f"process 2 of 2 of the trial ended with exit code {PEER_LOST}: last line"),
+        (("exit 0", "exit 0"), "process 1 of 2 of the trial ended with exit code 0"),
+    ],
+)
+def test_the_reason_is_that_of_the_rank_that_ended_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scripts: tuple[str, ...], error: str
 ) -> None:
-    monkeypatch.setattr(ranks, "LATE", 0.1)
-    meanwhile(lambda: started()[1].suspend())
-    result = run(deadline_s=20.0, **LONG)
-    assert "timed out" in result.error
-    assert not psutil.Process().children()
+    monkeypatch.setattr("mtlbench.runner.ranks._GRACE", 1.0)
+    result = ended(tmp_path, *scripts)
+    assert not result.ok
+    assert result.error.startswith(error)
 
 
-def test_what_a_rank_raises_is_the_reason() -> None:
-    result = run(optimizer={"name": "sgd", "lr": 1e30})
-    assert "expected a finite training loss" in result.error
-    assert "Diverged" in result.traceback
+def test_ranks_that_no_longer_answer_end_with_the_timeout(tmp_path: Path) -> None:
+    assert "raise resources.timeout" in ended(tmp_path, HANG, HANG, latest=0.0).error
 
 
-def test_ranks_end_with_the_process_that_watches_them() -> None:
-    code = f"from tests.runner import test_ranks as t; t.run(**{LONG!r})"
+def test_ranks_end_with_the_process_that_watches_them(tmp_path: Path) -> None:
+    task = {"trial": altered(TRIAL, workers=2, **LONG).to_json(), "root": str(ROOT), "attempt": 1, "deadline_s": None}
+    task |= {"alone": True, "expected": None, "folder": str(tmp_path)}
+    (tmp_path / "trunk").touch()
+    code = "import time, pathlib\nfrom mtlbench.runner.ranks import _started\n"
+    code += f"with _started(2, {task!r}, pathlib.Path({str(tmp_path)!r})): time.sleep(600)"
     watcher = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
-    children: list[psutil.Process] = []
-    while len(children) < 2:
-        children = psutil.Process(watcher.pid).children()
-        time.sleep(0.05)
+    children = training(watcher.pid)
     os.kill(watcher.pid, signal.SIGKILL)
     watcher.wait()
     assert not psutil.wait_procs(children, timeout=60)[1]
