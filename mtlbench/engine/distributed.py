@@ -56,8 +56,7 @@ class World:
     def __init__(self, rank: int = 0, size: int = 1, seed: int = 0, store: str = "") -> None:
         self.rank, self.size, self.store = rank, size, store
         self.filled: list[bool] = []
-        self._draws: list[Tensor] = [torch.Generator().manual_seed(seed).get_state()] if size > 1 else []
-        self._seed = seed
+        self._seed, self._draws = seed, list[Tensor]()  # the states of this rank's own generators, once it has drawn
 
     @contextmanager
     def joined(self, device: str) -> Iterator[None]:
@@ -107,7 +106,7 @@ class World:
         """The sum of a tensor over ranks."""
         if self.size == 1:
             return values
-        values = values.clone()
+        values = values.clone(memory_format=torch.contiguous_format)
         reduce_(values)
         return values
 
@@ -184,14 +183,12 @@ class World:
 
     @contextmanager
     def _own_draws(self) -> Iterator[None]:
-        if torch.cuda.is_available() and len(self._draws) == 1:
-            self._draws.append(torch.Generator(_device()).manual_seed(self._seed).get_state())
-        common = _states(len(self._draws))
-        _set_states(self._draws)
+        common, devices = _states(), dict.fromkeys([torch.device("cpu"), _device()])
+        _set_states(self._draws or [torch.Generator(one).manual_seed(self._seed).get_state() for one in devices])
         try:
             yield
         finally:
-            self._draws = _states(len(self._draws))
+            self._draws = _states()
             _set_states(common)
 
 
@@ -232,9 +229,10 @@ def _device() -> torch.device:
     return torch.device("cuda", torch.cuda.current_device()) if dist.get_backend() == "nccl" else torch.device("cpu")
 
 
-def _states(count: int) -> list[Tensor]:
-    """The states of the default generators: the CPU's and, with ``count`` 2, the GPU's."""
-    return [torch.get_rng_state(), *([torch.cuda.get_rng_state()] if count > 1 else [])]
+def _states() -> list[Tensor]:
+    """The states of the default generators: the CPU's and, where ranks train on GPUs, this rank's GPU's."""
+    on_gpu = _device().type == "cuda"
+    return [torch.get_rng_state(), *([torch.cuda.get_rng_state()] if on_gpu else [])]
 
 
 def _set_states(states: Sequence[Tensor]) -> None:

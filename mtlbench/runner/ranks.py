@@ -85,6 +85,27 @@ def in_ranks(
 ) -> Result:
     """The result of the first rank or, where one ended badly, why; see ``runner.trial.execute`` for the arguments."""
     start, load = time.monotonic(), ForeignLoad()
+    try:
+        result = _run(trial, root, attempt, deadline_s, alone, checkpoints, expected)
+    except OSError as error:
+        result = Result("failed", error=f"cannot start {trial.workers} processes for the trial: {error}")
+    seconds = time.monotonic() - start
+    whole = Record("total_seconds", seconds, unit="s", higher_is_better=False)
+    records = tuple(whole if record.metric == whole.metric else record for record in result.records)
+    shared = not alone or load.noticeable()
+    return replace(result, attempt=attempt, records=records, seconds=seconds, alone=alone, shared=shared)
+
+
+def _run(
+    trial: TrainTrial,
+    root: Path,
+    attempt: int,
+    deadline_s: float | None,
+    alone: bool,
+    checkpoints: Checkpoints,
+    expected: Expected | None,
+) -> Result:
+    latest = None if deadline_s is None else time.monotonic() + deadline_s + LATE
     with tempfile.TemporaryDirectory(prefix="mtlbench-") as name:
         folder = Path(name)
         trunk_path(folder).write_bytes(checkpoints.incoming)
@@ -98,14 +119,10 @@ def in_ranks(
             "folder": name,
         }
         with _started(trial.workers, task, folder) as ranks:
-            result = _watched(ranks, None if deadline_s is None else start + deadline_s + LATE)
-        if result.ok:
-            checkpoints.outgoing = trunk_path(folder).read_bytes() if trial.labels.keeps_trunk else b""
-    seconds = time.monotonic() - start
-    whole = Record("total_seconds", seconds, unit="s", higher_is_better=False)
-    records = tuple(whole if record.metric == whole.metric else record for record in result.records)
-    shared = not alone or load.noticeable()
-    return replace(result, attempt=attempt, records=records, seconds=seconds, alone=alone, shared=shared)
+            result = _watched(ranks, latest)
+        if result.ok and trial.labels.keeps_trunk:
+            checkpoints.outgoing = trunk_path(folder).read_bytes()
+    return result
 
 
 @contextlib.contextmanager

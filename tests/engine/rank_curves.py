@@ -24,7 +24,7 @@ from mtlbench.penalties import TABLE as PENALTIES
 from mtlbench.weightings import TABLE as WEIGHTINGS
 from mtlbench.weightings.base import Need
 from tests import entries
-from tests.toy_data import NAMES, POSITIONED, make
+from tests.toy_data import NAMES, make
 from tests.toy_forms import fitted
 
 Case = dict[str, Any]
@@ -43,18 +43,19 @@ def cases(size: int) -> dict[str, Case]:
     if size == max(SIZES):
         masked += [{"weighting": w, "engine": "fused", "optimizer": "adam"} for w in ALTERNATIVES]
         engines = [name for name in TABLE if entries.engine(name).divisible]
-        masked += [{"weighting": "mgda", "engine": name, "optimizer": "adamw"} for name in engines]
+        masked += [{"engine": name, "optimizer": "adamw"} for name in engines]
         masked += [{"architecture": name} for name in ("mmoe", "cross_stitch", "soft", "ple")]
         masked += [{"optimizer": name} for name in OPTIMIZERS if entries.optimizer(name).divisible]
-        masked += [{"penalty": name, "weighting": w} for name in PENALTIES for w in ("sum", "mgda")]
+        masked += [{"penalty": name} for name in PENALTIES]
+        masked += [{"penalty": "l21", "weighting": w, "engine": "fused", "optimizer": "adam"} for w in ALTERNATIVES[2:]]
         kinds = ("uncertainty", "nash_mtl", "db_mtl")
-        masked += [{"heads": heads, "weighting": w} for heads in ("weighted", "published") for w in kinds]
+        masked += [{"heads": "published", "weighting": w} for w in kinds] + [{"heads": "weighted", "weighting": "famo"}]
     listed = [{"form": "masked", **case} for case in masked]
     if size == max(SIZES):
-        forms = ("shared", "sets", "stream", *POSITIONED)
-        listed += [{"form": form, "weighting": w} for form in forms for w in ALTERNATIVES[2:]]
-        norms = ({"form": "pixels", "architecture": "mtan"}, {"form": "images", "trunk": "resnet"})
-        listed += [{**norm, "weighting": w} for norm in norms for w in ALTERNATIVES]
+        listed += [{"form": form, "weighting": w} for form in ("sets", "tokens") for w in ALTERNATIVES[2:]]
+        listed += [{"form": form, "weighting": "modo"} for form in ("shared", "stream", "token sets", "pixels")]
+        listed += [{"form": "images", "trunk": "resnet", "weighting": w} for w in ("sum", "modo")]
+        listed += [{"form": "pixels", "architecture": "mtan", "weighting": w} for w in ALTERNATIVES[1:4]]
     return {" ".join(_words(case)): case for case in listed}
 
 

@@ -76,6 +76,13 @@ def test_a_rank_that_is_killed_ends_the_trial(meanwhile: Any) -> None:
     assert not psutil.Process().children()
 
 
+def test_processes_that_cannot_be_started_are_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    result = run()
+    assert result.error.startswith("cannot start 2 processes for the trial: ")
+    assert result.attempt == 1
+
+
 def ended(tmp_path: Path, *scripts: str, latest: float | None = None) -> Result:
     """How a trial ends whose ranks do this."""
     names = {"LEFT": tmp_path}
