@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from .core.errors import MtlbenchError
+from .screen.signs import replace_missing_signs
 
 if TYPE_CHECKING:
     from .plan.plan import Plan
@@ -161,6 +162,7 @@ def main() -> None:
         raise KeyboardInterrupt  # which everything on the way, Ray's own code too, knows what to do with
 
     signal.signal(signal.SIGTERM, terminate)
+    replace_missing_signs()
     try:
         cli(standalone_mode=False)
     except MtlbenchError as error:
