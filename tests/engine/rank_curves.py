@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import datetime
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 
+from mtlbench.architectures import TABLE as ARCHITECTURES
 from mtlbench.core.errors import MtlbenchError
-from mtlbench.core.settings import Heads
+from mtlbench.core.settings import Heads, Train
 from mtlbench.engine import TABLE
 from mtlbench.engine.batches import training_batches
 from mtlbench.engine.common_batch_norm import with_common_batches
 from mtlbench.engine.distributed import PeerLostError, World
 from mtlbench.engine.model import Model
 from mtlbench.engine.step import Step
-from mtlbench.optim import OPTIMIZERS
+from mtlbench.learners import TABLE as LEARNERS
+from mtlbench.learners.base import Job, Learner
+from mtlbench.optim import OPTIMIZERS, SCHEDULES
 from mtlbench.penalties import TABLE as PENALTIES
 from mtlbench.weightings import TABLE as WEIGHTINGS
 from mtlbench.weightings.base import Need
@@ -29,6 +31,7 @@ from tests.toy_forms import fitted
 
 Case = dict[str, Any]
 SIZES = (2, 3)
+LEARNED = ("gradient", "affinity", "transfer")
 ROWS, BATCH = (
     33,
     16,
@@ -36,11 +39,11 @@ ROWS, BATCH = (
 ALTERNATIVES: tuple[Any, ...] = ("sum", "famo", {"name": "mgda", "level": "representation"}, "mgda", "modo")
 
 
-def cases(size: int) -> dict[str, Case]:
-    """What is compared for a number of ranks: weightings for all, and for three everything else that a step has."""
+def cases(whole: bool) -> dict[str, Case]:
+    """What is compared: weightings and, on the ``whole``, everything else that a step has."""
     masked: list[Case] = [{"weighting": spec} for spec in weightings()]
     masked += [{"weighting": "dwa", "epochs": 4}]
-    if size == max(SIZES):
+    if whole:
         masked += [{"weighting": w, "engine": "fused", "optimizer": "adam"} for w in ALTERNATIVES]
         engines = [name for name in TABLE if entries.engine(name).divisible]
         masked += [{"engine": name, "optimizer": "adamw"} for name in engines]
@@ -51,7 +54,7 @@ def cases(size: int) -> dict[str, Case]:
         kinds = ("uncertainty", "nash_mtl", "db_mtl")
         masked += [{"heads": "published", "weighting": w} for w in kinds] + [{"heads": "weighted", "weighting": "famo"}]
     listed = [{"form": "masked", **case} for case in masked]
-    if size == max(SIZES):
+    if whole:
         listed += [{"form": form, "weighting": w} for form in ("sets", "tokens") for w in ALTERNATIVES[2:]]
         listed += [{"form": form, "weighting": "modo"} for form in ("shared", "stream", "token sets", "pixels")]
         listed += [{"form": "images", "trunk": "resnet", "weighting": w} for w in ("sum", "modo")]
@@ -89,30 +92,32 @@ def curve(
     heads: Any = "own",
     dropout: float = 0.0,
     epochs: int = 1,
+    device: str = "cpu",
 ) -> torch.Tensor:
     """Losses and weights [steps, 2, T] of every step."""
     torch.manual_seed(0)
+    place = torch.device(device)
     data, built = make(form, rows=ROWS), TABLE.build({"name": engine})
     fitting = fitted(architecture, data.outline, dropout=dropout)
     if trunk:
         fitting = type(fitted(architecture, data.outline)).from_plain({"trunk": {"name": trunk}})  # type: ignore[union-attr]
     assert fitting is not None
     model = Model(fitting, data.outline, 0)
-    with_common_batches(model, world)
+    with_common_batches(model.to(place), world)
     method = WEIGHTINGS.build({"name": weighting} if isinstance(weighting, str) else weighting)
-    state = method.start(NAMES, torch.device("cpu"))
+    state = method.start(NAMES, place)
     example = {**OPTIMIZERS.load(optimizer).example(), "lr": 0.05 if optimizer == "sgd" else 0.01}
     update = OPTIMIZERS.build({"name": optimizer, **example})
     torch_optimizer = update.build(model.parameters(), method.parameters(state), built.recipe.update)
     term = PENALTIES.build({"name": penalty, **PENALTIES.load(penalty).example()})
     step = Step(built, model, data.outline, method, state, torch_optimizer, term, Heads(rule=heads), world)
-    batches = training_batches(data.train, NAMES, BATCH, 0, torch.device("cpu"))
+    batches = training_batches(data.train, NAMES, BATCH, 0, place)
     curve = []
     for epoch in range(epochs):
         curve += [torch.stack([value.detach().float() for value in step(batch)]) for batch in batches.epoch(epoch)]
         step.end_epoch()
     world.check_equal(model, "at the end")
-    return torch.stack(curve)
+    return torch.stack(curve).cpu()
 
 
 def without_compiler(compile_: Any) -> Callable[..., Any]:
@@ -143,23 +148,42 @@ def lost(world: World) -> bool:
     return False
 
 
-def main(rank: int, folder: Path) -> None:
-    """All that one rank finds in groups of every size, to ``<size>-<rank>.pt``."""
+def learned(world: World, name: str) -> list[float]:
+    """The records of a learner that stops early, times and memory aside, by its own way from problem to records."""
+    usual = Job(
+        data=make("masked", rows=ROWS),
+        tasks=NAMES,
+        architecture=ARCHITECTURES.build({"name": "shared", "hidden": [8]}),
+        weighting=WEIGHTINGS.build({"name": "dwa"}),
+        engine=TABLE.build({"name": "fused"}),
+        optimizer=OPTIMIZERS.build({"name": "adam", "lr": 0.03}),
+        schedule=SCHEDULES.build({"name": "plateau", "patience": 1}),
+        train=Train(until="plateau", epochs=6, patience=2, patience_steps=1, batch_size=BATCH),
+        seed=0,
+        device=torch.device("cpu"),
+        world=world,
+    )
+    learner: Learner = LEARNERS.build({"name": name})
+    job = replace(usual, tasks=learner.stages(NAMES)[-1])
+    return [r.value for r in learner.run(job) if not r.metric.endswith(("seconds", "per_second"))]
+
+
+def main(rank: int, folder: Path, device: str, *sizes: int) -> None:
+    """All that one rank finds in groups of these sizes, to ``<size>-<rank>.pt``."""
     torch.compile = without_compiler(torch.compile)
-    for size in SIZES:
-        if rank < size:
-            store = f"file://{folder}/store{size}"
-            dist.init_process_group("gloo", store, datetime.timedelta(seconds=60), size, rank)
-            world = World(rank, size, rank)
-            found = {
-                "curves": {name: curve(world, **case) for name, case in cases(size).items()},
-                "dropout": [curve(world, dropout=0.5, weighting=w) for w in ("random", "pcgrad")],
-                "drift": drift(world),
-                "lost": lost(world),
+    for size in (size for size in sizes if rank < size):
+        world = World(rank, size, rank, f"{folder}/store{size}")
+        with world.joined(device):
+            listed = cases(size == max(sizes))
+            found: dict[str, Any] = {
+                "curves": {name: curve(world, device=device, **case) for name, case in listed.items()},
+                "dropout": [curve(world, dropout=0.5, weighting=w, device=device) for w in ("random", "pcgrad")],
             }
+            if device == "cpu":
+                found["learners"] = {name: learned(world, name) for name in LEARNED}
+                found |= {"drift": drift(world), "lost": lost(world)}
             torch.save(found, folder / f"{size}-{rank}.pt")
-            dist.destroy_process_group()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]))
+    main(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], *map(int, sys.argv[4:]))

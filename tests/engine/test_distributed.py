@@ -23,18 +23,26 @@ CPU = torch.device("cpu")
 Found = dict[tuple[int, int], dict[str, Any]]
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
-    """What every rank of every size found."""
-    folder = tmp_path_factory.mktemp("ranks")
+def found_by_ranks(folder: Path, device: str, *sizes: int) -> Found:
+    """What every rank of every size finds, (size, rank)."""
     command = [sys.executable, "-m", "tests.engine.rank_curves"]
     ranks = [
-        subprocess.Popen([*command, str(rank), str(folder)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        for rank in range(max(SIZES))
+        subprocess.Popen(
+            [*command, str(rank), str(folder), device, *map(str, sizes)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        for rank in range(max(sizes))
     ]
     said = [rank.communicate()[0].decode() for rank in ranks]
     assert not any(rank.returncode for rank in ranks), "\n".join(said)
-    return {(size, rank): torch.load(folder / f"{size}-{rank}.pt") for size in SIZES for rank in range(size)}
+    return {(size, rank): torch.load(folder / f"{size}-{rank}.pt") for size in sizes for rank in range(size)}
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
+    return found_by_ranks(tmp_path_factory.mktemp("ranks"), "cpu", *SIZES)
 
 
 @pytest.fixture
@@ -44,9 +52,9 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("traced")
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
-@pytest.mark.parametrize(("size", "name"), [(size, name) for size in SIZES for name in rank_curves.cases(size)])
+@pytest.mark.parametrize(("size", "name"), [(s, name) for s in SIZES for name in rank_curves.cases(s == max(SIZES))])
 def test_losses_and_weights_are_those_of_one_process(found: Found, size: int, name: str) -> None:
-    alone = rank_curves.curve(World(), **rank_curves.cases(size)[name])
+    alone = rank_curves.curve(World(), **rank_curves.cases(size == max(SIZES))[name])
     assert alone.isfinite().all()
     torch.testing.assert_close(found[size, 0]["curves"][name], alone, rtol=1e-4, atol=1e-5)
 
@@ -55,6 +63,24 @@ def test_losses_and_weights_are_those_of_one_process(found: Found, size: int, na
 def test_all_ranks_see_the_same_bits(found: Found, size: int) -> None:
     for name, curve in found[size, 0]["curves"].items():
         assert all(torch.equal(curve, found[size, rank]["curves"][name]) for rank in range(size)), name
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("learner", rank_curves.LEARNED)
+def test_learners_record_and_stop_as_one_process_does(found: Found, learner: str, size: int) -> None:
+    alone = rank_curves.learned(World(), learner)
+    for rank in range(size):
+        assert found[size, rank]["learners"][learner] == pytest.approx(alone, rel=1e-3, abs=1e-4)
+
+
+@pytest.mark.usefixtures("traced")
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="fewer than two GPUs")
+def test_two_ranks_on_cuda_train_as_one_does(tmp_path: Path) -> None:
+    ranks = found_by_ranks(tmp_path, "cuda", 2)
+    for name, case in rank_curves.cases(whole=True).items():
+        alone = rank_curves.curve(World(), device="cuda", **case)
+        torch.testing.assert_close(ranks[2, 0]["curves"][name], alone, rtol=2e-3, atol=1e-4, msg=name)
+        assert torch.equal(ranks[2, 0]["curves"][name], ranks[2, 1]["curves"][name]), name
 
 
 @pytest.mark.parametrize("size", SIZES)
