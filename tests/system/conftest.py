@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from mtlbench.cli import main
+from mtlbench.runner.stopping import SIGNALS
 
 SUITE = """\
 suite: small
@@ -85,7 +86,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         _forget_modules_in(tmp_path)
         monkeypatch.setattr(sys, "argv", ["mtlbench", *map(str, words)])
         capsys.readouterr()
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        handlers = {number: signal.getsignal(number) for number in SIGNALS}
         code: object = 0
         try:
             main()
