@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from .core.errors import MtlbenchError
+from .core.wording import clean_lines
+from .runner import stopping
 from .screen.signs import replace_missing_signs
 
 if TYPE_CHECKING:
@@ -154,28 +156,32 @@ def _console() -> Any:
 
 
 def main() -> None:
-    """Entry point: errors that the user can fix become their message and exit code 2, Ctrl-C 130 and SIGTERM 143."""
-    came = [signal.SIGINT]
-
-    def terminate(number: int, frame: object) -> NoReturn:
-        came.append(signal.SIGTERM)
-        raise KeyboardInterrupt  # which everything on the way, Ray's own code too, knows what to do with
-
-    signal.signal(signal.SIGTERM, terminate)
+    """Entry point: errors that the user can fix become their message and their exit code; Ctrl-C ends with 130, SIGTERM
+    with 143 and SIGHUP with 129.
+    """
+    stopping.listen()
     replace_missing_signs()
     try:
         cli(standalone_mode=False)
     except MtlbenchError as error:
-        click.echo(str(error), err=True)
-        sys.exit(2)
+        _leave(str(error), error.exit_code)
     except OSError as error:  # a folder that cannot be written, a full disk
-        click.echo(f"{error.filename or 'input or output'}: {error.strerror or error}", err=True)
-        sys.exit(2)
+        if number := stopping.asked():  # or a terminal that is gone, which took the run with it
+            _leave(_STOPPED, 128 + number)
+        _leave(f"{error.filename or 'input or output'}: {error.strerror or error}", 2)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)  # a second one would only garble the way out
-        click.echo("stopped: finished trials are kept; the same command goes on from here", err=True)
-        sys.exit(128 + came[-1])
+        stopping.ignore()  # another one would only garble the way out
+        _leave(_STOPPED, 128 + (stopping.asked() or signal.SIGINT))
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    """Say why and end; without a word where nobody can read it any more."""
+    with contextlib.suppress(OSError):
+        click.echo(clean_lines(message), err=True)
+    sys.exit(code)
+
+
+_STOPPED = "stopped: finished trials are kept; the same command goes on from here"
