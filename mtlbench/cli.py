@@ -50,19 +50,21 @@ def cli() -> None:
 @_with(_choice)
 @click.option("--executor", type=click.Choice(["ray", "serial"]), default="ray", show_default=True)
 @click.option("--address", help="Join this Ray cluster ('auto' for the one this machine belongs to).")
+@click.option(
+    "--ship/--no-ship", default=None, help="Send the suite's files to all nodes; by default, if --address is elsewhere."
+)
 @click.option("--max-parallel", type=click.IntRange(min=1), help="Most trials at once.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and start nothing.")
-def run(
-    suite: Path, executor: Any, address: str | None, max_parallel: int | None, dry_run: bool, **choice: Any
-) -> None:
+def run(suite: Path, dry_run: bool, **options: Any) -> None:
     """Run SUITE: only what is missing; then write tables and report."""
+    where = {name: options.pop(name) for name in ("executor", "address", "ship", "max_parallel")}
     if dry_run:
-        _show_plan(suite, as_json=False, **choice)
+        _show_plan(suite, as_json=False, **options)
         return
     from .runner.session import run as run_suite
     from .screen.tables import show_result
 
-    result = run_suite(suite, executor=executor, address=address, max_parallel=max_parallel, display=_display, **choice)
+    result = run_suite(suite, display=_display, **where, **options)
     show_result(result, _console())
     sys.exit(0 if result.ok else 1)
 

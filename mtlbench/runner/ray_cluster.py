@@ -24,14 +24,15 @@ _STORE_BYTES = 128 * 1024**2  # results are small; Ray's default is 30 % of the 
 
 
 @contextlib.contextmanager
-def cluster(address: str | None) -> Iterator[Nodes]:
+def cluster(address: str | None, sent: Path | None = None) -> Iterator[Nodes]:
     """Join the cluster at ``address``, or start a local Ray on loopback, and watch its nodes. Leaves or stops it.
+    ``sent`` is a folder that every worker gets a copy of, and runs in.
 
     Raises UnavailableError where Ray cannot be started or joined, for whatever reason.
     """
     caretaker = None
     try:
-        _init(address)
+        _init(address, sent)
         caretaker = None if address else _caretaker()
         with Nodes(alive).watched() as nodes:
             yield nodes
@@ -42,13 +43,14 @@ def cluster(address: str | None) -> Iterator[Nodes]:
                 caretaker.close()
 
 
-def _init(address: str | None) -> None:
+def _init(address: str | None, sent: Path | None) -> None:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     logging.getLogger("ray").setLevel(logging.ERROR)  # it comments on its own defaults
     on_sigterm = signal.getsignal(signal.SIGTERM)
+    options = (_JOINED if address else _LOCAL) | ({"runtime_env": {"working_dir": str(sent)}} if sent else {})
     try:
         with stderr_held_back():
-            ray.init(**(_JOINED if address else _LOCAL), address=address or "local")
+            ray.init(**options, address=address or "local")
     except SystemExit:  # Ray's own handler, while it starts
         if callable(on_sigterm):
             on_sigterm(signal.SIGTERM, None)
