@@ -26,6 +26,7 @@ from pathlib import Path
 import psutil
 
 from ..core.record import Record, Result
+from ..core.statuses import CONTENDED, FAILED, LOST, OK, TIMEOUT
 from ..core.trial import TrainTrial
 from ..measure.load import ForeignLoad
 from .agreement import Expected
@@ -88,12 +89,21 @@ def in_ranks(
     try:
         result = _run(trial, root, attempt, deadline_s, alone, checkpoints, expected)
     except OSError as error:
-        result = Result("failed", error=f"cannot start {trial.workers} processes for the trial: {error}")
+        result = Result(FAILED, error=f"cannot start {trial.workers} processes for the trial: {error}")
     seconds = time.monotonic() - start
     whole = Record("total_seconds", seconds, unit="s", higher_is_better=False)
     records = tuple(whole if record.metric == whole.metric else record for record in result.records)
-    shared = not alone or load.noticeable()
-    return replace(result, attempt=attempt, records=records, seconds=seconds, alone=alone, shared=shared)
+    busy = load.noticeable()  # which each rank takes the others for
+    status = (CONTENDED if busy and trial.labels.exclusive else OK) if result.ok else result.status
+    return replace(
+        result,
+        status=status,
+        attempt=attempt,
+        records=records,
+        seconds=seconds,
+        alone=alone,
+        shared=not alone or busy,
+    )
 
 
 def _run(
@@ -181,7 +191,7 @@ def _watched(ranks: Sequence[Rank], latest: float | None) -> Result:
             if any(rank.cause for rank in ranks) or now > ended + _GRACE:
                 break
         if latest is not None and now > latest:
-            return Result("failed", error="timed out: its processes no longer answered; raise resources.timeout")
+            return Result(TIMEOUT, error="timed out: its processes no longer answered; raise resources.timeout")
         time.sleep(_PAUSE)
     if not any(rank.ended_badly for rank in ranks):
         return ranks[0].result or _without_result(ranks[0], len(ranks))
@@ -197,10 +207,7 @@ def _without_result(rank: Rank, count: int) -> Result:
     last = f": {said.splitlines()[-1]}" if said else ""
     hint = ", as where memory runs out" if code == -signal.SIGKILL else ""
     who = f"process {rank.number + 1} of {count} of the trial"
-    return Result("failed", error=f"{LOST if code < 0 else ''}{who} ended {how}{hint}{last}", traceback=said)
-
-
-LOST = "lost: "  # how the reason of a trial begins that may well succeed when it is tried again
+    return Result(LOST if code < 0 else FAILED, error=f"{who} ended {how}{hint}{last}", traceback=said)
 
 
 def _signal(number: int) -> str:

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..core.record import Result
+from ..core.statuses import ENDED_BADLY, FAILED, MISSING
 from ..core.trial import CANDIDATE, Trial
 from ..measure.environment import versions
 from ..plan.plan import Plan, make_plan
 from ..store import Store
 from .agreement import Expected
 from .events import Event, ExpectedOf, Finished, Started, TrunkOf
+from .shipping import shipment, travels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +60,7 @@ def run(
     executor: Executor = "ray",
     address: str | None = None,
     max_parallel: int | None = None,
+    ship: bool | None = None,
     accept_stale: bool = False,
     display: Callable[[Plan], contextlib.AbstractContextManager[Listener]] = _silent,
 ) -> Run:
@@ -71,6 +74,8 @@ def run(
     executor      "ray", or "serial" for this process
     address       a Ray cluster to join ("auto" for the one this machine belongs to)
     max_parallel  most trials at once
+    ship          whether the suite's files are sent to the nodes of the cluster, which then need no copy; None sends
+                  them where ``address`` is not this machine
     accept_stale  whether results count that other code made than the code of now
 
     Raises SuiteError for a faulty suite, UnavailableError for missing machines. A trial that fails does not raise: see
@@ -87,7 +92,7 @@ def run(
         command = _command(suite, profile=profile, seeds=seeds, only=only, accept_stale=accept_stale or None)
         while True:  # again where candidates were tried, for what they chose, and where trunks were trained
             store.write_index(plan.every, plan.resolved(), command, plan.root, profile or "")
-            events = _events(plan, executor, address, max_parallel)
+            events = _events(plan, executor, address, max_parallel, travels(address, ship))
             with display(plan) as listener, contextlib.closing(events):
                 for event in events:
                     if isinstance(event, Finished):
@@ -107,7 +112,7 @@ def _command(suite: Path | str, **options: object) -> str:
 
 
 def _events(
-    plan: Plan, executor: Executor, address: str | None, max_parallel: int | None
+    plan: Plan, executor: Executor, address: str | None, max_parallel: int | None, sent: bool
 ) -> Generator[Event, None, None]:
     waiting = [trial for trial in plan.wave if trial.source]
     lacking = [trial for trial in waiting if not plan.store.trunk_path(trial.source).exists()]
@@ -126,7 +131,9 @@ def _events(
         from .ray_scheduler import run_on_ray
 
         trunks, expected = _trunks_in(plan.store), _planned_with(plan)
-        yield from run_on_ray(trials, plan.root, attempts, trunks, expected, address, max_parallel)
+        with shipment(plan) if sent else contextlib.nullcontext() as shipped:
+            root, folder = (shipped.root, shipped.folder) if shipped else (plan.root, None)
+            yield from run_on_ray(trials, root, attempts, trunks, expected, address, max_parallel, folder)
 
 
 def _trunks_in(store: Store) -> TrunkOf:
@@ -141,7 +148,7 @@ def _planned_with(plan: Plan) -> ExpectedOf:
 def _without_trunk(trial: Trial, plan: Plan) -> Result:
     source = next(other.title for other in plan.every if other.id == trial.source)
     error = f"expected the trunk of {source} to start from, got none: that trial failed"
-    return Result("failed", plan.attempts(trial) + 1, error=error)
+    return Result(FAILED, plan.attempts(trial) + 1, error=error)
 
 
 def report_again(folder: Path) -> Run:
@@ -157,13 +164,13 @@ def report_again(folder: Path) -> Run:
     write(report, folder)
     tables = {name: table.raw for name, table in report.tables.items()}
     rows = frames.trials.to_dict("records")
-    missing = tuple(row["title"] for row in rows if row["status"] == "missing")
+    missing = tuple(row["title"] for row in rows if row["status"] == MISSING)
     # A candidate that fails is not chosen, that is all.
-    failed = {row["title"]: _outcome(row) for row in rows if row["status"] == "failed" and row["role"] != CANDIDATE}
+    failed = {row["title"]: _outcome(row) for row in rows if row["status"] in ENDED_BADLY and row["role"] != CANDIDATE}
     return Run(folder, frames.records, tables, report, failed, missing)
 
 
 def _outcome(row: dict[Hashable, Any]) -> Result:
     """How a trial ended, without its records."""
-    told = {name: row[name] for name in ("status", "attempt", "error", "traceback", "seconds", "shared")}
+    told = {name: row[name] for name in ("status", "attempt", "error", "traceback", "seconds", "shared", "peak_memory")}
     return Result(**told, notes=tuple(row["notes"]))

@@ -1,4 +1,4 @@
-"""The files of a suite as they travel to machines that lack them: one folder, which Ray sends by content.
+"""The files of a suite as they travel to machines that may lack them: one folder, which Ray sends by content.
 
 Ray packs a folder under the digest of its content, keeps the package in the cluster, and unpacks it once on each node
 however many trials run there; the same files are not sent again. The folder has the suite, its data, the trunks that it
@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -37,6 +38,25 @@ class Shipment:
     folder: Path
     root: Path
     suite: Path
+
+
+def travels(address: str | None, ship: bool | None) -> bool:
+    """Whether a suite's files are sent to where its trials run: as ``ship`` says or, where it is None, if ``address``
+    is not this machine.
+    """
+    return ship if ship is not None else address not in (None, "auto", "local") and not _is_here(str(address))
+
+
+def _is_here(address: str) -> bool:
+    """Whether an address, ``10.0.0.1:6379``, is one that this machine can listen at."""
+    host, colon, _ = address.rpartition("://")[2].rpartition(":")
+    try:
+        family, kind, _, _, place = socket.getaddrinfo(host if colon else address, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as tried:
+            tried.bind(place)
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

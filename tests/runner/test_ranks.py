@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from mtlbench.core.record import Result
+from mtlbench.core.statuses import FAILED, LOST, TIMEOUT
 from mtlbench.runner.checkpoints import Checkpoints
 from mtlbench.runner.ranks import PEER_LOST, Rank, _watched
 from mtlbench.runner.trial import execute
@@ -71,8 +72,8 @@ def test_two_processes_report_what_one_does() -> None:
 def test_a_rank_that_is_killed_ends_the_trial(meanwhile: Any) -> None:
     meanwhile(lambda: training(os.getpid())[1].kill())
     result = run(**LONG)
-    assert not result.ok
-    assert result.error.startswith("lost: process 2 of 2 of the trial ended by SIGKILL")
+    assert result.status == LOST
+    assert result.error.startswith("process 2 of 2 of the trial ended by SIGKILL")
     assert not psutil.Process().children()
 
 
@@ -99,16 +100,16 @@ def ended(tmp_path: Path, *scripts: str, latest: float | None = None) -> Result:
             rank.process.wait()
 
 
-FAILED = json.dumps(Result("failed", error="why").to_json())
-SAY_WHY = f"echo '{FAILED}' >".replace("{", "{{").replace("}", "}}") + " {LEFT}/rank1.json; exit 1"
+WHY = json.dumps(Result(FAILED, error="why").to_json())
+SAY_WHY = f"echo '{WHY}' >".replace("{", "{{").replace("}", "}}") + " {LEFT}/rank1.json; exit 1"
 HANG, PEER_GONE = "exec sleep 600", f"exit {PEER_LOST}"
 
 
 @pytest.mark.parametrize(
     ("scripts", "error"),
     [
-        ((HANG, "kill -9 $$"), "lost: process 2 of 2 of the trial ended by SIGKILL, as where memory runs out: last"),
-        ((PEER_GONE, "kill -SEGV $$"), "lost: process 2 of 2 of the trial ended by SIGSEGV: last line"),
+        ((HANG, "kill -9 $$"), "process 2 of 2 of the trial ended by SIGKILL, as where memory runs out: last"),
+        ((PEER_GONE, "kill -SEGV $$"), "process 2 of 2 of the trial ended by SIGSEGV: last line"),
         ((HANG, "exit 3"), "process 2 of 2 of the trial ended with exit code 3: last line"),
         ((HANG, SAY_WHY), "why"),
         ((PEER_GONE, SAY_WHY), "why"),  # what is a consequence is not the reason
@@ -122,12 +123,12 @@ def test_the_reason_is_that_of_the_rank_that_ended_first(
 ) -> None:
     monkeypatch.setattr("mtlbench.runner.ranks._GRACE", 1.0)
     result = ended(tmp_path, *scripts)
-    assert not result.ok
+    assert result.status == (LOST if "by SIG" in error else FAILED)
     assert result.error.startswith(error)
 
 
 def test_ranks_that_no_longer_answer_end_with_the_timeout(tmp_path: Path) -> None:
-    assert "raise resources.timeout" in ended(tmp_path, HANG, HANG, latest=0.0).error
+    assert ended(tmp_path, HANG, HANG, latest=0.0).status == TIMEOUT
 
 
 def test_ranks_end_with_the_process_that_watches_them(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import psutil
 
+from mtlbench.core.statuses import ENDED_WELL, LOST
+
 from .conftest import Cli
 
 TOGETHER = "resources: {workers: 2}\n"
@@ -23,6 +25,7 @@ def test_a_lost_process_is_told_and_its_trial_tried_again(cli: Cli, suite: Path)
     attempts = [*stored["failures"], stored["result"]]
     assert stored["trial"]["workers"] == 2
     assert "of 2 of the trial ended by SIGKILL" in attempts[0]["error"]
-    assert [attempt["status"] == "ok" for attempt in attempts] == [False, True]
+    assert [attempt["status"] in ENDED_WELL for attempt in attempts] == [False, True]
+    assert attempts[0]["status"] == LOST
     left = psutil.Process().children(recursive=True)
     assert not any("mtlbench.runner.rank" in " ".join(process.cmdline()) for process in left)
