@@ -55,7 +55,8 @@ def cli() -> None:
 )
 @click.option("--max-parallel", type=click.IntRange(min=1), help="Most trials at once.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and start nothing.")
-def run(suite: Path, dry_run: bool, **options: Any) -> None:
+@click.option("--events", is_flag=True, hidden=True)  # told line by line, to whom a job was submitted by
+def run(suite: Path, dry_run: bool, events: bool, **options: Any) -> None:
     """Run SUITE: only what is missing; then write tables and report."""
     where = {name: options.pop(name) for name in ("executor", "address", "ship", "max_parallel")}
     if dry_run:
@@ -64,9 +65,36 @@ def run(suite: Path, dry_run: bool, **options: Any) -> None:
     from .runner.session import run as run_suite
     from .screen.tables import show_result
 
+    if events:
+        run_suite(suite, display=_told, **where, **options)
+        return
     result = run_suite(suite, display=_display, **where, **options)
     show_result(result, _console())
     sys.exit(0 if result.ok else 1)
+
+
+@cli.command()
+@_suite
+@_with(_choice)
+@click.option("--address", required=True, help="The cluster's dashboard, http://head:8265.")
+def submit(suite: Path, address: str, **choice: Any) -> None:
+    """Run SUITE as a job of a cluster that this machine is no part of, and bring its results here."""
+    from .runner.session import run as run_suite
+    from .screen.tables import show_result
+
+    def ask(question: str) -> bool:
+        return sys.stdin.isatty() and click.confirm(question)
+
+    result = run_suite(suite, executor="job", address=address, display=_display, ask=ask, **choice)
+    show_result(result, _console())
+    sys.exit(0 if result.ok else 1)
+
+
+@contextlib.contextmanager
+def _told(plan: Plan) -> Iterator[Any]:
+    from .runner.wire import to_line
+
+    yield lambda event: print(to_line(event), flush=True)
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ from ..plan.plan import Plan
 from ..problems.base import Problem
 
 MOST_BYTES = 400 * 1024**2  # Ray keeps packages in the memory of its head, and refuses one above 500 MiB
+RESULTS = "results"  # what is finished already, in a shipment
 _MOST_NAMED = 4
 
 
@@ -59,9 +60,18 @@ def _is_here(address: str) -> bool:
     return True
 
 
+def within_job(root: Path) -> Path:
+    """The suite's folder as every worker finds it, where this process is itself a job of Ray that was sent with its
+    files: relative to the folder that each of them runs in. As it is, elsewhere.
+    """
+    sent = "working_dir" in os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR", "")
+    return root.relative_to(Path.cwd()) if sent and root.is_relative_to(Path.cwd()) else root
+
+
 @contextlib.contextmanager
-def shipment(plan: Plan) -> Iterator[Shipment]:
-    """The files of a plan's suite in a folder of their own, for as long as it lasts.
+def shipment(plan: Plan, results: bool = False) -> Iterator[Shipment]:
+    """The files of a plan's suite, and with ``results`` what is finished of it, in a folder of their own, for as long
+    as it lasts.
 
     Raises UnavailableError where they are too large to be sent, or lie where no relative path leads.
     """
@@ -75,6 +85,9 @@ def shipment(plan: Plan) -> Iterator[Shipment]:
             target = folder / file.relative_to(common)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
+        for part in ("trials", "sources", "checkpoints") if results else ():
+            if (plan.store.folder / part).is_dir():
+                shutil.copytree(plan.store.folder / part, folder / RESULTS / part)
         yield Shipment(folder, plan.root.relative_to(common), suite.relative_to(common))
 
 
