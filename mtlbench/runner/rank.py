@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import threading
 from pathlib import Path
@@ -24,8 +25,8 @@ from .trial import execute
 def main() -> int:
     """Take part in a trial; the exit code."""
     task: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_the_watcher, daemon=True).start()
     trial, folder = TrainTrial.from_json(task["trial"]), Path(task["folder"])
+    threading.Thread(target=_end_with_the_watcher, args=[folder], daemon=True).start()
     rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     expected = task["expected"] and Expected(**{**task["expected"], "require": tuple(task["expected"]["require"])})
     checkpoints = Checkpoints(trunk_path(folder).read_bytes())
@@ -46,9 +47,11 @@ def main() -> int:
     return 0 if result.ok else 1
 
 
-def _end_with_the_watcher() -> None:
+def _end_with_the_watcher(folder: Path) -> None:
+    """End as soon as the process that watches has, and remove the folder, which it then cannot."""
     while sys.stdin.buffer.read(1):
         pass
+    shutil.rmtree(folder, ignore_errors=True)
     os._exit(PEER_LOST)
 
 

@@ -133,12 +133,14 @@ def test_ranks_that_no_longer_answer_end_with_the_timeout(tmp_path: Path) -> Non
 
 def test_ranks_end_with_the_process_that_watches_them(tmp_path: Path) -> None:
     task = {"trial": altered(TRIAL, workers=2, **LONG).to_json(), "root": str(ROOT), "attempt": 1, "deadline_s": None}
-    task |= {"alone": True, "expected": None, "folder": str(tmp_path)}
-    (tmp_path / "trunk").touch()
+    task |= {"alone": True, "expected": None, "folder": str(tmp_path / "ranks")}
+    (tmp_path / "ranks").mkdir()
+    (tmp_path / "ranks" / "trunk").touch()
     code = "import time, pathlib\nfrom mtlbench.runner.ranks import _started\n"
-    code += f"with _started(2, {task!r}, pathlib.Path({str(tmp_path)!r})): time.sleep(600)"
+    code += f"with _started(2, {task!r}, pathlib.Path({task['folder']!r})): time.sleep(600)"
     watcher = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
     children = training(watcher.pid)
     os.kill(watcher.pid, signal.SIGKILL)
     watcher.wait()
     assert not psutil.wait_procs(children, timeout=60)[1]
+    assert not (tmp_path / "ranks").exists()
