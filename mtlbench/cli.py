@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from .core.errors import MtlbenchError
+from .screen.terminal import show_all
 
 if TYPE_CHECKING:
     from .plan.plan import Plan
@@ -134,7 +135,7 @@ def init(path: Path) -> None:
     from .screen.starter import write_starter
 
     written = write_starter(path)
-    click.echo(f"wrote {written}; next: mtlbench run {written}")
+    click.echo(f"wrote {written}; next: mtlbench run {written}", file=sys.stdout)
 
 
 @cli.command()
@@ -152,8 +153,13 @@ def _console() -> Any:
     return Console() if sys.stdout.isatty() else Console(width=160)
 
 
+def _say(text: str) -> None:
+    click.echo(text, file=sys.stderr)  # click's own choice of a stream would ignore what the terminal can show
+
+
 def main() -> None:
     """Entry point: errors that the user can fix become their message and exit code 2, Ctrl-C 130 and SIGTERM 143."""
+    show_all()
     came = [signal.SIGINT]
 
     def terminate(number: int, frame: object) -> NoReturn:
@@ -164,16 +170,19 @@ def main() -> None:
     try:
         cli(standalone_mode=False)
     except MtlbenchError as error:
-        click.echo(str(error), err=True)
+        _say(str(error))
         sys.exit(2)
     except OSError as error:  # a folder that cannot be written, a full disk
-        click.echo(f"{error.filename or 'input or output'}: {error.strerror or error}", err=True)
+        _say(f"{error.filename or 'input or output'}: {error.strerror or error}")
+        sys.exit(2)
+    except UnicodeEncodeError as error:  # the name of a file or folder
+        _say(f"'{error.object}': this locale has no such names of files ({error.encoding}); set LC_ALL=C.UTF-8")
         sys.exit(2)
     except click.ClickException as error:
-        error.show()
+        error.show(file=sys.stderr)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)  # a second one would only garble the way out
-        click.echo("stopped: finished trials are kept; the same command goes on from here", err=True)
+        _say("stopped: finished trials are kept; the same command goes on from here")
         sys.exit(128 + came[-1])

@@ -40,14 +40,14 @@ class PeakMemory:
 
 def _reset_resident_peak() -> None:
     try:
-        _CLEAR.write_text("5")  # proc(5): resets VmHWM to the current size
+        _CLEAR.write_text("5", encoding="ascii")  # proc(5): resets VmHWM to the current size
     except OSError:
         return  # no such file, or not allowed: the mark stays that of the process
 
 
 def _resident_peak() -> int:
     try:
-        line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
+        line = next(line for line in _STATUS.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024
     except (OSError, StopIteration):
         import resource
