@@ -43,7 +43,7 @@ def find_program(variable: str, *names: str) -> str | None:
 def output_of(*command: str) -> str:
     """What a program prints; nothing if it fails or does not exist."""
     try:
-        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:
         return ""
     return done.stdout + done.stderr if done.returncode == 0 else ""
@@ -170,7 +170,11 @@ class Graph:
         path = self.work / "build.ninja"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(
-            f"ninja_required_version = 1.5\nbuilddir = {self.work}\n" + variables + rules + "\n".join(self.edges) + "\n",
+            f"ninja_required_version = 1.5\nbuilddir = {self.work}\n"
+            + variables
+            + rules
+            + "\n".join(self.edges)
+            + "\n",
             encoding="utf-8",
         )
         return path

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from .core.errors import MtlbenchError
-from .screen.terminal import show_all
+from .core.wording import clean_lines
+from .runner import stopping
+from .screen.signs import replace_missing_signs
 
 if TYPE_CHECKING:
     from .plan.plan import Plan
@@ -135,7 +137,7 @@ def init(path: Path) -> None:
     from .screen.starter import write_starter
 
     written = write_starter(path)
-    click.echo(f"wrote {written}; next: mtlbench run {written}", file=sys.stdout)
+    click.echo(f"wrote {written}; next: mtlbench run {written}")
 
 
 @cli.command()
@@ -153,36 +155,35 @@ def _console() -> Any:
     return Console() if sys.stdout.isatty() else Console(width=160)
 
 
-def _say(text: str) -> None:
-    click.echo(text, file=sys.stderr)  # click's own choice of a stream would ignore what the terminal can show
-
-
 def main() -> None:
-    """Entry point: errors that the user can fix become their message and exit code 2, Ctrl-C 130 and SIGTERM 143."""
-    show_all()
-    came = [signal.SIGINT]
-
-    def terminate(number: int, frame: object) -> NoReturn:
-        came.append(signal.SIGTERM)
-        raise KeyboardInterrupt  # which everything on the way, Ray's own code too, knows what to do with
-
-    signal.signal(signal.SIGTERM, terminate)
+    """Entry point: errors that the user can fix become their message and their exit code; Ctrl-C ends with 130, SIGTERM
+    with 143 and SIGHUP with 129.
+    """
+    stopping.listen()
+    replace_missing_signs()
     try:
         cli(standalone_mode=False)
     except MtlbenchError as error:
-        _say(str(error))
-        sys.exit(2)
+        _leave(str(error), error.exit_code)
     except OSError as error:  # a folder that cannot be written, a full disk
-        _say(f"{error.filename or 'input or output'}: {error.strerror or error}")
-        sys.exit(2)
+        if number := stopping.asked():  # or a terminal that is gone, which took the run with it
+            _leave(_STOPPED, 128 + number)
+        _leave(f"{error.filename or 'input or output'}: {error.strerror or error}", 2)
     except UnicodeEncodeError as error:  # the name of a file or folder
-        _say(f"'{error.object}': this locale has no such names of files ({error.encoding}); set LC_ALL=C.UTF-8")
-        sys.exit(2)
+        _leave(f"'{error.object}': this locale ({error.encoding}) has no such file names; set LC_ALL=C.UTF-8", 2)
     except click.ClickException as error:
         error.show(file=sys.stderr)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)  # a second one would only garble the way out
-        _say("stopped: finished trials are kept; the same command goes on from here")
-        sys.exit(128 + came[-1])
+        stopping.ignore()  # another one would only garble the way out
+        _leave(_STOPPED, 128 + (stopping.asked() or signal.SIGINT))
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    """Say why and end; without a word where nobody can read it any more."""
+    with contextlib.suppress(OSError):
+        click.echo(clean_lines(message), file=sys.stderr)  # click's own stream would take no sign for another
+    sys.exit(code)
+
+
+_STOPPED = "stopped: finished trials are kept; the same command goes on from here"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..core.record import Result
+from ..core.statuses import ENDED_BADLY, FAILED, MISSING
 from ..core.trial import CANDIDATE, Trial
 from ..measure.environment import versions
 from ..plan.plan import Plan, make_plan
@@ -141,7 +142,7 @@ def _planned_with(plan: Plan) -> ExpectedOf:
 def _without_trunk(trial: Trial, plan: Plan) -> Result:
     source = next(other.title for other in plan.every if other.id == trial.source)
     error = f"expected the trunk of {source} to start from, got none: that trial failed"
-    return Result("failed", plan.attempts(trial) + 1, error=error)
+    return Result(FAILED, plan.attempts(trial) + 1, error=error)
 
 
 def report_again(folder: Path) -> Run:
@@ -157,13 +158,13 @@ def report_again(folder: Path) -> Run:
     write(report, folder)
     tables = {name: table.raw for name, table in report.tables.items()}
     rows = frames.trials.to_dict("records")
-    missing = tuple(row["title"] for row in rows if row["status"] == "missing")
+    missing = tuple(row["title"] for row in rows if row["status"] == MISSING)
     # A candidate that fails is not chosen, that is all.
-    failed = {row["title"]: _outcome(row) for row in rows if row["status"] == "failed" and row["role"] != CANDIDATE}
+    failed = {row["title"]: _outcome(row) for row in rows if row["status"] in ENDED_BADLY and row["role"] != CANDIDATE}
     return Run(folder, frames.records, tables, report, failed, missing)
 
 
 def _outcome(row: dict[Hashable, Any]) -> Result:
     """How a trial ended, without its records."""
-    told = {name: row[name] for name in ("status", "attempt", "error", "traceback", "seconds", "shared")}
+    told = {name: row[name] for name in ("status", "attempt", "error", "traceback", "seconds", "shared", "peak_memory")}
     return Result(**told, notes=tuple(row["notes"]))

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ..core.errors import MtlbenchError
 from ..core.record import VERSION, Result
 from ..core.sources import Manifest, manifest_digest
+from ..core.statuses import FAILED, MISSING
 from ..core.trial import Trial, trial_from_json
 from ..core.yaml_writer import to_yaml
 from .files import write_atomically
@@ -76,10 +77,10 @@ class Store:
     def result(self, trial: Trial) -> Result:
         """The state of a trial of a suite: its last result, missing, or failed if nothing could be chosen for it."""
         if trial.labels.waiting:
-            return Result("missing", attempt=0, error="waits for its candidates, which have not all run")
+            return Result(MISSING, attempt=0, error="waits for its candidates, which have not all run")
         stored = self.current(trial)
-        result = stored.result if stored else Result("missing", attempt=0)
-        return replace(result, status="failed", error=trial.labels.unchosen) if trial.labels.unchosen else result
+        result = stored.result if stored else Result(MISSING, attempt=0)
+        return replace(result, status=FAILED, error=trial.labels.unchosen) if trial.labels.unchosen else result
 
     def contents(self) -> Contents:
         """Every file among the trials, whether or not the current suite still contains its trial."""

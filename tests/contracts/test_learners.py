@@ -12,13 +12,14 @@ import pytest
 import torch
 
 from mtlbench.architectures import TABLE as ARCHITECTURES
+from mtlbench.core.errors import TimedOut
 from mtlbench.core.parts import optional
 from mtlbench.core.record import Record
 from mtlbench.core.settings import EarlyStopping, Train
 from mtlbench.core.task import Data, Split, Stream
 from mtlbench.engine import TABLE as ENGINES
 from mtlbench.learners import TABLE
-from mtlbench.learners.base import Job, Learner, TimedOut
+from mtlbench.learners.base import Job, Learner
 from mtlbench.optim import OPTIMIZERS, SCHEDULES
 from mtlbench.weightings import TABLE as WEIGHTINGS
 from tests.toy_data import FORMS, NAMES, TASKS, make, stream

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from math import isfinite
 
-from ..base import Diverged, Job
+from ...core.errors import Diverged
+from ..base import Job
 from .trace import Epoch
 
 DATA = "look for extreme values in the inputs and targets"

@@ -14,6 +14,7 @@ import pandas as pd
 from ...core.judgement import Judgement
 from ...core.parts import columns
 from ...core.record import HALF_PATIENCE
+from ...core.statuses import ENDED_WELL
 from ...core.trial import CANDIDATE
 
 EAGER = "eager"  # the engine that others are compared with
@@ -44,7 +45,7 @@ _TRIALS = {
     **dict.fromkeys(("tasks", "notes"), ()),
     **dict.fromkeys(("baseline", "reference", "apart", "exclusive"), False),
     "shared": True,
-    **dict.fromkeys(("seed", "attempt"), 0),
+    **dict.fromkeys(("seed", "attempt", "peak_memory"), 0),
     "seconds": np.nan,
 }
 
@@ -111,8 +112,7 @@ class ReportData:
     ) -> ReportData:
         """Complete the columns of the store's frames and sort their rows by what they are for."""
         facts, planned = _shaped(records, _RECORDS), _shaped(trials, _TRIALS)
-        finished = planned.loc[planned["status"] == "ok", "trial"]
-        facts = facts[facts["trial"].isin(finished)]
+        facts = facts[facts["trial"].isin(planned.loc[planned["status"].isin(ENDED_WELL), "trial"])]
         found, trials = facts[facts["kind"] == "train"], planned[planned["kind"] == "train"]
         half_patience, found = (found[(found["split"] == HALF_PATIENCE) == halved] for halved in (True, False))
         return cls(

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from mtlbench.core.errors import Diverged
 from mtlbench.core.task import Data, Split
-from mtlbench.learners.base import Diverged
 from mtlbench.learners.loops.trace import CHUNK, Trace
 from mtlbench.optim import OPTIMIZERS
 from mtlbench.weightings.base import Shown
