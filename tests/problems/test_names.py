@@ -59,7 +59,8 @@ def table(folder: Path, header: list[str], **keys: Any) -> Tabular:
 @pytest.mark.parametrize("written", [COMPOSED, APART])
 @pytest.mark.parametrize("stored", [COMPOSED, APART])
 def test_two_forms_of_the_same_letters_are_one_column(stored: str, written: str, tmp_path: Path) -> None:
-    for role in ({"targets": [written]}, {"targets": {written: {}}}, {"targets": ["b"], "features": [written]}):
+    roles: list[dict[str, Any]] = [{"targets": [written]}, {"targets": {written: {}}}]
+    for role in [*roles, {"targets": ["b"], "features": [written]}]:
         outline = table(tmp_path, [stored, "b", "c"], **role).outline(tmp_path)
         assert outline.names == ((COMPOSED,) if written in role["targets"] else ("b",))
     split = {"by": "time", "column": written}
