@@ -25,15 +25,16 @@ _STORE_BYTES = 128 * 1024**2  # results are small; Ray's default is 30 % of the 
 
 
 @contextlib.contextmanager
-def cluster(address: str | None) -> Iterator[Nodes]:
+def cluster(address: str | None, sent: Path | None = None) -> Iterator[Nodes]:
     """Join the cluster at ``address``, or start a local Ray that is private, and watch its nodes. Leaves or stops it.
+    ``sent`` is a folder that every worker gets a copy of, and runs in.
 
     Raises UnavailableError where Ray cannot be started or joined, for whatever reason.
     """
     caretaker = None
     with contextlib.nullcontext() if address else private() as own:
         try:
-            _init(address, own.arguments if own else {})
+            _init(address, sent, own.arguments if own else {})
             if own:
                 caretaker = _caretaker(own.folder)
                 check_private()
@@ -46,13 +47,14 @@ def cluster(address: str | None) -> Iterator[Nodes]:
                     caretaker.close()
 
 
-def _init(address: str | None, arguments: Mapping[str, Any]) -> None:
+def _init(address: str | None, sent: Path | None, arguments: Mapping[str, Any]) -> None:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     logging.getLogger("ray").setLevel(logging.ERROR)  # it comments on its own defaults
     on_sigterm = signal.getsignal(signal.SIGTERM)
+    options = (_JOINED if address else _LOCAL) | ({"runtime_env": {"working_dir": str(sent)}} if sent else {})
     try:
         with stderr_held_back():
-            ray.init(**(_JOINED if address else _LOCAL), **arguments, address=address or "local")
+            ray.init(**options, **arguments, address=address or "local")
     except SystemExit:  # Ray's own handler, while it starts
         if callable(on_sigterm):
             on_sigterm(signal.SIGTERM, None)
