@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 REFUSED = "expected a regular file, got a device, pipe or socket"
 
 
-def opened_regular(path: Path) -> BinaryIO:
+def opened_regular(path: Path) -> BufferedReader:
     """The bytes of a regular file, or of what a link to one leads to; nothing is waited for.
 
     Raises OSError: of the system, IsADirectoryError for a folder, and with ``REFUSED`` as ``strerror`` for all else.

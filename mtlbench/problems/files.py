@@ -55,7 +55,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
             yield stream
             return
         with gzip.open(stream, "rb") as unzipped:
-            yield unzipped
+            yield unzipped  # type: ignore[misc]  # typeshed does not know it for an IO[bytes]
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from ..core.errors import UnavailableError
 
 MEND = "set RAY_TMPDIR to a short path, or use --executor serial"
 _LOOPBACK = "127.0.0.1"
+_core: Any = ray._raylet  # Ray's own, in Cython
 _ON_LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # 0: as on those systems, one machine and its loopback
 
 
@@ -64,13 +65,14 @@ def private() -> Iterator[Private]:
 
 def check_private() -> None:
     """Raise UnavailableError if the Ray that was started is not closed, as another version's might not be."""
-    if not ray._raylet.get_authentication_mode() == ray._raylet.AuthenticationMode.TOKEN:
+    if _core.get_authentication_mode() != _core.AuthenticationMode.TOKEN:
         raise UnavailableError("cannot start Ray: it does not authenticate; use --executor serial")
-    if ray.util.get_node_ip_address() != _LOOPBACK:
+    node: Any = ray._private.worker._global_node
+    if node.node_ip_address != _LOOPBACK:
         raise UnavailableError("cannot start Ray: it does not keep to loopback; use --executor serial")
 
 
 def _read_again() -> None:
     """Let this process's Ray read its settings and token from the environment once more."""
-    ray._raylet.Config.initialize("")
-    ray._raylet.AuthenticationTokenLoader.instance().reset_cache()
+    _core.Config.initialize("")
+    _core.AuthenticationTokenLoader.instance().reset_cache()
