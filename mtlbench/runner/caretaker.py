@@ -2,7 +2,7 @@
 
 A process of its own, since a killed driver can do nothing more. It waits until its standard input closes, which the
 death of the driver does as well as ``Caretaker.close``, then ends what this Ray had started and is still there, by
-process id and time of creation, and removes the folder of this Ray's session.
+process id and time of creation, and removes this Ray's folder.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _WAIT = 15.0  # seconds that the driver waits for all this
 
 class Caretaker:
     """The process, seen from the driver. ``daemons`` are the ids of what Ray started, ``parent`` the one of them that
-    starts others, ``folder`` that of the session.
+    starts others, ``folder`` all that is Ray's own.
     """
 
     def __init__(self, daemons: Iterable[int], parent: int, folder: Path) -> None:
@@ -76,15 +76,6 @@ def _end(processes: Iterable[psutil.Process]) -> None:
         _, left = psutil.wait_procs(left, timeout=_PATIENCE)
 
 
-def _remove(folder: Path) -> None:
-    """Remove the session's folder, and the link to the latest session where it is this one."""
-    latest = folder.parent / "session_latest"
-    with contextlib.suppress(OSError):
-        if latest.is_symlink() and latest.resolve() == folder.resolve():
-            latest.unlink()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 if __name__ == "__main__":
     _end(_watch(int(sys.argv[2]), map(int, sys.argv[3:])))
-    _remove(Path(sys.argv[1]))
+    shutil.rmtree(sys.argv[1], ignore_errors=True)

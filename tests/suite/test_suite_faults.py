@@ -239,7 +239,7 @@ profiles: {quick: {schedule: stp}}
         "1:1: missing key 'architecture' of the suite; expected an architecture: a name, or a mapping with a name and "
         "its parameters",
         "1:10: missing key 'path' of problem 'table': the file",
-        "1:33: problem.targets: expected a list, got 'a'",
+        "1:33: problem.targets: expected a list, got 'a'; write [a]",
         "3:18: unknown weighting 'uncertanty', did you mean 'uncertainty'?",
         "3:46: train.epochs: expected an integer, got 'ten'",
         "4:18: missing key 'lr' of optimizer 'sgd': learning rate",
