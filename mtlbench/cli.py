@@ -15,6 +15,7 @@ import click
 from .core.errors import MtlbenchError
 from .core.wording import clean_lines
 from .runner import stopping
+from .screen.signs import replace_missing_signs
 
 if TYPE_CHECKING:
     from .plan.plan import Plan
@@ -159,6 +160,7 @@ def main() -> None:
     with 143 and SIGHUP with 129.
     """
     stopping.listen()
+    replace_missing_signs()
     try:
         cli(standalone_mode=False)
     except MtlbenchError as error:

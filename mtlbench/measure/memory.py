@@ -40,7 +40,7 @@ class PeakMemory:
 
 def _reset_resident_peak() -> None:
     try:
-        _CLEAR.write_text("5")  # proc(5): resets VmHWM to the current size
+        _CLEAR.write_text("5", encoding="utf-8")  # proc(5): resets VmHWM to the current size
     except OSError:
         return  # no such file, or not allowed: the mark stays that of the process
 
@@ -54,7 +54,7 @@ def peak_of(pid: int) -> int:
 
 
 def _high_water(status: Path) -> int:
-    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+    line = next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) * 1024
 
 

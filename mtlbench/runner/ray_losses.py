@@ -48,7 +48,7 @@ def last_words(pid: int) -> str:
     node: Any = ray._private.worker._global_node
     for path in Path(node.get_logs_dir_path()).glob(f"worker-*-{pid}.err"):
         try:
-            words = path.read_text(errors="replace")
+            words = path.read_text(encoding="utf-8", errors="replace")
         except OSError:
             continue
         _, found, stack = words.rpartition(_CRASH)

@@ -67,7 +67,7 @@ class Frames:
         import pandas as pd
 
         try:
-            run = json.loads((folder / "run.json").read_text())
+            run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
             records, trials = (pd.read_parquet(folder / f"{name}.parquet") for name in ("records", "trials"))
             trials = trials.assign(**{name: trials[name].map(tuple) for name in _LISTS})
             trials = trials.assign(peak_memory=trials.get("peak_memory", 0))  # which was not kept once

@@ -36,8 +36,8 @@ def page(name: str, description: str, facts: Mapping[str, str], parts: Sequence[
         description=description,
         facts=facts,
         parts=parts,
-        style=Markup((_TEMPLATES / "style.css").read_text()),
-        script=Markup((_TEMPLATES / "sort.js").read_text()),
+        style=Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8")),
+        script=Markup((_TEMPLATES / "sort.js").read_text(encoding="utf-8")),
     )
 
 
