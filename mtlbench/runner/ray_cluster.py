@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray._common.utils import get_default_ray_temp_dir
 
 from ..core.errors import UnavailableError
 from ..core.wording import clean
@@ -29,10 +30,9 @@ def cluster(address: str | None) -> Iterator[Nodes]:
 
     Raises UnavailableError where Ray cannot be started or joined, for whatever reason.
     """
-    caretaker = None
+    caretaker = None if address else Caretaker(_folder(), Path(ray.__file__).parent)
     try:
         _init(address)
-        caretaker = None if address else _caretaker()
         with Nodes(alive).watched() as nodes:
             yield nodes
     finally:
@@ -40,6 +40,11 @@ def cluster(address: str | None) -> Iterator[Nodes]:
             ray.shutdown()
             if caretaker:
                 caretaker.close()
+
+
+def _folder() -> Path:
+    """Where Ray keeps the folders of its sessions."""
+    return Path(get_default_ray_temp_dir())  # type: ignore[no-untyped-call]
 
 
 def _init(address: str | None) -> None:
@@ -73,13 +78,6 @@ _LOCAL: dict[str, Any] = {
     "include_dashboard": False,
     "_node_ip_address": "127.0.0.1",
 }
-
-
-def _caretaker() -> Caretaker:
-    """The process that cleans up behind the Ray that this one has started."""
-    node: Any = ray._private.worker._global_node
-    pids = {name: infos[0].process.pid for name, infos in node.all_processes.items() if infos}
-    return Caretaker(pids.values(), pids["raylet"], Path(node.get_session_dir_path()))
 
 
 def _said_to_nobody(*args: Any, **options: Any) -> None:

@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import ray
-from ray.exceptions import NodeDiedError, OutOfMemoryError, RayTaskError, WorkerCrashedError
 
 from mtlbench.core.statuses import FAILED, LOST, OUT_OF_MEMORY
 from mtlbench.runner.ray_losses import last_words, result_of
 
+ERRORS: Any = ray.exceptions
 STACK = "Fatal Python error: Segmentation fault\n\nCurrent thread:\n  File own.py\n\nExtension modules: a, b"
 
 
 @pytest.mark.parametrize(
     ("error", "words", "status", "reason"),
     [
-        (WorkerCrashedError(), "", LOST, "its worker died, killed or by an exit of its own"),
-        (WorkerCrashedError(), "some warning", LOST, "its worker died, killed or by an exit of its own"),
-        (WorkerCrashedError(), STACK, LOST, "its worker died of a Segmentation fault"),
-        (NodeDiedError("The node\nof 1.2.3.4"), "", LOST, "NodeDiedError: The node"),
+        (ERRORS.WorkerCrashedError(), "", LOST, "its worker died, killed or by an exit of its own"),
+        (ERRORS.WorkerCrashedError(), "some warning", LOST, "its worker died, killed or by an exit of its own"),
+        (ERRORS.WorkerCrashedError(), STACK, LOST, "its worker died of a Segmentation fault"),
+        (ERRORS.NodeDiedError("The node\nof 1.2.3.4"), "", LOST, "NodeDiedError: The node"),
         (
-            OutOfMemoryError("1 worker(s) were killed\nTop 10 memory users: PID\n7 others"),
+            ERRORS.OutOfMemoryError("1 worker(s) were killed\nTop 10 memory users: PID\n7 others"),
             "",
             OUT_OF_MEMORY,
             "1 worker",
         ),
-        (RayTaskError("f", "Traceback", ImportError("no mtlbench here")), "", FAILED, "ImportError: no mtlbench here"),
+        (
+            ERRORS.RayTaskError("f", "Traceback", ImportError("no mtlbench here")),
+            "",
+            FAILED,
+            "ImportError: no mtlbench here",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )

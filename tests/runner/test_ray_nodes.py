@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def test_a_process_that_was_stopped_itself_has_heard_nothing(monkeypatch: pytest
 
 def test_the_thread_takes_the_list_over_and_bears_a_head_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray_nodes, "PERIOD", 0.001)
-    answers = iter([(SMALL,), OSError("no"), (SMALL, LARGE)])
+    answers: Iterator[tuple[Node, ...] | OSError] = iter([(SMALL,), OSError("no"), (SMALL, LARGE)])
 
     def look() -> tuple[Node, ...]:
         answer = next(answers)  # StopIteration in the end, which is borne as well

@@ -17,8 +17,10 @@ from tests.trials import train_trial
 TRIAL = train_trial(problem={"name": "digits"}, tasks=("a\x1b[2J",), method="m\x00\x1b[31m", engine="eager")
 
 
-def ended(status: str, retried: bool = False, **facts: int) -> Finished:
-    return Finished(TRIAL, Result(status, error="" if status in (OK, CONTENDED) else "why\x1b[0m", **facts), retried)
+def ended(status: str, retried: bool = False, peak: int = 0) -> Finished:
+    return Finished(
+        TRIAL, Result(status, error="" if status in (OK, CONTENDED) else "why\x1b[0m", peak_memory=peak), retried
+    )
 
 
 def test_trials_are_counted_by_how_they_ended() -> None:
@@ -35,7 +37,7 @@ def test_trials_are_counted_by_how_they_ended() -> None:
 
 @pytest.mark.parametrize("status", ENDED_BADLY)
 def test_a_line_names_status_reason_and_memory(status: str) -> None:
-    line = outcome(ended(status, retried=True, peak_memory=3 << 20))
+    line = outcome(ended(status, retried=True, peak=3 << 20))
     assert line.startswith(status)
     assert line.endswith(": why\ufffd[0m, peak memory 3 MiB — trying again")
 

@@ -62,7 +62,7 @@ def test_nodes_that_join_are_used_and_those_that_die_are_not_missed(suite: Path,
         cluster.remove_node(late, allow_graceful=False)
         thread.join(timeout=300)
     finally:
-        cluster.shutdown()
+        cluster.shutdown()  # type: ignore[no-untyped-call]
     files = [json.loads(path.read_text()) for path in (out / "trials").glob("*.json")]
     assert [file["result"]["status"] for file in files] == ["ok"] * 20
     assert {failure["status"] for file in files for failure in file["failures"]} <= {"lost"}
