@@ -66,7 +66,7 @@ def test_a_killed_driver_leaves_nothing_running(cli: Cli, suite: Path, ray_folde
 
 @pytest.mark.soak
 @pytest.mark.parametrize("kill", range(20))
-def test_it_never_does(cli: Cli, suite: Path, ray_folder: Path, kill: int) -> None:
+def test_at_no_moment_does_it(cli: Cli, suite: Path, ray_folder: Path, kill: int) -> None:
     """At another moment each time, of its start, too."""
     process = subprocess.Popen(
         command("run", suite),
