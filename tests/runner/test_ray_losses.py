@@ -29,20 +29,27 @@ STACK = "Fatal Python error: Segmentation fault\n\nCurrent thread:\n  File own.p
             "1 worker",
         ),
         (
-            ERRORS.RayTaskError("f", "Traceback", ImportError("no mtlbench here")),
+            ERRORS.RayTaskError("f", "Traceback", ImportError("nothing")),
             "",
             FAILED,
-            "ImportError: no mtlbench here",
+            "ImportError: nothing",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_status_and_reason(error: Exception, words: str, status: str, reason: str) -> None:
-    result = result_of(error, 2, 1.5, 7, words)
+    result = result_of(error, 2, 1.5, 7, words, 5)
     assert (result.status, result.attempt, result.seconds, result.peak_memory) == (status, 2, 1.5, 7)
     assert reason in result.error
     assert "others" not in result.traceback
     assert words in result.traceback
+
+
+def test_the_memory_monitor_says_what_a_worker_took() -> None:
+    said = "pid=15, actual memory used=9.00GB\npid=5, actual memory used=0.75GB"
+    result = result_of(ERRORS.OutOfMemoryError(said), 1, 1.0, 7, "", 5)
+    assert result.peak_memory == 3 << 28
+    assert result_of(ERRORS.OutOfMemoryError(said), 1, 1.0, 1 << 30, "", 5).peak_memory == 1 << 30
 
 
 def test_the_stack_of_a_crash_is_found_or_else_the_end(

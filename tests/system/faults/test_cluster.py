@@ -41,6 +41,7 @@ def test_nodes_that_join_are_used_and_those_that_die_are_not_missed(suite: Path,
 
     (suite.parent / "where.py").write_text(WHERE)
     text = suite.read_text().replace("{name: digits, tasks: [digit, parity]}", "{name: 'where:Where', tasks: [digit]}")
+    text = text.replace("  fixed: {weighting: {name: fixed, weights: {digit: 0.7, parity: 0.3}}}\n", "")
     suite.write_text(text.replace("epochs: 2", "epochs: 1") + "resources: {exclusive: none}\n")
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     seen, out, ended = suite.parent / "where.txt", suite.parent / "out", []

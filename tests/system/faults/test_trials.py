@@ -97,7 +97,7 @@ def test_rays_memory_monitor_stops_a_trial(
     run = mtlbench.run(suite, seeds=1, only=ONE, out=suite.parent / "out")
     (result,) = results(suite.parent / "out").values()
     assert result["status"] == OUT_OF_MEMORY
-    assert result["peak_memory"] > 1 << 29
+    assert result["peak_memory"] > 1 << 28  # Ray says so
     assert "memory" in result["error"]
     assert "Top 10" not in result["traceback"]  # other people's command lines
     assert "1 ran out of memory" in run.report.markdown
