@@ -238,7 +238,7 @@ class Resources(Config):
         0, description="GPUs of one trial; 1 trains on CUDA, more with a process on each; 0.5 shares one, untimed"
     )
     workers: int = Field(1, ge=1, le=64, description="processes that share each step, on CUDA one for every GPU")
-    timeout: Seconds = Field(3600.0, description="a trial that takes longer is stopped and recorded as failed")
+    timeout: Seconds = Field(3600.0, description="a trial that takes longer is stopped, with the status timeout")
     exclusive: Literal["first_seed", "all", "none"] = Field(
         "first_seed", description="which trials run alone on their node, so that their throughput counts"
     )
@@ -272,4 +272,4 @@ class Timing(Config):
     processes: int = Field(3, ge=1, le=100, description="processes that time a case, one after the other")
     rounds: int = Field(30, ge=1, description="blocks of a process for each state of the caches, at most")
     seconds: float = Field(2.0, gt=0, allow_inf_nan=False, description="time after which no further block begins")
-    timeout: Seconds = Field(600.0, description="a process that takes longer is stopped and recorded as failed")
+    timeout: Seconds = Field(600.0, description="a process that takes longer is stopped, with the status timeout")

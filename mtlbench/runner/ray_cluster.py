@@ -31,12 +31,11 @@ def cluster(address: str | None, sent: Path | None = None) -> Iterator[Nodes]:
 
     Raises UnavailableError where Ray cannot be started or joined, for whatever reason.
     """
-    caretaker = None
     with contextlib.nullcontext() if address else private() as own:
+        caretaker = Caretaker(own.folder, Path(ray.__file__).parent) if own else None
         try:
             _init(address, sent, own.arguments if own else {})
             if own:
-                caretaker = _caretaker(own.folder)
                 check_private()
             with Nodes(alive).watched() as nodes:
                 yield nodes
@@ -78,13 +77,6 @@ _LOCAL: dict[str, Any] = {
     "object_store_memory": _STORE_BYTES,
     "include_dashboard": False,
 }
-
-
-def _caretaker(folder: Path) -> Caretaker:
-    """The process that cleans up behind the Ray that this one has started."""
-    node: Any = ray._private.worker._global_node
-    pids = {name: infos[0].process.pid for name, infos in node.all_processes.items() if infos}
-    return Caretaker(pids.values(), pids["raylet"], folder)
 
 
 def _said_to_nobody(*args: Any, **options: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ from .endings import one_line
 _OF_OTHERS = "Top 10 memory users"  # from here on, Ray lists the command lines of whoever uses the machine
 _CRASH, _MODULES = "Fatal Python error", "\nExtension modules:"  # what Python's faulthandler says, first and last
 _MOST = 4096  # characters of a log
+_USED = r"pid={}, actual memory used=([\d.]+)GB"  # what Ray's memory monitor says of each worker that it stops
 
 
-def result_of(error: Exception, attempt: int, seconds: float, peak: int, words: str) -> Result:
+def result_of(error: Exception, attempt: int, seconds: float, peak: int, words: str, pid: int) -> Result:
     """The result of an attempt that Ray answers with an error.
 
-    ``peak`` is the most memory that its worker was seen to take, in bytes; ``words`` what the worker wrote last.
+    ``peak`` is the most memory that its worker was seen to take, in bytes; ``words`` what the worker wrote last;
+    ``pid`` its process, on whatever machine.
     """
     if isinstance(error, RayTaskError):  # it went wrong on the way to the trial, which keeps its own errors
         cause = error.cause if isinstance(error.cause, BaseException) else error
@@ -28,6 +31,8 @@ def result_of(error: Exception, attempt: int, seconds: float, peak: int, words: 
     else:
         status = OUT_OF_MEMORY if isinstance(error, OutOfMemoryError) else LOST
         reason = _reason(error, words)
+        used = re.search(_USED.format(pid), str(error))
+        peak = max(peak, int(float(used[1]) * 1024**3)) if used else peak
     said = str(error).partition(_OF_OTHERS)[0].strip()
     trace = "\n\n".join(filter(None, [said, words and f"The worker's last words:\n{words}"]))
     return Result(status, attempt, error=reason, traceback=trace, seconds=seconds, peak_memory=peak)

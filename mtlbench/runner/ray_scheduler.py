@@ -52,7 +52,8 @@ class Flight:
     node: Node | None  # the node it has to itself
     since: float
     began: float | None = None
-    pid: int = 0  # of its worker, where that is on this machine
+    pid: int = 0  # of its worker
+    here: bool = False  # whether the worker is on this machine
     peak: int = 0
 
     def overdue(self, now: float) -> Result | None:
@@ -190,14 +191,14 @@ class _Pool:
             try:
                 told = ray.get(next(stream), timeout=GRACE)
             except Exception as error:
-                words = last_words(flight.pid) if flight.pid else ""
+                words = last_words(flight.pid) if flight.here else ""
                 seconds = now - (flight.began or flight.since)
                 lost = not isinstance(error, RayTaskError)
-                yield flight, result_of(error, flight.attempt, seconds, flight.peak, words), b"", lost
+                yield flight, result_of(error, flight.attempt, seconds, flight.peak, words, flight.pid), b"", lost
                 continue
             if isinstance(told, Began):
                 here = told.node == ray.get_runtime_context().get_node_id()
-                self.flying[stream] = replace(flight, began=now, pid=told.pid if here else 0)
+                self.flying[stream] = replace(flight, began=now, pid=told.pid, here=here)
             else:
                 result, trunk = Result.from_json(told[0]), told[1]
                 yield flight, result, trunk, result.status == LOST  # of its processes, where it has several
@@ -212,7 +213,7 @@ class _Pool:
                 del self.flying[stream]
                 ray.cancel(stream, force=True)
                 yield flight, result, b"", result.status == LOST
-            elif flight.pid and measuring:
+            elif flight.here and measuring:
                 self.flying[stream] = replace(flight, peak=max(flight.peak, peak_of(flight.pid)))
 
 

@@ -7,6 +7,7 @@ and which is told from a KeyboardInterrupt that the code of a trial raises.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import signal
 import threading
 import time
@@ -15,6 +16,7 @@ from types import FrameType
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 _AGAIN = 1.0  # seconds: a second signal within them means the same as the first, and would only garble the way out
+_AFRESH = 0.002  # seconds
 
 
 class Stop(KeyboardInterrupt):
@@ -61,16 +63,32 @@ def ignore() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+def _keep_ignoring(done: threading.Event) -> None:
+    """Ignore these signals over and over; by the system's own function, since Python's is for the main thread alone."""
+    ignore_it = ctypes.CDLL(None).signal
+    ignore_it.argtypes, ignore_it.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p
+    while not done.wait(_AFRESH):
+        for number in SIGNALS:
+            ignore_it(number, int(signal.SIG_IGN))
+
+
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """No such signal interrupts this block."""
+    """No such signal interrupts this block, nor ends the process, whatever the block does to its handlers: Ray's
+    shutdown gives SIGTERM its default action back, behind Python's back and seconds before it is done.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.signal(number, signal.SIG_IGN) for number in SIGNALS}
+    done = threading.Event()
+    keeper = threading.Thread(target=_keep_ignoring, args=(done,), name="mtlbench-signals", daemon=True)
+    keeper.start()
     try:
         yield
     finally:
+        done.set()
+        keeper.join()
         for number, handler in before.items():
             signal.signal(number, handler)
 

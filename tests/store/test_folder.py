@@ -12,6 +12,7 @@ import pytest
 
 from mtlbench.core.errors import MtlbenchError
 from mtlbench.core.record import Record, Result
+from mtlbench.core.statuses import ENDED_BADLY, ENDED_WELL
 from mtlbench.core.trial import FRONTIER
 from mtlbench.store import Frames, Store, write_atomically
 from tests.trials import altered, train_trial
@@ -33,6 +34,14 @@ TRIAL = train_trial(
 )
 OK = Result("ok", records=(Record("loss", 0.5, "test", "digit", step=1, higher_is_better=False),), shared=False)
 FAILED = Result("failed", error="ValueError: no", traceback="Traceback …\nValueError: no")
+
+
+@pytest.mark.parametrize("status", [*ENDED_WELL, *ENDED_BADLY])
+def test_every_status_is_kept(tmp_path: Path, status: str) -> None:
+    result = Result(status, error="" if status in ENDED_WELL else "why", peak_memory=3 << 30)
+    Store(tmp_path).write(TRIAL, result)
+    assert Store(tmp_path).result(TRIAL) == result
+    assert Store(tmp_path).result(TRIAL).ok == (status in ENDED_WELL)
 
 
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mtlbench.core.statuses import CONTENDED, ENDED_BADLY, FAILED, OUT_OF_MEMORY
 from mtlbench.report import build
 from mtlbench.report.assemble import section
 from mtlbench.report.evidence.evidence import gather
@@ -47,6 +48,34 @@ def test_failures_are_grouped_by_reason(made: Sample) -> None:
     assert reasons["reason"].tolist() == ["RuntimeError: out of memory", "not run yet"]
     assert len(found.tables[0].raw) == 6
     assert list(found.preformatted.values()) == ["Traceback\n  line 3"]
+
+
+def test_every_way_to_end_badly_is_counted_and_explained(made: Sample) -> None:
+    ways = list(ENDED_BADLY)
+    losers = [row for row in made.trials if row["method"] == "dwa"] + [row for row in made.trials if row["baseline"]]
+    for row, status in zip(losers, ways, strict=False):
+        row |= {"status": status, "error": f"because {status}", "peak_memory": (3 << 30) * (status == OUT_OF_MEMORY)}
+    found = part("failures", made)
+    counts = "1 failed, 1 diverged, 1 timed out, 1 ran out of memory, 1 lost"
+    assert said(found) == f"11 of 16 planned trials finished; {counts}."
+    table = found.tables[0]
+    shown = table.text.set_index("status")
+    assert set(shown.index) == set(ways)
+    assert shown["peak memory"].to_dict() == {status: "3.0 GiB" if status == OUT_OF_MEMORY else "" for status in ways}
+    assert all(ENDED_BADLY[status] in table.caption for status in ways if status != FAILED)
+    assert "finished: 11 of 16 trials" in build(*made.frames()).markdown
+
+
+def test_contended_trials_count_as_finished(made: Sample) -> None:
+    made.trials[0] |= {"status": CONTENDED}
+    assert said(part("failures", made)).startswith("All 16 planned trials finished; 1 of them beside other work")
+    assert "finished: 16 of 16 trials" in build(*made.frames()).markdown
+    assert len(gather(*made.frames()).data.records) == len(gather(*_untouched(made).frames()).data.records)
+
+
+def _untouched(made: Sample) -> Sample:
+    made.trials[0] |= {"status": "ok"}
+    return made
 
 
 def test_nothing_failed(made: Sample) -> None:

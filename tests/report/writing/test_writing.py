@@ -258,6 +258,14 @@ def test_no_cell_is_a_formula_and_numbers_stay_numbers() -> None:
     assert table["value"].equals(raw["value"])
 
 
+def test_no_cell_of_a_csv_moves_a_cursor() -> None:
+    nasty = "a\x1b[2J\x00\x9bb"
+    raw = pd.DataFrame({"method": [nasty], "tasks": [(nasty,)], nasty: [1.5]})
+    written = csv_table(Table("t", "", "", raw, ()))
+    assert not {c for c in written if not c.isprintable()} - {"\n"}
+    assert "1.5" in written
+
+
 def test_file_names_are_safe_and_distinct() -> None:
     assert file_names(["digits"], "curves") == {"digits": "curves"}
     names = file_names(["a b", "a/b", "../../etc", "数字", "数"], "curves")
