@@ -72,7 +72,7 @@ def run(
     seeds         number of seeds, instead of the suite's
     only          pattern on trial titles
     out           results folder, instead of results/<suite>
-    executor      "ray"; "serial" for this process; "job" for a cluster that this machine is no part of (``job``)
+    executor      "ray"; "serial" for this process; "job" for a cluster that this machine is no part of (``ray_job``)
     address       a Ray cluster to join ("auto" for the one this machine belongs to), or of its dashboard
     max_parallel  most trials at once
     ship          whether the suite's files are sent to the nodes of the cluster, which then need no copy; None sends
@@ -126,7 +126,7 @@ class _Place:
 
 def _events(plan: Plan, place: _Place, command: str) -> Generator[Event, None, None]:
     if place.executor == "job":
-        from .job import run_as_job
+        from .ray_job import run_as_job
 
         if plan.wave:
             yield from run_as_job(plan, command, place.address or "http://127.0.0.1:8265", place.ask)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mtlbench.core.errors import MtlbenchError
-from mtlbench.runner import job
+from mtlbench.runner import ray_job
 from mtlbench.runner.session import Run, run
 from mtlbench.runner.shipping import RESULTS
 from mtlbench.runner.wire import to_line
@@ -98,7 +98,7 @@ def suite(tmp_path: Path) -> Path:
 @pytest.fixture
 def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cluster:
     made = Cluster(tmp_path)
-    monkeypatch.setattr(job, "_client", lambda address: made)
+    monkeypatch.setattr(ray_job, "_client", lambda address: made)
     return made
 
 
