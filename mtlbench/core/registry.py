@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache, cached_property
@@ -51,8 +50,8 @@ def _is_beside(name: str, folder: Path) -> bool:
     homes: list[str] = [*getattr(module, "__path__", ())]
     if homes:  # a package, perhaps mtlbench itself
         return _beside == [str(folder)] and top not in _loaded_before and Path(homes[0]).parent == folder
-    source = Path(getattr(module, "__file__", None) or os.devnull)
-    return source.parent == folder and top != "__main__"
+    source = getattr(module, "__file__", None)  # none of what is built into Python, whatever folder is looked in
+    return source is not None and Path(source).parent == folder and top != "__main__"
 
 
 def third_party(name: str) -> tuple[str, ...]:

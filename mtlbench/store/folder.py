@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ..core.errors import MtlbenchError
 from ..core.record import VERSION, Result
+from ..core.regular import opened_regular
 from ..core.sources import Manifest, manifest_digest
 from ..core.statuses import FAILED, MISSING
 from ..core.trial import Trial, trial_from_json
@@ -45,7 +46,8 @@ class Store:
     def trunk(self, trial_id: str) -> bytes:
         """The content of that file; b"" where there is none."""
         try:
-            return self.trunk_path(trial_id).read_bytes()
+            with opened_regular(self.trunk_path(trial_id)) as file:
+                return file.read()
         except FileNotFoundError:
             return b""
 
@@ -178,7 +180,7 @@ class Store:
         import fcntl
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock").open("wb") as file:
+        with (self.folder / ".lock").open("ab") as file:  # of a link to another file nothing is lost
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:

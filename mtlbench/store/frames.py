@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.errors import MtlbenchError
 from ..core.parts import columns, coordinates
 from ..core.record import Result
+from ..core.regular import opened_regular
 from ..core.trial import FRONTIER, KernelTrial, TrainTrial, Trial
 from .files import write_atomically
 
@@ -67,8 +68,12 @@ class Frames:
         import pandas as pd
 
         try:
-            run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-            records, trials = (pd.read_parquet(folder / f"{name}.parquet") for name in ("records", "trials"))
+            with opened_regular(folder / "run.json") as file:
+                run = json.load(file)
+            with opened_regular(folder / "records.parquet") as file:
+                records = pd.read_parquet(file)
+            with opened_regular(folder / "trials.parquet") as file:
+                trials = pd.read_parquet(file)
             trials = trials.assign(**{name: trials[name].map(tuple) for name in _LISTS})
             trials = trials.assign(peak_memory=trials.get("peak_memory", 0))  # which was not kept once
             return cls(_with_points(records), _with_points(trials), run["environments"]), run["suite"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from .yaml_reader import read_yaml
 
-_CODE = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
+_CODE = re.compile(r"[^:\s/]+:[^:\s/]+")  # whatever import would take, names with a hyphen too
 _OWN = "sklearn:"  # metrics: mtlbench's own entries for scikit-learn's scorers
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 import struct
 import zipfile
 from collections.abc import Callable, Iterator
@@ -278,6 +279,11 @@ def test_files_are_named_and_missed(problem: Problem, spec: Spec, tmp_path: Path
         for ask in (problem.outline, problem.files, lambda root: problem.load(0, root)):
             with pytest.raises(DataError, match=path.name.split(".")[0]):
                 ask(tmp_path)
+        os.mkfifo(path)  # opening it would wait for ever
+        for ask in (problem.outline, problem.files, lambda root: problem.load(0, root)):
+            with pytest.raises(DataError):
+                ask(tmp_path)
+        path.unlink()
         path.write_bytes(kept)
 
 

@@ -118,5 +118,5 @@ def _forget_modules_in(folder: Path) -> None:
     """A user's own modules, which the next command is to read again, as a new process would."""
     importlib.invalidate_caches()
     for name, module in list(sys.modules.items()):
-        if Path(getattr(module, "__file__", None) or os.devnull).parent == folder:
+        if (file := getattr(module, "__file__", None)) and Path(file).parent == folder:
             del sys.modules[name]

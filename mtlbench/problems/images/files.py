@@ -78,7 +78,7 @@ def resized(values: Array, height: int, width: int) -> Array:
 def _unpacked(path: Path, suffixes: Collection[str]) -> dict[str, bytes]:
     content = {}
     try:
-        with guarded(path), tarfile.open(path) as archive:
+        with guarded(path), opened_regular(path) as file, tarfile.open(fileobj=file) as archive:
             for member in archive:
                 stream = archive.extractfile(member) if member.isfile() else None
                 if stream and Path(member.name).suffix.lower() in suffixes:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ...core.digests import Stamp, stamp
 from ...core.errors import DataError
+from ...core.regular import opened_regular
 from ..files import is_zipped, opened
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ def _values(path: Path, stamped: Stamp) -> Array:
 
     header = _checked(path, stamped)
     if not is_zipped(path):
-        return np.memmap(path, dtype=header.dtype, mode="r", offset=header.offset, shape=header.shape)
+        with opened_regular(path) as file:
+            return np.memmap(file, dtype=header.dtype, mode="r", offset=header.offset, shape=header.shape)
     with opened(path) as stream:
         return np.frombuffer(stream.read(), dtype=header.dtype, offset=header.offset).reshape(header.shape)
 

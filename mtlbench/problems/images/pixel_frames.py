@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...core.errors import DataError
+from ...core.regular import opened_regular
 from ..files import find, guarded
 from .files import Members, resized
 
@@ -142,8 +143,8 @@ def _array(path: Path, channels: int) -> Array:
     import numpy as np
 
     try:
-        with guarded(path):
-            values: Array = np.load(path, allow_pickle=False)
+        with guarded(path), opened_regular(path) as file:
+            values: Array = np.load(file, allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise DataError(f"{path}: expected a whole .npy array of numbers ({error})") from error
     if values.ndim == 2 and channels == 1:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ...core.errors import DataError
+from ...core.regular import opened_regular
 from ..files import opened
 from .arff import read_arff
 from .columns import UNNAMED, is_number, unique_names
@@ -183,7 +184,7 @@ def _parquet(path: Path) -> pd.DataFrame:
     import pyarrow.parquet
 
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
+        with opened_regular(path) as stream, pyarrow.parquet.ParquetFile(stream) as file:
             table = file.read()
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{path}: expected a Parquet file ({error})") from error

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...core.errors import DataError
+from ...core.regular import opened_regular
 from ..files import find, guarded, opened
 
 
@@ -57,7 +58,7 @@ def _whole(path: Path) -> bytes:
 
 def _member(source: Source) -> bytes:
     try:
-        with guarded(source.path), zipfile.ZipFile(source.path) as archive:
+        with guarded(source.path), opened_regular(source.path) as file, zipfile.ZipFile(file) as archive:
             return archive.read(source.member)
     except KeyError:
         raise DataError(f"{source}: no such file in the archive, which has {_first(source.path)} …") from None
@@ -70,7 +71,7 @@ def _member(source: Source) -> bytes:
 def _first(path: Path) -> str:
     """The first file of an archive."""
     try:
-        with guarded(path), zipfile.ZipFile(path) as archive:
+        with guarded(path), opened_regular(path) as file, zipfile.ZipFile(file) as archive:
             return next((name for name in archive.namelist() if not name.endswith("/")), "nothing")
     except zipfile.BadZipFile as error:
         raise DataError(f"{path}: expected a zip archive, got a damaged one ({error}); fetch it again") from error
