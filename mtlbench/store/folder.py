@@ -14,6 +14,7 @@ from ..core.record import VERSION, Result
 from ..core.sources import Manifest, manifest_digest
 from ..core.trial import Trial, trial_from_json
 from ..core.yaml_writer import to_yaml
+from .facts import Kinds
 from .files import write_atomically
 from .frames import Frames
 from .sealed import MALFORMED, NotBelievedError, read_sealed, sealed
@@ -163,8 +164,8 @@ class Store:
             ) from error
 
     def _index(self) -> tuple[tuple[Trial, ...], dict[str, Any]]:
-        content, is_sealed = read_sealed(self._index_path)
-        if not is_sealed or content.get("version") != VERSION:
+        content, seal = read_sealed(self._index_path)
+        if not seal or content.get("version") != VERSION:
             raise NotBelievedError("version-unknown", f"expected version {VERSION} with its checksum")
         try:
             return tuple(map(trial_from_json, content["trials"])), dict(content["suite"])
@@ -197,7 +198,9 @@ class Store:
 
     def frames(self, trials: Iterable[Trial]) -> Frames:
         """Data frames of these trials, labelled as the current suite labels them."""
-        return Frames.of((trial, self.result(trial)) for trial in trials)
+        kinds = Kinds()
+        found = ((trial, self.result(trial)) for trial in trials)
+        return Frames.of(((trial, result, kinds.facts(result.records)) for trial, result in found), kinds)
 
 
 def _renamed(path: Path, why: str) -> Path:

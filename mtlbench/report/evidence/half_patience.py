@@ -7,7 +7,7 @@ validation scores of then, and ``deltas`` judges the outcome as it judges any ot
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ from ...core.trial import CANDIDATE
 from .convergence import Convergence, convergences, with_held
 from .deltas import Delta, Outcome, deltas
 from .frames import ReportData, groups, rows
+from .shaped import FactsByTrial, chosen, said, stacked
 
 _REPLACED = ("epochs", "steps", "train_seconds")  # facts of the whole trial that half the patience changes
 _METHOD = ["problem", "method", "engine"]
@@ -117,15 +118,16 @@ def _unhalved(data: ReportData) -> dict[_Key, list[bool]]:
 
 def at_half_patience(data: ReportData) -> tuple[ReportData, set[_Key]]:
     """The same run as half the patience would have left it, and the methods of which that is not known."""
-    records = pd.concat([data.records, data.reference_records, data.tried_records], ignore_index=True)
+    every = (data.records, data.reference_records, data.tried_records)
+    records = stacked([facts[facts["split"] != "train"] for facts in every])  # curves have no say in outcomes
     trials = pd.concat([data.trials, data.reference_trials, data.tried], ignore_index=True)
     known = records["trial"].isin(data.half_patience["trial"])
     whole = (records["split"] == "") & records["metric"].isin(_REPLACED)
     silent = records[~known & whole & (records["metric"] == "epochs") & records["role"].isin(["", CANDIDATE])]
     kept = records[~(known & (whole | (records["split"] == "test")))]
     now = data.half_patience
-    now = now.assign(split=["test" if task else "" for task in now["task"]])
-    facts, trials, folded = _chosen_again(pd.concat([kept, now], ignore_index=True), trials)
+    now = now.assign(split=chosen((now["task"] != "").to_numpy().astype("int8"), ["", "test"]))
+    facts, trials, folded = _chosen_again(stacked([kept, now]), trials)
     unknown = {key for key, _ in groups(silent, _METHOD)} | folded
     return ReportData.of(facts, trials, data.environments, data.suite), unknown
 
@@ -135,7 +137,7 @@ def _chosen_again(facts: pd.DataFrame, trials: pd.DataFrame) -> tuple[pd.DataFra
     to train for it, since their candidates left out parts of the training split.
     """
     told = facts[(facts["role"] == CANDIDATE) & (facts["metric"] == "loss") & (facts["split"] != "train")]
-    losses = {trial: list(rows(group)) for (trial,), group in groups(told, ["trial"])}
+    losses = FactsByTrial(told)
     finals = {key: group.index[0] for key, group in groups(trials[trials["role"] == ""], _SLOT)}
     taken: dict[int, int] = {}  # rows of trials
     folded: set[_Key] = set()
@@ -154,10 +156,10 @@ def _chosen_again(facts: pd.DataFrame, trials: pd.DataFrame) -> tuple[pd.DataFra
     return *_taken(facts, trials, taken), folded
 
 
-def _best(tried: pd.DataFrame, by: str, losses: Mapping[str, Sequence[Any]]) -> str:
+def _best(tried: pd.DataFrame, by: str, losses: FactsByTrial) -> str:
     """The choice, or the trial, with the best score; "" where none has one."""
     scores = candidate_scores(
-        Tried(name, row.part, losses.get(row.trial, ())) for name, row in zip(tried[by], rows(tried), strict=True)
+        Tried(name, row.part, losses.of(row.trial)) for name, row in zip(tried[by], rows(tried), strict=True)
     )
     best = min(scores, key=lambda name: scores[name])
     return best if scores[best] < inf else ""
@@ -170,7 +172,8 @@ def _taken(facts: pd.DataFrame, trials: pd.DataFrame, taken: Mapping[int, int]) 
     before, now = (pd.MultiIndex.from_frame(trials.loc[list(each), _TRIAL]) for each in (taken, taken.values()))
     of_trial = pd.MultiIndex.from_frame(facts[_TRIAL])
     left = facts[~(of_trial.isin(before) & (facts["role"] == ""))]
-    new = facts[of_trial.isin(now) & (facts["role"] == CANDIDATE)].assign(role="")
+    new = facts[of_trial.isin(now) & (facts["role"] == CANDIDATE)]
+    new = new.assign(role=said(new, ""))
     swapped = trials.loc[[taken.get(row, row) for row in trials.index]].reset_index(drop=True)
     swapped.loc[list(taken), "role"] = ""
-    return pd.concat([left, new], ignore_index=True), swapped
+    return stacked([left, new]), swapped
