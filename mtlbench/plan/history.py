@@ -133,6 +133,11 @@ class History:
             return Planned(trial, identity, NO_TRUNK, "another trial starts from its trunk", result.attempt)
         return Planned(trial, identity, FINISHED, "", result.attempt)
 
+    def counted(self, trial: Trial, accept_stale: bool = False) -> PastTrial | None:
+        """What there is of a trial, if the code made it that would make it now, or if that is of no importance."""
+        stored = self._by_id.get(trial.id)
+        return stored if stored and (accept_stale or stored.trial.sources == trial.sources) else None
+
     def accepting(self, trial: AnyTrial) -> AnyTrial:
         """The trial as of the code that made its result, whatever has changed since; as it is, where it would run."""
         stored = self._by_id.get(trial.id)

@@ -67,3 +67,20 @@ class Kinds:
             step.append(r.step)
             value.append(r.value)
         return Facts(np.array(kind, np.int64), np.array(step, np.int64), np.array(value, np.float64))
+
+    def scoring(self, facts: Facts) -> tuple[Record, ...]:
+        """What ``core.score.candidate_scores`` asks of a trial's records: those of the test split, the validation
+        losses at the initial weights and at those that were kept; and of every trial that finished at least one.
+        """
+        import numpy as np
+
+        kinds = list(self)
+        is_test = np.array([kind.split == "test" for kind in kinds], dtype=bool)[facts.kind]
+        is_loss = np.array([(kind.split, kind.metric) == ("validation", "loss") for kind in kinds], dtype=bool)
+        kept = facts.step[is_test].max(initial=0)
+        chosen = is_test | (is_loss[facts.kind] & np.isin(facts.step, (0, kept)))
+        places = np.flatnonzero(chosen) if chosen.any() else range(min(len(facts), 1))
+        return tuple(self._record(kinds[facts.kind[i]], int(facts.step[i]), float(facts.value[i])) for i in places)
+
+    def _record(self, kind: Kind, step: int, value: float) -> Record:
+        return Record(step=step, value=value, **kind._asdict())

@@ -24,8 +24,8 @@ _MOST_ATTEMPTS, _MOST_STEPS = 1_000_000, 2**53
 
 @dataclass(frozen=True)
 class Stored:
-    """A trial as it is on disk: its last result, the failed attempts before it, whether its trunk was saved, and
-    whether a cap ended its training too early (``core.convergence``; None where nothing can say).
+    """A trial as it is on disk: its last result, the failed attempts before it, whether its trunk was saved,
+    whether a cap ended its training too early (``core.convergence``; None where nothing can say), and its file's seal.
     """
 
     trial: Trial
@@ -33,6 +33,7 @@ class Stored:
     failures: tuple[Result, ...] = ()
     trunk: bool = False
     undertrained: bool | None = None
+    seal: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def read_trial(path: Path, with_records: bool = True) -> Stored:
         told = f"expected a trial as mtlbench writes it, got {type(error).__name__}"
         raise NotBelievedError("malformed", told) from error
     kept = result if with_records else replace(result, records=())
-    return Stored(trial, kept, tuple(failures), undertrained=found.undertrained if found else None)
+    return Stored(trial, kept, tuple(failures), undertrained=found.undertrained if found else None, seal=seal)
 
 
 def _version(content: Mapping[str, Any], is_sealed: bool) -> int:
