@@ -16,7 +16,6 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +25,7 @@ from ..core.record import Result
 from .facts import Facts, Kind, Kinds
 from .files import write_atomically
 from .templates import Templates, template_of
-from .trial_files import Stored
+from .trial_files import Stored, plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -131,7 +130,7 @@ def _facts(batch: pa.RecordBatch, places: list[int]) -> Iterator[Facts]:
 def _stored(row: dict[str, Any], templates: Templates, environments: _Environments) -> Stored:
     result = Result.from_json({**json.loads(row["result"]), "environment": environments[row["environment"]]})
     failures = tuple(map(Result.from_json, json.loads(row["failures"])))
-    trial = templates.trial(row["template"], row["seed"], row["id"])
+    trial = templates.trial(row["template"], row["seed"])
     return Stored(trial, result, failures, undertrained=row["undertrained"], seal=row["seal"])
 
 
@@ -157,9 +156,7 @@ def _part(rows: Sequence[tuple[Stored, Facts]], kinds: Kinds) -> bytes:
 
 
 def _head(stored: Stored) -> tuple[object, ...]:
-    result = replace(stored.result, environment={}).to_json()
-    environment = json.dumps(stored.result.environment)
-    failures = json.dumps([failure.to_json() for failure in stored.failures])
-    template, seed = template_of(stored.trial)
-    ids = (stored.trial.id, stored.seal)
-    return (*ids, template, seed, json.dumps(result), environment, failures, stored.undertrained)
+    result = plain(stored.result)
+    environment = result.pop("environment")
+    texts = (json.dumps(each) for each in (result, environment, [*map(plain, stored.failures)]))
+    return (stored.trial.id, stored.seal, *template_of(stored.trial), *texts, stored.undertrained)

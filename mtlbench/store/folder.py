@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ..core.errors import MtlbenchError
 from ..core.record import VERSION, Result
 from ..core.sources import Manifest, manifest_digest
-from ..core.trial import Trial, trial_from_json
+from ..core.trial import Trial
 from ..core.yaml_writer import to_yaml
 from .columns import Columns
 from .contents import AT_ONCE, look_through, read_file
@@ -20,6 +20,7 @@ from .facts import Facts, Kinds
 from .files import write_atomically
 from .frames import Frames
 from .sealed import MALFORMED, NotBelievedError, read_sealed, sealed
+from .templates import packed, unpacked
 from .trial_files import Refused, Stored, read_trial, text_of
 
 
@@ -160,7 +161,7 @@ class Store:
         )
         write_atomically(self.folder / "suite.yaml", head + to_yaml(suite))
         run = {"command": command, **({"profile": profile} if profile else {})}
-        content = {"version": VERSION, "suite": {**suite, **run}, "trials": [trial.to_json() for trial in trials]}
+        content = {"version": VERSION, "suite": {**suite, **run}, **packed(trials)}
         write_atomically(self._index_path, sealed(content))
 
     @property
@@ -183,7 +184,7 @@ class Store:
         if not seal or content.get("version") != VERSION:
             raise NotBelievedError("version-unknown", f"expected version {VERSION} with its checksum")
         try:
-            return tuple(map(trial_from_json, content["trials"])), dict(content["suite"])
+            return unpacked(content), dict(content["suite"])
         except MALFORMED as error:
             raise NotBelievedError("malformed", f"expected trials and a suite, got {type(error).__name__}") from error
 

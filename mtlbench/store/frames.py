@@ -38,7 +38,6 @@ class Frames:
         """Frames of trials, how they stand and what their records say; words of records are categories."""
         import pandas as pd
 
-        labels: list[dict[str, Any]] = []
         rows: list[dict[str, Any]] = []
         facts: list[Facts] = []
         environments: dict[str, dict[str, Any]] = {}
@@ -47,10 +46,9 @@ class Frames:
             environment = environment_id(result.environment)
             if result.environment:
                 environments[environment] = result.environment
-            labels.append(trial_labels(trial, result.attempt, environment))
-            rows.append(_trial_row(labels[-1], trial, result, texts))
+            rows.append(_trial_row(trial_labels(trial, result.attempt, environment), trial, result, texts))
             facts.append(found if result.ok else found.nothing)
-        return cls(_records(labels, facts, kinds), pd.DataFrame(rows), environments)
+        return cls(_records(rows, facts, kinds), pd.DataFrame(rows), environments)
 
     def write(self, folder: Path, suite: Mapping[str, Any]) -> None:
         """Write ``records.parquet`` (one row per fact), ``trials.parquet`` (one row per trial) and ``run.json``
@@ -80,7 +78,7 @@ class Frames:
             ) from error
 
 
-def _records(labels: Sequence[Mapping[str, Any]], facts: Sequence[Facts], kinds: Kinds) -> pd.DataFrame:
+def _records(trials: Sequence[Mapping[str, Any]], facts: Sequence[Facts], kinds: Kinds) -> pd.DataFrame:
     """One row per fact. A word is kept once, whatever the number of rows that say it."""
     import numpy as np
     import pandas as pd
@@ -90,7 +88,7 @@ def _records(labels: Sequence[Mapping[str, Any]], facts: Sequence[Facts], kinds:
 
     trial = np.repeat(np.arange(len(facts), dtype=np.int32), [len(each) for each in facts])
     kind, of_kind = joined("kind", np.int32), list(kinds)
-    columns = {name: _column([each[name] for each in labels], trial, like) for name, like in _like_labels().items()}
+    columns = {name: _column([each[name] for each in trials], trial, like) for name, like in _like_labels().items()}
     for name in _COLUMNS_OF_RECORD:
         if name in Kind._fields:
             columns[name] = _column([getattr(each, name) for each in of_kind], kind, getattr(_LIKE, name))

@@ -51,10 +51,15 @@ def text_of(trial: Trial, result: Result, failures: tuple[Result, ...]) -> str:
         {
             "version": VERSION,
             "trial": trial.to_json(),
-            "result": result.to_json(),
-            "failures": [failure.to_json() for failure in failures],
+            "result": plain(result),
+            "failures": [plain(failure) for failure in failures],
         }
     )
+
+
+def plain(result: Result) -> dict[str, Any]:
+    """``Result.to_json`` for who writes it at once: not a copy, which takes long to make of many records."""
+    return {**vars(result), "records": [vars(record) for record in result.records]}
 
 
 def read_trial(path: Path, with_records: bool = True) -> Stored:
