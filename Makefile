@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := $(wildcard setup.py csrc/*/*.cpp csrc/*/*.cu csrc/*/*.h csrc/*/*/*.cpp csrc/*/*/*.h)
 
-.PHONY: demo test lint format docs sanitize clean
+.PHONY: demo test soak lint format docs sanitize clean
 demo: $(VENV)/.built
 	$(BIN)/mtlbench run bench/suites/quickstart.yaml
 
@@ -14,6 +14,11 @@ demo: $(VENV)/.built
 WORKERS ?= auto
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+# The long tests of what a run survives: kills, damage, a cluster that comes and goes. One after another, since some
+# take all of the machine.
+soak: $(VENV)/.dev
+	$(BIN)/python -m pytest -m soak tests/system/faults
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

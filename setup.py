@@ -170,7 +170,12 @@ class Graph:
         path = self.work / "build.ninja"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(
-            f"ninja_required_version = 1.5\nbuilddir = {self.work}\n" + variables + rules + "\n".join(self.edges) + "\n"
+            f"ninja_required_version = 1.5\nbuilddir = {self.work}\n"
+            + variables
+            + rules
+            + "\n".join(self.edges)
+            + "\n",
+            encoding="utf-8",
         )
         return path
 

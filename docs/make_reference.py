@@ -70,7 +70,7 @@ def page() -> str:
 
 def changes() -> Iterator[str]:
     """What the verdicts were before the protocol of ``docs/protocol.md``, what they are now, and why they differ."""
-    rows = list(csv.DictReader((REFERENCE / "earlier.csv").read_text().splitlines()))
+    rows = list(csv.DictReader((REFERENCE / "earlier.csv").read_text(encoding="utf-8").splitlines()))
     yield CHANGES
     for row in rows:
         runs = [path for path in sorted(REFERENCE.glob(f"*/{row['suite']}")) if (path / "report.md").exists()]
@@ -85,7 +85,7 @@ def question(suite: str) -> str:
     if not path.exists():
         name, _, profile = suite.rpartition("-")
         return f"{question(name)} (profile {profile})"
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     lines = (line.removeprefix("#").strip() for line in text.splitlines()[1:] if line.startswith("#"))
     found = re.match(r".*?[?.](?=\s|$)", " ".join(lines))
     assert found, f"bench/suites/{suite}.yaml: expected a sentence in its second line"
@@ -94,7 +94,7 @@ def question(suite: str) -> str:
 
 def answer(run: Path) -> str:
     """The statements of the report's verdict, without the details under each and those on what seeds can tell."""
-    verdict = (run / "report.md").read_text().split("## Verdict\n", 1)[1].split("\n## ", 1)[0]
+    verdict = (run / "report.md").read_text(encoding="utf-8").split("## Verdict\n", 1)[1].split("\n## ", 1)[0]
     stated = [line.removeprefix("- ") for line in verdict.splitlines() if line.startswith("- ")]
     return "<br>".join(line for line in stated if not line.startswith(("With ", "The smallest effect")))
 

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from .core.errors import MtlbenchError
+from .core.wording import clean_lines
+from .runner import stopping
+from .screen.signs import replace_missing_signs
 
 if TYPE_CHECKING:
     from .plan.plan import Plan
@@ -47,21 +50,51 @@ def cli() -> None:
 @_with(_choice)
 @click.option("--executor", type=click.Choice(["ray", "serial"]), default="ray", show_default=True)
 @click.option("--address", help="Join this Ray cluster ('auto' for the one this machine belongs to).")
+@click.option(
+    "--ship/--no-ship", default=None, help="Send the suite's files to all nodes; by default, if --address is elsewhere."
+)
 @click.option("--max-parallel", type=click.IntRange(min=1), help="Most trials at once.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and start nothing.")
-def run(
-    suite: Path, executor: Any, address: str | None, max_parallel: int | None, dry_run: bool, **choice: Any
-) -> None:
+@click.option("--events", is_flag=True, hidden=True)  # told line by line, to whom a job was submitted by
+def run(suite: Path, dry_run: bool, events: bool, **options: Any) -> None:
     """Run SUITE: only what is missing; then write tables and report."""
+    where = {name: options.pop(name) for name in ("executor", "address", "ship", "max_parallel")}
     if dry_run:
-        _show_plan(suite, as_json=False, **choice)
+        _show_plan(suite, as_json=False, **options)
         return
     from .runner.session import run as run_suite
     from .screen.tables import show_result
 
-    result = run_suite(suite, executor=executor, address=address, max_parallel=max_parallel, display=_display, **choice)
+    if events:
+        run_suite(suite, display=_told, **where, **options)
+        return
+    result = run_suite(suite, display=_display, **where, **options)
     show_result(result, _console())
     sys.exit(0 if result.ok else 1)
+
+
+@cli.command()
+@_suite
+@_with(_choice)
+@click.option("--address", required=True, help="The cluster's dashboard, http://head:8265.")
+def submit(suite: Path, address: str, **choice: Any) -> None:
+    """Run SUITE as a job of a cluster that this machine is no part of, and bring its results here."""
+    from .runner.session import run as run_suite
+    from .screen.tables import show_result
+
+    def ask(question: str) -> bool:
+        return sys.stdin.isatty() and click.confirm(question)
+
+    result = run_suite(suite, executor="job", address=address, display=_display, ask=ask, **choice)
+    show_result(result, _console())
+    sys.exit(0 if result.ok else 1)
+
+
+@contextlib.contextmanager
+def _told(plan: Plan) -> Iterator[Any]:
+    from .runner.wire import to_line
+
+    yield lambda event: print(to_line(event), flush=True)
 
 
 @contextlib.contextmanager
@@ -153,27 +186,32 @@ def _console() -> Any:
 
 
 def main() -> None:
-    """Entry point: errors that the user can fix become their message and exit code 2, Ctrl-C 130 and SIGTERM 143."""
-    came = [signal.SIGINT]
-
-    def terminate(number: int, frame: object) -> NoReturn:
-        came.append(signal.SIGTERM)
-        raise KeyboardInterrupt  # which everything on the way, Ray's own code too, knows what to do with
-
-    signal.signal(signal.SIGTERM, terminate)
+    """Entry point: errors that the user can fix become their message and their exit code; Ctrl-C ends with 130, SIGTERM
+    with 143 and SIGHUP with 129.
+    """
+    stopping.listen()
+    replace_missing_signs()
     try:
         cli(standalone_mode=False)
     except MtlbenchError as error:
-        click.echo(str(error), err=True)
-        sys.exit(2)
+        _leave(str(error), error.exit_code)
     except OSError as error:  # a folder that cannot be written, a full disk
-        click.echo(f"{error.filename or 'input or output'}: {error.strerror or error}", err=True)
-        sys.exit(2)
+        if number := stopping.asked():  # or a terminal that is gone, which took the run with it
+            _leave(_STOPPED, 128 + number)
+        _leave(f"{error.filename or 'input or output'}: {error.strerror or error}", 2)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)  # a second one would only garble the way out
-        click.echo("stopped: finished trials are kept; the same command goes on from here", err=True)
-        sys.exit(128 + came[-1])
+        stopping.ignore()  # another one would only garble the way out
+        _leave(_STOPPED, 128 + (stopping.asked() or signal.SIGINT))
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    """Say why and end; without a word where nobody can read it any more."""
+    with contextlib.suppress(OSError):
+        click.echo(clean_lines(message), err=True)
+    sys.exit(code)
+
+
+_STOPPED = "stopped: finished trials are kept; the same command goes on from here"

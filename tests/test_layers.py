@@ -39,7 +39,7 @@ ALLOWED_IN_REPORT = {
     "sections": {"evidence", "writing", "sections"},
 }
 FENCED = {
-    "ray": {"runner/ray_scheduler.py"},
+    "ray": {f"runner/ray_{name}.py" for name in ("scheduler", "cluster", "nodes", "losses")},
     "pandas": {"store", "report", "problems", "runner/session.py", "screen/tables.py"},
     "yaml": {"core/yaml_writer.py", "suite"},
 }

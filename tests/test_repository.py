@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -51,3 +52,36 @@ def test_issue_forms_have_what_github_requires(path: Path) -> None:
     for field in form["body"]:
         assert field["type"] in {"textarea", "input", "dropdown", "checkboxes"}
         assert field["attributes"]["label"]
+
+
+def _opens_text(call: ast.Call) -> bool:
+    """Whether a call opens, reads or writes a file as text."""
+    method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    if method in ("read_text", "write_text"):
+        return True
+    if method != "open" and not (isinstance(call.func, ast.Name) and call.func.id == "open"):
+        return False
+    place = 0 if method else 1
+    mode = call.args[place] if len(call.args) > place else ast.Constant("r")
+    return isinstance(mode, ast.Constant) and bool(re.fullmatch(r"[rwax+]+t?", str(mode.value)))
+
+
+def _texts_without_encoding(path: Path) -> list[int]:
+    """Lines on which a text file is opened in whatever encoding the locale has."""
+    calls = (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
+    named = ((call, {word.arg for word in call.keywords}) for call in calls)
+    return [call.lineno for call, words in named if _opens_text(call) and "encoding" not in words]
+
+
+def test_every_text_file_is_read_and_written_in_utf_8_by_name() -> None:
+    places = [path for room in ("mtlbench", "docs", "bench", "examples") for path in (ROOT / room).rglob("*.py")]
+    found = {str(path.relative_to(ROOT)): lines for path in places if (lines := _texts_without_encoding(path))}
+    assert found == {}
+
+
+def test_a_text_file_opened_in_the_locale_s_encoding_is_noticed(tmp_path: Path) -> None:
+    code = tmp_path / "code.py"
+    code.write_text(
+        "p.read_text()\nopen(p)\nopen(p, 'rb')\np.open('w')\np.open('wb')\nopen(p, 'w', encoding='utf-8')\n"
+    )
+    assert _texts_without_encoding(code) == [1, 2, 4]

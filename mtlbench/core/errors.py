@@ -5,10 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 class MtlbenchError(Exception):
     """Something the user can fix; the message says what was expected and how to fix it."""
+
+    exit_code: ClassVar[int] = 2
 
 
 class DataError(MtlbenchError):
@@ -17,6 +20,14 @@ class DataError(MtlbenchError):
 
 class UnavailableError(MtlbenchError):
     """Something that is asked for is not on this machine (a GPU, a package, a Ray cluster)."""
+
+
+class Diverged(MtlbenchError):
+    """A loss became NaN or infinite."""
+
+
+class TimedOut(MtlbenchError):
+    """A trial ran past its deadline."""
 
 
 @dataclass(frozen=True, order=True)

@@ -44,6 +44,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from .statuses import ENDED_WELL
+from .wording import clean, clean_lines
+
 VERSION = 3
 HALF_PATIENCE = "half_patience"  # a split, so that who asks for "test" does not see it
 COSINE, LOOKAHEAD_AFFINITY, CORRELATION = "cosine", "affinity", "correlation"  # metrics of pairs of tasks
@@ -68,7 +71,9 @@ class Record:
 class Result:
     """How one attempt at a trial ended.
 
-    ``status`` is "ok" or "failed"; ``error`` holds the reason in one line and ``traceback`` the whole of it.
+    ``status`` is one of ``core.statuses``; ``error`` holds the reason in one line and ``traceback`` the whole of it,
+    both without characters that a terminal would obey. ``peak_memory`` is what an attempt that ended badly took at
+    most, as far as that was seen, in bytes; 0 where nobody saw it (one that ended well has it among its records).
     ``shared`` says that other work ran on the trial's CPUs or GPU, so that its times are not to be compared; ``alone``
     that the scheduler, at least, had put nothing else there.
     """
@@ -84,11 +89,18 @@ class Result:
     notes: tuple[str, ...] = ()
     environment: dict[str, Any] = field(default_factory=dict)
     version: int = VERSION
+    peak_memory: int = 0
+
+    def __post_init__(self) -> None:
+        # Whatever raised an error chose its words, and they go to terminals, logs and tables.
+        object.__setattr__(self, "error", clean(self.error))
+        object.__setattr__(self, "traceback", clean_lines(self.traceback))
+        object.__setattr__(self, "notes", tuple(map(clean, self.notes)))
 
     @property
     def ok(self) -> bool:
         """Whether the trial finished."""
-        return self.status == "ok"
+        return self.status in ENDED_WELL
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; ``from_json`` gives the same result back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
@@ -46,3 +47,19 @@ def listing(items: Iterable[str], most: int = 6) -> str:
 def plural(n: int, noun: str) -> str:
     """``1 seed``, ``5 seeds``."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def clean(text: object) -> str:
+    """Text without what breaks XML, terminals or lines: control, surrogate and text-direction characters."""
+    shown = "".join(" " if c in "\n\r\t" else c for c in str(text))
+    if shown.isascii() and shown.isprintable():
+        return shown
+    return "".join("\ufffd" if unicodedata.category(c) in {"Cc", "Cs"} or c in _DIRECTION else c for c in shown)
+
+
+def clean_lines(text: str) -> str:
+    """The same of a text of many lines, which it keeps."""
+    return "\n".join(map(clean, text.split("\n")))
+
+
+_DIRECTION = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufffe\uffff"

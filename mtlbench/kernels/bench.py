@@ -11,7 +11,7 @@ from functools import partial
 
 import torch
 
-from ..core.errors import MtlbenchError
+from ..core.errors import MtlbenchError, TimedOut
 from ..core.record import Record
 from ..core.seeding import derive
 from ..measure.clock import call_seconds, device_seconds, interleave
@@ -58,7 +58,7 @@ class Bench:
     def run(self, contenders: Iterable[str]) -> tuple[tuple[Record, ...], tuple[str, ...]]:
         """Records of the contenders with correct results, notes on those that are wrong or cannot run.
 
-        Raises MtlbenchError where nothing is left to time.
+        Raises MtlbenchError where nothing is left to time, TimedOut.
         """
         makers = self.kernel.prepare(self.device)
         for name in contenders:
@@ -82,7 +82,7 @@ class Bench:
     def _try(self, name: str, action: Callable[[], object], loss: str = "not timed") -> None:
         """Run an action; if it raises, the contender is removed, with a note on the reason."""
         if time.monotonic() > self.deadline:
-            raise MtlbenchError("timed out: raise kernels.timeout, or lower kernels.seconds")
+            raise TimedOut("timed out: raise kernels.timeout, or lower kernels.seconds")
         try:
             action()
         except Exception as error:  # a contender may be anyone's code

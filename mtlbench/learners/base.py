@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..architectures.base import Architecture
 from ..core.config import Config
-from ..core.errors import MtlbenchError
+from ..core.errors import TimedOut
 from ..core.record import Record
 from ..core.settings import Heads, Train
 from ..core.task import Data, Outline
@@ -22,14 +22,6 @@ from ..weightings.base import Weighting
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
-
-
-class Diverged(MtlbenchError):
-    """A loss became NaN or infinite."""
-
-
-class TimedOut(MtlbenchError):
-    """A trial ran past its deadline."""
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def _revision() -> str:
 def _cpu() -> tuple[str, list[str]]:
     """Model name, and the instruction sets that determine the speed of arithmetic."""
     try:
-        lines = [line.partition(":") for line in _CPUINFO.read_text().splitlines()]
+        lines = [line.partition(":") for line in _CPUINFO.read_text(encoding="utf-8").splitlines()]
     except OSError:
         return platform.processor() or platform.machine(), []
     facts = {key.strip(): value.strip() for key, _, value in reversed(lines)}
@@ -115,9 +115,9 @@ def _gpus() -> tuple[tuple[str, str, str], ...]:
 
 def _gpus_of_driver() -> Iterator[tuple[str, str, str]]:
     for path in sorted(_DRIVER.glob("gpus/*/information")):
-        pairs = (line.partition(":") for line in path.read_text().splitlines())
+        pairs = (line.partition(":") for line in path.read_text(encoding="utf-8").splitlines())
         facts = {key.strip(): value.strip() for key, _, value in pairs}
-        release = re.search(r"Kernel Module\s.*?(\d+\.[\d.]+)", (_DRIVER / "version").read_text())
+        release = re.search(r"Kernel Module\s.*?(\d+\.[\d.]+)", (_DRIVER / "version").read_text(encoding="utf-8"))
         yield facts.get("GPU UUID", ""), facts.get("Model", "NVIDIA GPU"), release[1] if release else ""
 
 

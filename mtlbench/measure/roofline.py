@@ -29,7 +29,7 @@ def cache_bytes(device: torch.device) -> int:
 @cache
 def _cpu_cache() -> int:
     try:
-        texts = [path.read_text().strip() for path in _CACHES.glob("index*/size")]
+        texts = [path.read_text(encoding="utf-8").strip() for path in _CACHES.glob("index*/size")]
         return max(int(text.rstrip("KMG")) * _UNITS.get(text[-1], 1) for text in texts)
     except (OSError, ValueError):  # not Linux, or no cache reported
         return _UNKNOWN_CACHE

@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Protocol, TypeVar
 
+from ..core import statuses
 from ..core.record import Result
 from ..core.settings import Train
 from ..core.sources import Manifest, told
@@ -122,7 +123,8 @@ class History:
             return Planned(trial, identity, CHANGED if reason else NEW, reason)
         result = stored.result
         if not result.ok:
-            return Planned(trial, identity, FAILED, result.error, result.attempt)
+            how = "" if result.status == statuses.FAILED else f"{result.status}: "
+            return Planned(trial, identity, FAILED, how + result.error, result.attempt)
         if stored.trial.sources != trial.sources:
             reason = self._made_by(stored.trial.sources, trial.sources)
             return Planned(trial, identity, STALE, reason, result.attempt)

@@ -21,7 +21,7 @@ def build(
     """The report of one results folder; pure.
 
     records       one row per fact, in the vocabulary of core.record, with the trial's labels
-    trials        one row per planned trial: labels, tasks, status ("ok", "failed", "missing"), error, shared …
+    trials        one row per planned trial: labels, tasks, status (``core.statuses``), error, shared …
     environments  environment id -> what it is
     suite         the resolved suite
     """

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..core.statuses import ENDED_WELL
 from ..core.wording import plural
 from .evidence.evidence import Evidence, gather
 from .sections import SECTIONS
@@ -71,7 +72,7 @@ def _profile(evidence: Evidence) -> str:
     name = data.suite.get("profile")
     if not name:
         return ""
-    done = data.trials[data.trials["status"] == "ok"]
+    done = data.trials[data.trials["status"].isin(ENDED_WELL)]
     ran = done.groupby("problem")["seed"].nunique()
     fewest, most = (int(ran.min()), int(ran.max())) if len(ran) else (0, 0)
     seeds = plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds a problem"
@@ -83,7 +84,7 @@ def _facts(evidence: Evidence) -> dict[str, str]:
     """What was done, in a few numbers."""
     data = evidence.data
     methods = dict.fromkeys(method for problem in data.problems for method in data.methods(problem))
-    done = int((data.planned["status"] == "ok").sum())
+    done = int(data.planned["status"].isin(ENDED_WELL).sum())
     timed = data.planned.loc[data.planned["kind"] == "kernel", "problem"].nunique()
     finished = {"finished": f"{done:,} of {plural(len(data.planned), 'trial')}"}
     kernels = {"kernels": str(timed)} if timed else {}

@@ -1,4 +1,4 @@
-"""Trials as Ray Core tasks, on this machine or on a cluster. The only file that knows Ray.
+"""Trials as Ray Core tasks, on this machine or on a cluster. Only the files ray_*.py know Ray.
 
 Trials whose throughput counts run first, one at a time on each node; the others then share the CPUs. Ray's own retries
 are off: a lost worker is retried here, so that every attempt is on record. A bounded window of tasks is in flight.
@@ -6,114 +6,65 @@ are off: a lost worker is retried here, so that every attempt is on record. A bo
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import os
-import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import ray
-from ray.exceptions import GetTimeoutError, RayError, RayTaskError
+from ray.exceptions import RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ..core.errors import UnavailableError
 from ..core.record import Result
+from ..core.statuses import LOST, TIMEOUT
 from ..core.trial import Trial, trial_from_json
+from ..measure.memory import peak_of
 from .agreement import Expected
 from .events import Event, ExpectedOf, Finished, Started, TrunkOf
+from .ray_cluster import cluster
+from .ray_losses import last_words, result_of
+from .ray_nodes import Node, Nodes
 
 RETRIES = 2  # further attempts after a worker or its node is lost
 GRACE = 60.0  # seconds past its timeout before a trial that does not stop by itself is killed
-_STORE_BYTES = 128 * 1024**2  # results are small; Ray's default is 30 % of the machine's memory
+QUEUE = 900.0  # seconds for a trial to begin; other people's work on a cluster may keep it waiting
 
 
-@dataclass(frozen=True)
-class Node:
-    """What one machine of the cluster offers."""
+class Began(NamedTuple):
+    """What a worker says before it runs a trial: where it is."""
 
-    id: str
-    cpus: int
-    gpus: int
-
-    def fits(self, trial: Trial) -> bool:
-        """Whether the trial could run on this node at all."""
-        resources = trial.labels.resources
-        return bool(resources["cpus"] <= self.cpus and resources["gpus"] <= self.gpus)
+    node: str
+    pid: int
 
 
 @dataclass(frozen=True)
 class Flight:
-    """A task that was handed to Ray."""
+    """A task that was handed to Ray. Its time runs from ``began``, when its worker said so, in seconds of this clock;
+    None before. ``peak`` is the most memory that the worker was seen to take, in bytes.
+    """
 
     trial: Trial
     attempt: int
     node: Node | None  # the node it has to itself
     since: float
+    began: float | None = None
+    pid: int = 0  # of its worker, where that is on this machine
+    peak: int = 0
 
-    @property
-    def overdue(self) -> bool:
-        """Whether it should have stopped by itself."""
+    def overdue(self, now: float) -> Result | None:
+        """What to record of a task that should have stopped by itself, or should have started long ago."""
         timeout: float = self.trial.labels.resources["timeout"]
-        return time.monotonic() - self.since > timeout + GRACE
-
-
-@contextlib.contextmanager
-def cluster(address: str | None) -> Iterator[list[Node]]:
-    """Join the cluster at ``address``, or start a local Ray on loopback, and list its nodes. Leaves or stops it."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    logging.getLogger("ray").setLevel(logging.ERROR)  # it comments on its own defaults
-    common: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "configure_logging": False}
-    on_sigterm = signal.getsignal(signal.SIGTERM)
-    try:
-        if address:
-            ray.init(address=address, **common)
-        else:
-            ray.init(
-                address="local",
-                num_cpus=os.cpu_count(),
-                object_store_memory=_STORE_BYTES,
-                include_dashboard=False,
-                _node_ip_address="127.0.0.1",
-                **common,
-            )
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise UnavailableError(
-            f"cannot start or join Ray{f' at {address}' if address else ''}: {error}; "
-            "check --address, or use --executor serial"
-        ) from error
-    except SystemExit:  # Ray's own handler, while it starts
-        if callable(on_sigterm):
-            on_sigterm(signal.SIGTERM, None)
-        raise
-    try:
-        if callable(on_sigterm) and threading.current_thread() is threading.main_thread():
-            # Ray has put its own handlers there, which print a stack and lose the exit code.
-            signal.signal(signal.SIGTERM, on_sigterm)
-        yield [
-            Node(node["NodeID"], int(node["Resources"].get("CPU", 0)), int(node["Resources"].get("GPU", 0)))
-            for node in ray.nodes()  # type: ignore[no-untyped-call]
-            if node["Alive"]
-        ]
-    finally:
-        with _without_interrupts():
-            ray.shutdown()
-
-
-@contextlib.contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """A second Ctrl-C would leave Ray half down, and what is left would end the process with its own code."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    yield
-    signal.signal(signal.SIGINT, before)
+        if self.began is not None and now - self.began > timeout + GRACE:
+            error = f"timeout: still running {GRACE:.0f} s after its limit of {timeout:.0f} s"
+            return Result(TIMEOUT, self.attempt, error=error, seconds=now - self.began, peak_memory=self.peak)
+        if self.began is None and now - self.since > QUEUE:
+            error = f"not started within {QUEUE:.0f} s after it was handed to Ray"
+            return Result(LOST, self.attempt, error=error, seconds=now - self.since)
+        return None
 
 
 def run_on_ray(
@@ -124,14 +75,16 @@ def run_on_ray(
     expected_of: ExpectedOf,
     address: str | None,
     max_parallel: int | None,
+    sent: Path | None = None,
 ) -> Iterator[Event]:
     """Run trials on Ray. ``attempts`` counts the attempts made before, by trial id; ``trunk_of`` gives the trunk that
-    a trial starts from, ``expected_of`` what it was planned with.
+    a trial starts from, ``expected_of`` what it was planned with. ``root`` is the suite's folder: on every node, or
+    within the folder ``sent``, of which every node gets a copy.
 
     Raises UnavailableError if no node can hold some trial, before anything starts.
     """
-    with cluster(address) as nodes:
-        _check_fit(trials, nodes)
+    with cluster(address, sent) as nodes:
+        _check_fit(trials, nodes.alive)
         pool = _Pool(root, attempts, trunk_of, expected_of, nodes, max_parallel)
         yield from pool.run([trial for trial in trials if trial.labels.exclusive], alone=True)
         yield from pool.run([trial for trial in trials if not trial.labels.exclusive], alone=False)
@@ -157,7 +110,7 @@ class _Pool:
         attempts: Mapping[str, int],
         trunk_of: TrunkOf,
         expected_of: ExpectedOf,
-        nodes: Sequence[Node],
+        nodes: Nodes,
         max_parallel: int | None,
     ) -> None:
         self.root = root
@@ -165,8 +118,9 @@ class _Pool:
         self.trunk_of = trunk_of
         self.expected_of = expected_of
         self.nodes = nodes
-        self.max_parallel = max_parallel or sum(node.cpus for node in nodes)
-        self.flying: dict[Any, Flight] = {}
+        self.max_parallel = max_parallel
+        self.flying: dict[Any, Flight] = {}  # by the stream of what its worker says
+        self.measured = 0.0  # when memory was looked at last
 
     def run(self, trials: Sequence[Trial], alone: bool) -> Iterator[Event]:
         """Run these trials. What is in flight when the consumer stops listening ends with the shutdown that follows:
@@ -174,10 +128,13 @@ class _Pool:
         """
         waiting = deque((trial, self.attempts.get(trial.id, 0) + 1) for trial in trials)
         while waiting or self.flying:
+            self.nodes.check()
             while waiting and self._has_room(waiting[0][0], alone):
                 trial, attempt = waiting.popleft()
                 self._submit(trial, attempt, alone)
                 yield Started(trial)
+            if waiting and not self.flying:
+                self.nodes.wait_for_one_that_fits(waiting[0][0])
             for flight, result, trunk, lost in self._landed():
                 tries = flight.attempt - self.attempts.get(flight.trial.id, 0)
                 retried = lost and tries <= RETRIES
@@ -187,18 +144,19 @@ class _Pool:
 
     def _free_node(self, trial: Trial) -> Node | None:
         taken = {flight.node for flight in self.flying.values()}
-        return next((node for node in self.nodes if node.fits(trial) and node not in taken), None)
+        return next((node for node in self.nodes.alive if node.fits(trial) and node not in taken), None)
 
     def _has_room(self, trial: Trial, alone: bool) -> bool:
-        if len(self.flying) >= self.max_parallel:
+        nodes = self.nodes.alive
+        if len(self.flying) >= (self.max_parallel or sum(node.cpus for node in nodes)):
             return False
         if alone:
             return self._free_node(trial) is not None
-        # No more than can start at once: a trial's time must not run out while it waits in Ray's queue.
+        # No more than can start at once, so that trials wait here rather than in Ray's queue, where others may come by.
         flying = [flight.trial.labels.resources for flight in self.flying.values()]
         needs = (*flying, trial.labels.resources)
         cpus, gpus = (sum(float(need[kind]) for need in needs) for kind in ("cpus", "gpus"))
-        return cpus <= sum(node.cpus for node in self.nodes) and gpus <= sum(node.gpus for node in self.nodes)
+        return cpus <= sum(node.cpus for node in nodes) and gpus <= sum(node.gpus for node in nodes)
 
     def _submit(self, trial: Trial, attempt: int, alone: bool) -> None:
         node = self._free_node(trial) if alone else None
@@ -206,10 +164,11 @@ class _Pool:
             "num_cpus": node.cpus if node else trial.labels.resources["cpus"],
             "num_gpus": trial.labels.resources["gpus"],
             "max_retries": 0,
+            "num_returns": "streaming",  # that it began, then its result
         }
         if node:
             options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(node.id, soft=False)
-        if not trial.labels.resources["gpus"] and any(node.gpus for node in self.nodes):
+        if not trial.labels.resources["gpus"] and any(node.gpus for node in self.nodes.alive):
             # Ray leaves every GPU visible to a task that asked for none.
             options["runtime_env"] = {"env_vars": {"CUDA_VISIBLE_DEVICES": ""}}
         task = _execute_and_exit if trial.kind == "kernel" else _execute
@@ -220,42 +179,55 @@ class _Pool:
 
     def _landed(self) -> Iterator[tuple[Flight, Result, bytes, bool]]:
         """Ended flights: (flight, result, trunk, whether the worker was lost rather than the trial wrong)."""
-        ready, _ = ray.wait(list(self.flying), num_returns=1, timeout=1.0)
-        for reference in ready:
-            flight = self.flying.pop(reference)
-            yield flight, *_collect(reference, flight)
-        for reference in [reference for reference, flight in self.flying.items() if flight.overdue]:
-            flight = self.flying.pop(reference)
-            ray.cancel(reference, force=True)
-            limit = flight.trial.labels.resources["timeout"]
-            error = f"timeout: still running {GRACE:.0f} s after its limit of {limit:.0f} s"
-            yield flight, Result("failed", flight.attempt, error=error), b"", False
+        if not self.flying:
+            time.sleep(1.0)
+            return
+        streams: list[Any] = list(self.flying)
+        ready: list[Any] = ray.wait(streams, num_returns=1, timeout=1.0)[0]
+        now = time.monotonic()
+        for stream in ready:
+            flight = self.flying.pop(stream)
+            try:
+                told = ray.get(next(stream), timeout=GRACE)
+            except Exception as error:
+                words = last_words(flight.pid) if flight.pid else ""
+                seconds = now - (flight.began or flight.since)
+                lost = not isinstance(error, RayTaskError)
+                yield flight, result_of(error, flight.attempt, seconds, flight.peak, words), b"", lost
+                continue
+            if isinstance(told, Began):
+                here = told.node == ray.get_runtime_context().get_node_id()
+                self.flying[stream] = replace(flight, began=now, pid=told.pid if here else 0)
+            else:
+                result, trunk = told
+                yield flight, Result.from_json(result), trunk, False
+        yield from self._overdue(now)
 
-
-def _collect(reference: Any, flight: Flight) -> tuple[Result, bytes, bool]:
-    try:
-        result, trunk = ray.get(reference, timeout=GRACE)
-        return Result.from_json(result), trunk, False
-    except (RayTaskError, RayError, GetTimeoutError) as error:
-        seconds = time.monotonic() - flight.since
-        first = str(error).strip().split("\n", 1)[0]
-        result = Result(
-            "failed", flight.attempt, error=f"{type(error).__name__}: {first}", traceback=str(error), seconds=seconds
-        )
-        return result, b"", not isinstance(error, RayTaskError)
+    def _overdue(self, now: float) -> Iterator[tuple[Flight, Result, bytes, bool]]:
+        """Flights that are given up, as of ``_landed``; of the others, how much memory they take."""
+        measuring = now >= self.measured + 1
+        self.measured = now if measuring else self.measured
+        for stream, flight in list(self.flying.items()):
+            if result := flight.overdue(now):
+                del self.flying[stream]
+                ray.cancel(stream, force=True)
+                yield flight, result, b"", result.status == LOST
+            elif flight.pid and measuring:
+                self.flying[stream] = replace(flight, peak=max(flight.peak, peak_of(flight.pid)))
 
 
 def _run(
     trial: dict[str, Any], root: str, attempt: int, alone: bool, trunk: bytes, expected: Expected
-) -> tuple[dict[str, Any], bytes]:
-    """Runs in a worker: plain JSON and a trunk's file in, the same out."""
+) -> Iterator[Began | tuple[dict[str, Any], bytes]]:
+    """Runs in a worker: plain JSON and a trunk's file in; out that it begins, and then the same kind of things."""
     from .checkpoints import Checkpoints
     from .trial import execute  # imports torch, which the driver does without
 
     parsed, checkpoints = trial_from_json(trial), Checkpoints(trunk)
     timeout = parsed.labels.resources.get("timeout")
-    result = execute(parsed, Path(root), attempt, timeout, alone, checkpoints, expected)
-    return result.to_json(), checkpoints.outgoing
+    yield Began(ray.get_runtime_context().get_node_id(), os.getpid())
+    result = execute(parsed, Path(root).absolute(), attempt, timeout, alone, checkpoints, expected)
+    yield result.to_json(), checkpoints.outgoing
 
 
 _execute = ray.remote(_run)

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..core.trial import Trial
 from .checkpoints import Checkpoints
 from .events import Event, ExpectedOf, Finished, Started, TrunkOf
+from .stopping import ctrl_c_told_apart
 from .trial import execute
 
 
@@ -22,5 +23,6 @@ def run_serially(
         checkpoints = Checkpoints(trunk_of(trial))
         timeout = trial.labels.resources.get("timeout")
         attempt, expected = attempts.get(trial.id, 0) + 1, expected_of(trial)
-        result = execute(trial, root, attempt, timeout, alone=True, checkpoints=checkpoints, expected=expected)
+        with ctrl_c_told_apart():
+            result = execute(trial, root, attempt, timeout, alone=True, checkpoints=checkpoints, expected=expected)
         yield Finished(trial, result, trunk=checkpoints.outgoing)

@@ -13,10 +13,11 @@ from typing import Any
 
 import torch
 
-from ..core.errors import MtlbenchError, UnavailableError
+from ..core.errors import UnavailableError
 from ..core.parts import PARTS, Part, single
 from ..core.record import Record, Result
 from ..core.registry import look_beside
+from ..core.statuses import CONTENDED, OK
 from ..core.task import Data, Split
 from ..core.trial import KernelTrial, Spec, TrainTrial, Trial
 from ..kernels import TABLE as KERNELS
@@ -30,6 +31,8 @@ from ..problems.folds import fold
 from ..suite.entries import Tables
 from .agreement import Expected, check_code, check_data
 from .checkpoints import Checkpoints
+from .endings import one_line, status_of
+from .stopping import Stop
 
 _FIELDS = frozenset(field.name for field in fields(Job))
 Facts = tuple[tuple[Record, ...], tuple[str, ...]]
@@ -44,7 +47,8 @@ def execute(
     checkpoints: Checkpoints | None = None,
     expected: Expected | None = None,
 ) -> Result:
-    """Run a trial; whatever it raises becomes a failed result (but for an interrupt, which passes).
+    """Run a trial; whatever it raises becomes a result with the reason, an exit or interrupt of its own too. ``Stop``,
+    by which a signal ends the run, passes.
 
     ``root`` is the folder of the suite file, ``deadline_s`` the seconds the trial may take, ``alone`` whether the
     scheduler gave it its CPUs or GPU to itself, ``checkpoints`` the trained trunks that come in and go out,
@@ -56,7 +60,8 @@ def execute(
     deadline = float("inf") if deadline_s is None else start + deadline_s
     records: tuple[Record, ...] = ()
     notes: tuple[str, ...] = ()
-    error = trace = ""
+    peak = PeakMemory(torch.device(trial.device if torch.cuda.is_available() else "cpu"))
+    status, error, trace = OK, "", ""
     try:
         look_beside(root)
         others = check_code(expected) if expected else ()
@@ -67,29 +72,27 @@ def execute(
                 assert isinstance(trial, KernelTrial)
                 records, notes = _time(trial, deadline)
         notes = (*notes, *others)
-    except Exception as failure:
-        error, trace = _one_line(failure), traceback.format_exc()
-    seconds = time.monotonic() - start
+    except Stop:
+        raise
+    except BaseException as failure:
+        status, error, trace = status_of(failure), one_line(failure), traceback.format_exc()
+    seconds, busy = time.monotonic() - start, load.noticeable()
     if not error:
         records = (*records, Record("total_seconds", seconds, unit="s", higher_is_better=False))
+        status = CONTENDED if busy and trial.labels.exclusive else OK
     return Result(
-        status="failed" if error else "ok",
+        status=status,
         attempt=attempt,
         records=records,
         error=error,
         traceback=trace,
         seconds=seconds,
-        shared=not alone or load.noticeable(),
+        shared=not alone or busy,
         alone=alone,
         notes=notes,
         environment=facts,
+        peak_memory=peak.read() if error else 0,
     )
-
-
-def _one_line(failure: Exception) -> str:
-    """The reason for a table; the user's own mistakes need no class name."""
-    text = " ".join(str(failure).split()) or "no message"
-    return text if isinstance(failure, MtlbenchError) else f"{type(failure).__name__}: {text}"
 
 
 def _train(trial: TrainTrial, root: Path, deadline: float, checkpoints: Checkpoints) -> Facts:

@@ -14,6 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from ..core.statuses import CONTENDED, ENDED_WELL, counted
+from ..core.wording import clean
 from ..runner.events import Event, Finished, Started
 
 if TYPE_CHECKING:
@@ -25,7 +27,8 @@ class Tally:
 
     def __init__(self, total: int, cached: int) -> None:
         self.total = total
-        self.counts = Counter({"cached": cached})
+        self.cached, self.retried = cached, 0
+        self.ended: Counter[str] = Counter()  # trials that will not run again in this run, by status
         self.running: dict[str, str] = {}
         self.began = time.monotonic()
         # (problem, method, engine) -> task -> main test metrics of the finished seeds
@@ -38,9 +41,9 @@ class Tally:
             return
         self.running.pop(event.trial.id, None)
         if event.retried:
-            self.counts["retried"] += 1
+            self.retried += 1
             return
-        self.counts["done" if event.result.ok else "failed"] += 1
+        self.ended[event.result.status] += 1
         if event.trial.labels.role:
             return  # its scores are not its method's
         key = (event.trial.problem_name, event.trial.labels.method, event.trial.way)
@@ -49,22 +52,18 @@ class Tally:
                 self.scores[key][record.task].append(record.value)
 
     @property
-    def ended(self) -> int:
-        """Trials that will not run again in this run."""
-        return self.counts["done"] + self.counts["failed"]
-
-    @property
     def eta(self) -> float | None:
         """Seconds left at the pace so far; None before the first trial ended."""
-        if not self.ended:
-            return None
-        return (time.monotonic() - self.began) / self.ended * (self.total - self.ended)
+        ended = self.ended.total()
+        return (time.monotonic() - self.began) / ended * (self.total - ended) if ended else None
 
     def line(self) -> str:
         """Counts in one line."""
-        parts = [f"{self.counts['done']} done", f"{len(self.running)} running", f"{self.counts['failed']} failed"]
-        parts += [f"{self.counts['cached']} cached"] if self.counts["cached"] else []
-        parts += [f"{self.counts['retried']} retried"] if self.counts["retried"] else []
+        done = sum(self.ended[status] for status in ENDED_WELL)
+        parts = [f"{done} done", f"{len(self.running)} running", counted(self.ended) or "0 failed"]
+        parts += [f"{self.ended[CONTENDED]} contended"] if self.ended[CONTENDED] else []
+        parts += [f"{self.cached} cached"] if self.cached else []
+        parts += [f"{self.retried} retried"] if self.retried else []
         left = self.eta
         return ", ".join(parts) + (f", about {duration(left)} left" if left is not None else "")
 
@@ -119,8 +118,8 @@ class LiveProgress:
         self.live.__exit__(kind, error, trace)
 
     def __rich__(self) -> Group:
-        self.bar.update(self.job, completed=self.tally.ended)
-        running = "\n".join(f"  … {title}" for title in list(self.tally.running.values())[:8])
+        self.bar.update(self.job, completed=self.tally.ended.total())
+        running = "\n".join(f"  … {clean(title)}" for title in list(self.tally.running.values())[:8])
         return Group(self.bar, Text(self.tally.line()), Text(running, style="dim"), standings(self.tally))
 
     def show(self, event: Event) -> None:
@@ -132,10 +131,13 @@ class LiveProgress:
 
 def outcome(event: Finished) -> str:
     """An ended attempt in one line."""
-    if event.result.ok:
-        return f"done    {event.trial.title}  {event.result.seconds:.1f} s"
+    result, title = event.result, clean(event.trial.title)
+    if result.ok:
+        contended = "  contended: other work ran beside it" if result.status == CONTENDED else ""
+        return f"done    {title}  {result.seconds:.1f} s{contended}"
+    peak = f", peak memory {result.peak_memory / 1024**2:,.0f} MiB" if result.peak_memory else ""
     again = " — trying again" if event.retried else ""
-    return f"failed  {event.trial.title}: {event.result.error}{again}"
+    return f"{result.status:7} {title}: {result.error}{peak}{again}"
 
 
 def standings(tally: Tally) -> Table:
@@ -143,11 +145,11 @@ def standings(tally: Tally) -> Table:
     tasks: Iterable[str] = dict.fromkeys(task for scores in tally.scores.values() for task in scores)
     table = Table("method", "engine", "seeds", title="so far (test, main metric)")
     for task in tasks:
-        table.add_column(Text(task))
+        table.add_column(Text(clean(task)))
     for (problem, method, engine), scores in tally.scores.items():
         cells = [f"{fmean(scores[task]):.3f}" if scores.get(task) else "" for task in tasks]
         seeds = max(len(values) for values in scores.values())
-        table.add_row(Text(f"{problem} · {method}"), engine, str(seeds), *cells)
+        table.add_row(Text(clean(f"{problem} · {method}")), engine, str(seeds), *cells)
     return table
 
 

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..core.statuses import counted
+from ..core.wording import clean, clean_lines, plural
 from .catalogue import Listed
 from .doctor import Check
 from .progress import duration
@@ -31,17 +33,18 @@ _SPARE_COLUMNS = (
 
 def grid(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """A plain table; cells are text, never markup."""
-    table = Table(title=Text(title) if title else None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    heading = Text(clean_lines(title)) if title else None
+    table = Table(title=heading, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(Text(column), overflow="fold")
+        table.add_column(Text(clean(column)), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))
+        table.add_row(*(Text(clean_lines(str(cell))) for cell in row))
     return table
 
 
 def say(console: Console, text: str, style: str = "") -> None:
     """One line of plain text."""
-    console.print(Text(text, style=style), soft_wrap=True)
+    console.print(Text(clean_lines(text), style=style), soft_wrap=True)
 
 
 def frame_grid(title: str, frame: pd.DataFrame, width: int) -> Table:
@@ -68,9 +71,10 @@ def show_result(result: Run, console: Console) -> None:
     for sentence in result.report.verdict:
         say(console, sentence, "bold")
     if result.failed:
-        say(console, f"\n{len(result.failed)} trials failed:", "red")
+        found = counted(Counter(failure.status for failure in result.failed.values()))
+        say(console, f"\n{plural(len(result.failed), 'trial')} ended badly ({found}):", "red")
         for title, failure in result.failed.items():
-            say(console, f"  {title} (attempt {failure.attempt}): {failure.error}")
+            say(console, f"  {title} ({failure.status}, attempt {failure.attempt}): {failure.error}")
         say(console, "their tracebacks are in the report; the same command tries these again")
     if result.missing:
         say(console, f"{len(result.missing)} trials of this suite have no result that counts:", "yellow")

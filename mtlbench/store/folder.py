@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ..core.errors import MtlbenchError
 from ..core.record import VERSION, Result
 from ..core.sources import Manifest, manifest_digest
+from ..core.statuses import FAILED, MISSING
 from ..core.trial import Trial
 from ..core.yaml_writer import to_yaml
 from .columns import Columns
@@ -194,7 +195,7 @@ class Store:
         import fcntl
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock").open("w") as file:
+        with (self.folder / ".lock").open("wb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
@@ -233,10 +234,10 @@ class Store:
 def _standing(trial: Trial, stored: Stored | None) -> Result:
     """See ``Store.result``; ``stored`` is what there is of the trial, whatever code made it."""
     if trial.labels.waiting:
-        return Result("missing", attempt=0, error="waits for its candidates, which have not all run")
+        return Result(MISSING, attempt=0, error="waits for its candidates, which have not all run")
     current = stored is not None and stored.trial.sources == trial.sources
-    result = stored.result if stored and current else Result("missing", attempt=0)
-    return replace(result, status="failed", error=trial.labels.unchosen) if trial.labels.unchosen else result
+    result = stored.result if stored and current else Result(MISSING, attempt=0)
+    return replace(result, status=FAILED, error=trial.labels.unchosen) if trial.labels.unchosen else result
 
 
 def _renamed(path: Path, why: str) -> Path:

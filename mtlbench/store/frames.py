@@ -67,9 +67,10 @@ class Frames:
         import pandas as pd
 
         try:
-            run = json.loads((folder / "run.json").read_text())
+            run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
             records, trials = (pd.read_parquet(folder / f"{name}.parquet") for name in ("records", "trials"))
             trials = trials.assign(**{name: trials[name].map(tuple) for name in _LISTS})
+            trials = trials.assign(peak_memory=trials.get("peak_memory", 0))  # which was not kept once
             return cls(_with_points(records), _with_points(trials), run["environments"]), run["suite"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise MtlbenchError(
@@ -174,5 +175,6 @@ def _trial_row(labels: dict[str, Any], trial: Trial, result: Result, texts: dict
         "shared": result.shared,
         "exclusive": trial.labels.exclusive,
         "seconds": result.seconds,
+        "peak_memory": result.peak_memory,
         "notes": result.notes,
     }

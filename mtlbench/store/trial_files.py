@@ -15,11 +15,12 @@ from ..core.convergence import TOTALS, ending
 from ..core.record import VERSION, Result
 from ..core.record_versions import SEALED, modernised
 from ..core.settings import Train
+from ..core.statuses import ENDED_BADLY, ENDED_WELL
 from ..core.trial import Labels, TrainTrial, Trial, trial_from_json
 from .sealed import MALFORMED, NotBelievedError, read_sealed, sealed
 
 _RESULT, _LABELS = TypeAdapter(Result), TypeAdapter(Labels)
-_MOST_ATTEMPTS, _MOST_STEPS = 1_000_000, 2**53
+_MOST_ATTEMPTS, _EXACT = 1_000_000, 2**53  # beyond the latter a float skips whole numbers
 
 
 @dataclass(frozen=True)
@@ -116,10 +117,11 @@ def _result(value: Mapping[str, Any]) -> Result:
     result = _RESULT.validate_json(json.dumps(value), strict=True)
     plain = all(_is_plain(fact) for fact in result.environment.values())
     if (
-        result.status not in ("ok", "failed")
+        result.status not in ENDED_WELL | ENDED_BADLY
         or not 1 <= result.attempt <= _MOST_ATTEMPTS
         or not (isfinite(result.seconds) and result.seconds >= 0)
-        or not all(abs(record.step) <= _MOST_STEPS for record in result.records)
+        or not 0 <= result.peak_memory <= _EXACT
+        or not all(abs(record.step) <= _EXACT for record in result.records)
         or not plain
     ):
         raise ValueError("a result that no trial has")

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from mtlbench.architectures import TABLE as ARCHITECTURES
-from mtlbench.core.errors import MtlbenchError
+from mtlbench.core.errors import Diverged, MtlbenchError
 from mtlbench.core.record import Record
 from mtlbench.core.settings import EarlyStopping, Heads, Train
 from mtlbench.core.task import Data, Split
 from mtlbench.engine import TABLE as ENGINES
 from mtlbench.engine.model import Model
-from mtlbench.learners.base import Diverged, Job
+from mtlbench.learners.base import Job
 from mtlbench.learners.gradient import Gradient
 from mtlbench.learners.loops.early_stopping import BestEpoch
 from mtlbench.optim import OPTIMIZERS, SCHEDULES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,12 +12,15 @@ from typing import Any
 import pytest
 import torch
 
+from mtlbench.core.errors import Diverged
 from mtlbench.core.record import Record, Result
+from mtlbench.core.statuses import CONTENDED, DIVERGED, FAILED, OK, OUT_OF_MEMORY, TIMEOUT
 from mtlbench.core.task import Data
 from mtlbench.core.trial import TrainTrial
 from mtlbench.measure.load import ForeignLoad
 from mtlbench.problems.small.diabetes import Diabetes
 from mtlbench.problems.small.synthetic import Synthetic
+from mtlbench.runner.stopping import Stop
 from mtlbench.runner.trial import execute
 from tests.toy_data import in_memory
 from tests.trials import altered, train_trial
@@ -135,20 +139,94 @@ def test_a_failure_is_a_result_with_its_traceback(monkeypatch: pytest.MonkeyPatc
 
 def test_what_the_user_can_mend_is_said_plainly() -> None:
     result = run(optimizer={"name": "sgd", "lr": 1e20})
-    assert result.status == "failed"
+    assert result.status == DIVERGED
     assert result.error.startswith("task '")
     assert "in epoch 1; lower the optimizer's lr" in result.error
     late = run(deadline_s=1e-9)
+    assert late.status == TIMEOUT
     assert late.error == "timed out in epoch 1, step 0: raise resources.timeout, or train for fewer epochs"
 
 
-def test_an_interrupt_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Have the problem's code raise this."""
 
-    monkeypatch.setattr(Synthetic, "load", interrupt)
-    with pytest.raises(KeyboardInterrupt):
+    def raise_it(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Synthetic, "load", raise_it)
+
+
+def test_a_signal_that_ends_the_run_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    raising(monkeypatch, Stop(signal.SIGTERM))
+    with pytest.raises(Stop):
         run()
+
+
+ITS_OWN = [SystemExit(3), SystemExit("enough"), KeyboardInterrupt("mine"), GeneratorExit("closed"), BaseException("x")]
+
+
+@pytest.mark.parametrize("error", ITS_OWN, ids=repr)
+def test_whatever_a_trial_raises_is_its_result(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    raising(monkeypatch, error)
+    result = run()
+    assert (result.status, result.error) == (FAILED, f"{type(error).__name__}: {error}")
+    assert "in raise_it" in result.traceback
+    assert result.peak_memory > 0
+
+
+def _from(error: Exception, cause: BaseException) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+REFUSED = (
+    "[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (MemoryError(), OUT_OF_MEMORY),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), OUT_OF_MEMORY),
+        (RuntimeError(REFUSED), OUT_OF_MEMORY),
+        (_from(ValueError("while fitting"), MemoryError()), OUT_OF_MEMORY),
+        (_from(ValueError("while fitting"), Diverged("task 'a'")), DIVERGED),
+        (RuntimeError("memory is the mother of the muses"), FAILED),
+        (_from(ValueError("no"), KeyError("memory")), FAILED),
+    ],
+    ids=repr,
+)
+def test_the_cause_is_a_status(monkeypatch: pytest.MonkeyPatch, error: BaseException, status: str) -> None:
+    raising(monkeypatch, error)
+    assert run().status == status
+
+
+def test_an_allocation_that_is_refused_is_out_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch's own words, rather than those that the table above expects."""
+    monkeypatch.setattr(Synthetic, "load", lambda *_: torch.empty(1 << 60, dtype=torch.uint8))
+    assert run().status == OUT_OF_MEMORY
+
+
+def test_no_control_character_of_an_error_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    every = "".join(map(chr, (*range(32), *range(127, 160), 0x202E)))
+    raising(monkeypatch, RuntimeError(f"a{every}b"))
+    result = run()
+    assert all(c.isprintable() or c == "\ufffd" for c in result.error)
+    assert all(c.isprintable() or c in "\ufffd\n" for c in result.traceback)
+    assert result.error.startswith("RuntimeError: a")
+    assert result.error.endswith("b")
+
+
+@pytest.mark.parametrize(("exclusive", "busy"), [(True, True), (True, False), (False, True)])
+def test_a_timed_trial_beside_other_work_is_contended(
+    monkeypatch: pytest.MonkeyPatch, exclusive: bool, busy: bool
+) -> None:
+    monkeypatch.setattr(ForeignLoad, "noticeable", lambda self: busy)
+    result = execute(TRIAL.labelled(exclusive=exclusive), ROOT, 1, None, True)
+    assert result.ok
+    assert result.records
+    assert result.status == (CONTENDED if exclusive and busy else OK)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")

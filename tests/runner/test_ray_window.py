@@ -10,7 +10,8 @@ import pytest
 from mtlbench.core.errors import UnavailableError
 from mtlbench.core.trial import Trial
 from mtlbench.runner.agreement import Expected
-from mtlbench.runner.ray_scheduler import Flight, Node, _check_fit, _Pool
+from mtlbench.runner.ray_nodes import Node, Nodes
+from mtlbench.runner.ray_scheduler import Flight, _check_fit, _Pool
 from tests.trials import train_trial
 
 
@@ -28,6 +29,10 @@ def in_flight(pool: _Pool, trials: list[Trial], alone: bool) -> int:
     return len(trials)
 
 
+def nodes(*alive: Node) -> Nodes:
+    return Nodes(lambda: alive)
+
+
 def planned_with(trial: Trial) -> Expected:
     return Expected({}, {})
 
@@ -43,9 +48,9 @@ def planned_with(trial: Trial) -> Expected:
     ],
 )
 def test_the_window(needs: dict[str, int], alone: bool, expected: int) -> None:
-    pool = _Pool(Path(), {}, lambda trial: b"", planned_with, [Node("a", 4, 2), Node("b", 4, 0)], None)
+    pool = _Pool(Path(), {}, lambda trial: b"", planned_with, nodes(Node("a", 4, 2), Node("b", 4, 0)), None)
     assert in_flight(pool, [trial(seed, **needs) for seed in range(20)], alone) == expected
-    pool = _Pool(Path(), {}, lambda trial: b"", planned_with, [Node("a", 4, 2), Node("b", 4, 0)], 1)
+    pool = _Pool(Path(), {}, lambda trial: b"", planned_with, nodes(Node("a", 4, 2), Node("b", 4, 0)), 1)
     assert in_flight(pool, [trial(seed, **needs) for seed in range(20)], alone) == 1
 
 

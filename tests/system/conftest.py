@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from mtlbench.cli import main
+from mtlbench.runner.stopping import SIGNALS
 
 SUITE = """\
 suite: small
@@ -29,7 +30,7 @@ references: []
 """
 # A problem that misbehaves as its suite asks; it lives beside the suite, as a user's own would.
 ODD = '''
-import os, pathlib, signal, time
+import ctypes, os, pathlib, signal, sys, time
 from mtlbench.problems.small.digits import Digits
 
 class Odd(Digits):
@@ -46,6 +47,18 @@ class Odd(Digits):
             os.kill(os.getpid(), signal.SIGKILL)
         if self.mode == "hang":
             time.sleep(600)
+        if self.mode == "exit":
+            sys.exit("enough")
+        if self.mode == "interrupt":
+            raise KeyboardInterrupt("mine")
+        if self.mode == "escape":
+            raise RuntimeError("\\x00before\\x1b[31m red \\x1b]0;title\\x07\\x9b0m after")
+        if self.mode == "crash":
+            ctypes.string_at(0)
+        if self.mode == "end":
+            os._exit(3)
+        if self.mode == "allocate":  # 2 GiB, unless it is stopped
+            held = [os.urandom(1 << 20) * 64 for _ in range(32) if time.sleep(0.2) is None]
         return super().load(seed, root)
 '''
 
@@ -85,7 +98,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         _forget_modules_in(tmp_path)
         monkeypatch.setattr(sys, "argv", ["mtlbench", *map(str, words)])
         capsys.readouterr()
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        handlers = {number: signal.getsignal(number) for number in SIGNALS}
         code: object = 0
         try:
             main()

@@ -13,15 +13,17 @@ import pytest
 from .conftest import Cli, command, surroundings
 
 
-# In this process SIGTERM becomes what SIGINT is, so that one of each, and a second one, are enough; Ray has handlers.
+# Ray has a handler for SIGTERM of its own.
 @pytest.mark.parametrize(
     ("executor", "sent", "code"),
     [
         ("ray", [signal.SIGINT], 130),
         ("ray", [signal.SIGINT] * 2, 130),
-        ("ray", [signal.SIGTERM], 143),
+        ("ray", [signal.SIGTERM] * 2, 143),
+        ("ray", [signal.SIGHUP], 129),
         ("serial", [signal.SIGINT] * 2, 130),
-        ("serial", [signal.SIGTERM], 143),
+        ("serial", [signal.SIGTERM] * 2, 143),
+        ("serial", [signal.SIGHUP], 129),
     ],
     ids=str,
 )

@@ -11,7 +11,7 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from ...core.errors import MtlbenchError
+from ...core.errors import Diverged, MtlbenchError
 from ...core.record import HALF_PATIENCE, Record
 from ...core.score import relative_score
 from ...engine.batches import training_batches
@@ -19,7 +19,7 @@ from ...engine.graph import graphed
 from ...engine.model import Model
 from ...engine.step import Step
 from ...measure.clock import now
-from ..base import Diverged, Job
+from ..base import Job
 from ..correlations import correlations
 from .early_stopping import BestEpoch, Shorter, check_scored
 from .evaluate import Evaluator

@@ -65,7 +65,7 @@ class Characters(WithMetrics):
         chance, labels = np.random.default_rng(8), ["CAP_A", "CAP_B", "SMALL_a", *(f"DIGIT_{i}" for i in range(10))]
         scans = {f"{i}.png": encoded(chance.integers(0, 256, (9 + i % 5, 8), dtype="u1")) for i in range(130)}
         lines = ["image,label", *(f"{name},{labels[i % 13]}" for i, name in enumerate(scans))]
-        (folder / "labels.csv").write_text("\n".join(lines))
+        (folder / "labels.csv").write_text("\n".join(lines), encoding="utf-8")
         return {"path": ".", "archive": pack(folder / "scans.tar", scans)}
 
     def files(self, root: Path) -> tuple[Path, ...]:

@@ -48,7 +48,7 @@ class Tables(Problem):
             lines = [
                 f"{chance.normal():.6f},{chance.normal():.6f},{'abc'[i % 3] if i % 9 else ''}" for i in range(rows)
             ]
-            (folder / f"{name}.csv").write_text("\n".join(["u,v,quality", *lines]) + "\n")
+            (folder / f"{name}.csv").write_text("\n".join(["u,v,quality", *lines]) + "\n", encoding="utf-8")
             tables[name] = {"path": f"{name}.csv", "targets": ["quality"]}
         return {"tables": tables}
 

@@ -130,7 +130,7 @@ class Tabular(Problem):
             labels = [f"{chance.normal() * 9 + 70:.3f}", ["low", "mid", "high"][row % 3], str(chance.integers(2))]
             labels = ["" if chance.random() < 0.2 else label for label in labels]
             lines.append(",".join([str(row), x if row % 11 else "", colour, *labels]))
-        (folder / "table.csv").write_text("\n".join(lines) + "\n")
+        (folder / "table.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
         return {"path": "table.csv", "targets": ["weight", "grade", "sick"]}
 
     def files(self, root: Path) -> tuple[Path, ...]:

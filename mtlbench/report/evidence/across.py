@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Literal
 
 import numpy as np
 from scipy import stats
 
+from ...core.power import ALPHA
 from .deltas import Delta
+from .frames import ReportData
 from .measures import MEASURES
 from .statistics import Array, Interval, holm, mean_interval
 
@@ -66,6 +69,17 @@ class Across:
         interval = mean_interval(self.ranks[:, method])
         return interval and interval.clipped(1, len(self.methods))
 
+    @property
+    def leaders(self) -> tuple[str, ...]:
+        """The methods that share the lowest mean rank."""
+        means = self.ranks.mean(0)
+        return tuple(method for method, mean in zip(self.methods, means, strict=True) if mean == means.min())
+
+    def clear(self) -> dict[str, Literal["better", "worse"]]:
+        """The methods that the test over problems tells from the baseline, and which way it points."""
+        told = [method for method, p in self.against(self.baseline).items() if p <= ALPHA]
+        return {method: "better" if direction(self.gains_of(method)) > 0 else "worse" for method in told}
+
     def gains_of(self, method: str) -> Array:
         """Of every problem [P], over the baseline."""
         return self.gains[:, self.methods.index(method)]
@@ -93,6 +107,17 @@ class Across:
         p = holm([wilcoxon(self.gains_of(one) - self.gains_of(other)) for one, other in pairs])
         found = {frozenset(pair): value for pair, value in zip(pairs, p, strict=True)}
         return {name: found[frozenset((name, method))] for name in self.methods if name != method}
+
+
+def over_problems(data: ReportData, deltas: Iterable[Delta]) -> Across | None:
+    """The comparison over all problems of several tasks, each method with its first engine; None where their baselines
+    differ.
+    """
+    problems = [problem for problem in data.problems if data.joint(problem)]
+    baselines = {data.baseline(problem) for problem in problems}
+    first = [d for d in deltas if not d.baseline and d.engine == data.engines_of(d.problem, d.method)[0]]
+    by_problem = {problem: tuple(d for d in first if d.problem == problem) for problem in problems}
+    return across(by_problem, baselines.pop()) if len(baselines) == 1 else None
 
 
 def across(by_problem: Mapping[str, tuple[Delta, ...]], baseline: str) -> Across | None:

@@ -12,9 +12,11 @@ import pandas as pd
 from .agreement import Agreement, agreements
 from .convergence import Convergence, convergences, with_held
 from .deltas import Delta, deltas
+from .earlier import at_half_patience
 from .frames import ReportData
 from .frontier import Frontier, frontiers
 from .frontier_held import with_held as with_held_positions
+from .half_claims import Claim, Judged, half_claims
 from .half_patience import HalfPatience, half_patience, with_doubt
 from .kernel_timings import KernelTiming, kernel_timings
 from .literature import Comparison, comparisons
@@ -35,6 +37,7 @@ class Evidence:
     kernels: tuple[KernelTiming, ...]
     convergences: tuple[Convergence, ...]
     halves: tuple[HalfPatience, ...]
+    half_claims: tuple[Claim, ...]
     tunings: tuple[Tuning, ...]
     weight_sums: Mapping[tuple[str, str, str], WeightSum]
     references: tuple[Reference, ...]
@@ -75,6 +78,11 @@ class Evidence:
         by_key = {(each.full.method, each.full.engine): each for each in self.halves if each.full.problem == problem}
         return tuple(by_key[key] for d in self.of(problem) if (key := (d.method, d.engine)) in by_key)
 
+    def unsettled(self, against: str, problem: str) -> list[str]:
+        """The methods whose answer to a question is another with half the patience."""
+        asked = (claim for claim in self.half_claims if claim.question[1:] == (against, problem))
+        return [claim.question.name for claim in asked if claim.differs]
+
     def tuning(self, problem: str, method: str, engine: str) -> Tuning | None:
         """What was tried for one method; None where nothing was."""
         key = (problem, method, engine)
@@ -92,8 +100,9 @@ def gather(
     data = ReportData.of(records, trials, environments, suite)
     trained = convergences(data)
     judged = with_held(data, deltas(data), trained)
-    halves = half_patience(data, judged, trained)
-    tuned = tunings(data)
+    tuned, earlier = tunings(data), at_half_patience(data)
+    half = with_held(data, deltas(earlier.data), trained) if earlier else ()
+    halves = half_patience(data, earlier, half, judged, trained)
     return Evidence(
         data,
         with_doubt(judged, halves),
@@ -102,6 +111,7 @@ def gather(
         kernel_timings(data),
         trained,
         halves,
+        half_claims(Judged(data, judged, trained, tuned), earlier, half),
         tuned,
         weight_sums(data),
         references(data, trained),

@@ -14,6 +14,7 @@ import pandas as pd
 from ...core.judgement import Judgement
 from ...core.parts import columns
 from ...core.record import HALF_PATIENCE
+from ...core.statuses import ENDED_WELL
 from ...core.trial import CANDIDATE
 from .shaped import shaped, stacked
 
@@ -32,7 +33,7 @@ _TRIALS = {
     **dict.fromkeys(("tasks", "notes"), ()),
     **dict.fromkeys(("baseline", "reference", "apart", "exclusive"), False),
     "shared": True,
-    **dict.fromkeys(("seed", "attempt"), 0),
+    **dict.fromkeys(("seed", "attempt", "peak_memory"), 0),
     "seconds": np.nan,
 }
 
@@ -99,8 +100,7 @@ class ReportData:
     ) -> ReportData:
         """Complete the columns of the store's frames and sort their rows by what they are for."""
         facts, planned = shaped(records, _RECORDS, categories=True), shaped(trials, _TRIALS)
-        finished = planned.loc[planned["status"] == "ok", "trial"]
-        facts = facts[facts["trial"].isin(finished)]
+        facts = facts[facts["trial"].isin(planned.loc[planned["status"].isin(ENDED_WELL), "trial"])]
         found, trials = facts[facts["kind"] == "train"], planned[planned["kind"] == "train"]
         half_patience, found = (found[(found["split"] == HALF_PATIENCE) == halved] for halved in (True, False))
         return cls(

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.score import Tried, candidate_scores
+from ...core.statuses import ENDED_BADLY
 from ...core.trial import CANDIDATE, FRONTIER
 from ...core.wording import plural
 from .frames import ReportData, groups, rows
@@ -143,7 +144,7 @@ def tunings(data: ReportData) -> tuple[Tuning, ...]:
                 engine,
                 choices,
                 np.array([[of_slot.get(choice, np.inf) for choice in choices] for of_slot in scores]),
-                tuple(int((group["status"][group["choice"] == choice] == "failed").sum()) for choice in choices),
+                tuple(int(group["status"][group["choice"] == choice].isin(ENDED_BADLY).sum()) for choice in choices),
                 tuple(chosen),
                 float(group["seconds"].sum()),
                 _search_of(data.suite, method, bool(points)),

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure as Canvas
 
 from ...core.power import ALPHA, can_be_significant, seeds_needed
 from ...core.wording import listing, plural
-from ..evidence.across import DELTA_M, FEWEST_PROBLEMS, Across, across, direction, profiles
+from ..evidence.across import DELTA_M, FEWEST_PROBLEMS, Across, over_problems, profiles
 from ..evidence.deltas import Outcome
 from ..evidence.evidence import Evidence
 from ..evidence.measures import MEASURES
@@ -50,9 +50,7 @@ def section(evidence: Evidence) -> Part | None:
 
 def comparison(evidence: Evidence) -> Across | None:
     """The methods over all problems of several tasks."""
-    problems = [problem for problem in evidence.data.problems if evidence.data.joint(problem)]
-    baselines = {evidence.data.baseline(problem) for problem in problems}
-    return across({p: evidence.of(p) for p in problems}, baselines.pop()) if len(baselines) == 1 else None
+    return over_problems(evidence.data, evidence.deltas)
 
 
 def statements(evidence: Evidence) -> list[Statement]:
@@ -64,10 +62,10 @@ def statements(evidence: Evidence) -> list[Statement]:
 def _said(found: Across) -> list[Statement]:
     by = "Δm" if found.measure == DELTA_M else f"the {MEASURES[found.measure]}, which unlike Δm exists on all of them"
     count = plural(len(found.problems), "problem")
-    means = found.ranks.mean(0)
-    leaders = [method for method, mean in zip(found.methods, means, strict=True) if mean == means.min()]
-    verb = "ranks" if len(leaders) == 1 else "rank"
-    said = [Statement(f"Over {count}, by {by}, {listing(leaders)} {verb} best among {len(found.methods)} methods.")]
+    verb = "ranks" if len(found.leaders) == 1 else "rank"
+    said = [
+        Statement(f"Over {count}, by {by}, {listing(found.leaders)} {verb} best among {len(found.methods)} methods.")
+    ]
     if found.left_out:
         missing = f"Not ranked, since not all problems have them: {listing(found.left_out)}."
         said.append(Statement(missing, "warning"))
@@ -91,9 +89,8 @@ def _tested(found: Across) -> list[Statement]:
         needed = seeds_needed(comparisons)
         text = f"To tell any of {plural(comparisons, 'method')} from {found.baseline} takes {needed} problems."
         return [*said, Statement(text, "unclear")]
-    clear = [method for method, value in found.against(found.baseline).items() if value <= ALPHA]
-    better = [method for method in clear if direction(found.gains_of(method)) > 0]
-    worse = [method for method in clear if method not in better]
+    clear = found.clear()
+    better, worse = ([method for method, which in clear.items() if which == way] for way in ("better", "worse"))
     by = "(Wilcoxon's signed-rank test, Holm-corrected)"
     if better:
         said.append(Statement(f"Better than {found.baseline} over problems: {listing(better)} {by}.", "good"))

@@ -10,8 +10,10 @@ import pandas as pd
 from ...core.wording import listing, plural
 from ..evidence.evidence import Evidence
 from ..evidence.footing import ALIKE, Footing, footings
+from ..evidence.half_claims import EQUAL_SIZE
 from ..writing.format import bracket, decimals_for, number
 from ..writing.parts import Cell, Column, Panel, Part, Statement, Table, panel_of
+from .half_patience import doubt
 
 _CAPTION = (
     "Parameters: the method's over those of the baseline's networks together. Updates: steps an epoch of the method "
@@ -42,7 +44,7 @@ def _statements(evidence: Evidence, problem: str, each: list[Footing]) -> Iterat
         text += "parameters of the baseline's networks together; capacity: matched would tell how much that explains."
         yield Statement(text)
     if matched := [footing for footing in each if footing.interval]:
-        yield _of_matched(problem, matched)
+        yield _of_matched(problem, matched, doubt(evidence, EQUAL_SIZE, problem))
     for trunks in dict.fromkeys(footing.trunk for footing in each if footing.trunk):
         methods = listing((f.method for f in each if f.trunk == trunks), 6)
         text = f"On {problem} the trunk of {methods} is {trunks[0]}, and that of single-task training {trunks[1]}, so "
@@ -54,7 +56,7 @@ def _statements(evidence: Evidence, problem: str, each: list[Footing]) -> Iterat
         yield Statement(f"{text}{ratios}; train.steps would give all of them as many.", "warning")
 
 
-def _of_matched(problem: str, matched: list[Footing]) -> Statement:
+def _of_matched(problem: str, matched: list[Footing], doubts: list[str]) -> Statement:
     """How methods compare with networks of equal size."""
     signs: dict[str, list[str]] = {"better": [], "worse": [], "not distinguishable": []}
     for footing in matched:
@@ -62,7 +64,7 @@ def _of_matched(problem: str, matched: list[Footing]) -> Statement:
             signs[footing.sign or "not distinguishable"].append(footing.method)
     said = [f"{word}: {listing(methods, 6)}" for word, methods in signs.items() if methods]
     said += [f"no verdict yet, {footing.method}: {why}" for footing in matched for why in footing.held]
-    return Statement(f"On {problem}, against single-task networks of equal size in all", points=tuple(said))
+    return Statement(f"On {problem}, against single-task networks of equal size in all", points=(*said, *doubts))
 
 
 def _panel(problem: str, each: list[Footing]) -> Panel:

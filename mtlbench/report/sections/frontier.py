@@ -14,11 +14,13 @@ from ...core.power import FEWEST
 from ...core.wording import listing, plural
 from ..evidence.evidence import Evidence
 from ..evidence.frontier import Frontier, Place, Position, Standing
+from ..evidence.half_claims import THE_FRONTIER
 from ..evidence.overlap import UNKNOWN
 from ..evidence.statistics import Interval
 from ..writing.figures import BAD, GOOD, INK, QUIET, SERIES, UNCLEAR, WIDTH, draw, place_labels, shortened
 from ..writing.format import NOTHING, bracket, decimals_for, number, p_value
 from ..writing.parts import Cell, Column, Figure, Panel, Part, Statement, Table, Tone, file_names
+from .half_patience import doubt
 
 _METHODS = (
     "Distance: how far the method lies from the mixtures of the frontier's points, in percent of single-task values "
@@ -73,7 +75,10 @@ def section(evidence: Evidence) -> Part | None:
 
 def statements(evidence: Evidence) -> list[Statement]:
     """Who gets beyond the frontier of each problem."""
-    return [_verdict(frontier, _budget(evidence, frontier)) for frontier in evidence.frontiers]
+    return [
+        _verdict(frontier, _budget(evidence, frontier), doubt(evidence, THE_FRONTIER, frontier.problem))
+        for frontier in evidence.frontiers
+    ]
 
 
 def _budget(evidence: Evidence, frontier: Frontier) -> str:
@@ -82,7 +87,7 @@ def _budget(evidence: Evidence, frontier: Frontier) -> str:
     return f", each tuned over {plural(tuned.budget, 'candidate')}" if tuned else ", none of them tuned"
 
 
-def _verdict(frontier: Frontier, budget: str) -> Statement:
+def _verdict(frontier: Frontier, budget: str, doubts: list[str]) -> Statement:
     name = f"the scalarization frontier of {frontier.problem}"
     if frontier.reason:
         return Statement(f"Nothing can be said about {name}: {frontier.reason}.", "warning")
@@ -99,7 +104,7 @@ def _verdict(frontier: Frontier, budget: str) -> Statement:
     tone: Tone = "good" if beyond else "unclear" if groups["undecided"] or groups["held"] else "plain"
     points = tuple(words.format(_listed(groups[word], judged)) for word, words in _WORDS.items() if groups[word])
     text += f"beyond the scalarization frontier of {plural(len(frontier.points), 'fixed weighting')}{budget}."
-    return Statement(text, tone, points)
+    return Statement(text, tone, (*points, *doubts))
 
 
 def _listed(group: list[Position], like: list[Position]) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ...core.wording import listing
+from ...core.wording import listing, plural
 from ..evidence.deltas import Delta
 from ..evidence.evidence import Evidence
+from ..evidence.half_claims import Claim
 from ..evidence.half_patience import HalfPatience
 from ..writing.format import bracket, count, decimals_for, number
 from ..writing.parts import Cell, Column, Panel, Statement, Table, Tone, panel_of
@@ -25,9 +26,22 @@ _MOST = 6
 
 
 def statements(evidence: Evidence) -> tuple[Statement, ...]:
-    """One per problem where it is known."""
+    """One per problem where it is known, and one of all that is judged beside gains over single-task training."""
     every = [evidence.half_patience(problem) for problem in evidence.data.problems]
-    return tuple(_statement(found) for found in every if found)
+    others = [_others(evidence.half_claims)] if evidence.half_claims else []
+    return (*(_statement(found) for found in every if found), *others)
+
+
+def _others(claims: Sequence[Claim]) -> Statement:
+    differing = [claim for claim in claims if claim.differs]
+    about = f"{plural(len(claims), 'other comparison')} (with networks of equal size, references, the scalarization "
+    about += "frontier, over problems)"
+    if not differing:
+        return Statement(f"With half the patience, the answers of {about} are the same.")
+    points = tuple(f"{claim.question}: {claim.half} instead of {claim.full}" for claim in differing[:_MOST])
+    more = f", among them {_MOST}" if len(differing) > _MOST else ""
+    text = f"With half the patience, {len(differing)} of {about} would have another answer{more}"
+    return Statement(text, "warning", points)
 
 
 def _statement(found: Sequence[HalfPatience]) -> Statement:
@@ -49,6 +63,14 @@ def _instead(each: HalfPatience) -> str:
     decimals = _decimals([each])
     before, after = (f"{outcome(d)} ({number(_gained(d), decimals, sign=True)} %)" for d in (each.half, each.full))
     return f"{each.full.title} {before} instead of {after}"
+
+
+def doubt(evidence: Evidence, against: str, problem: str) -> list[str]:
+    """Which of the answers to one question of a problem are other ones with half the patience, if any."""
+    found = evidence.unsettled(against, problem)
+    return (
+        [f"another answer with half the patience, and so perhaps with more: {listing(found, _MOST)}"] if found else []
+    )
 
 
 def outcome(delta: Delta) -> str:

@@ -14,8 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from ...core.wording import clean
 from .format import MINUS
-from .parts import Figure, clean
+from .parts import Figure
 
 WIDTH = 10.0  # inches; as wide as the page
 INK, QUIET, RULE, PAPER = "#1f2a37", "#6b7684", "#d5dbe1", "#ffffff"  # html.py turns these into the page's own colours

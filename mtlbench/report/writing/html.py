@@ -11,8 +11,9 @@ from xml.etree import ElementTree
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from ...core.wording import clean, clean_lines
 from .figures import INK, PAPER, QUIET, RULE
-from .parts import Cell, Figure, Part, clean
+from .parts import Cell, Figure, Part
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
@@ -35,8 +36,8 @@ def page(name: str, description: str, facts: Mapping[str, str], parts: Sequence[
         description=description,
         facts=facts,
         parts=parts,
-        style=Markup((_TEMPLATES / "style.css").read_text()),
-        script=Markup((_TEMPLATES / "sort.js").read_text()),
+        style=Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8")),
+        script=Markup((_TEMPLATES / "sort.js").read_text(encoding="utf-8")),
     )
 
 
@@ -89,4 +90,4 @@ def _split(text: str) -> tuple[str, str]:
 
 def _lines(text: str) -> Markup:
     """Text over many lines, every one of them clean and escaped."""
-    return Markup("\n").join(Markup.escape(clean(line)) for line in text.split("\n"))
+    return Markup.escape(clean_lines(text))

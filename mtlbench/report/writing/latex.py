@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .parts import Cell, Panel, Table, clean
+from ...core.wording import clean
+from .parts import Cell, Panel, Table
 
 _LONG = 40  # rows beyond which a table breaks over pages
 _LETTERS = {

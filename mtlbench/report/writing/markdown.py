@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from .parts import Cell, Panel, Part, Statement, Table, clean
+from ...core.wording import clean
+from .parts import Cell, Panel, Part, Statement, Table
 
 _TONES = {"good": "✔ ", "bad": "✘ ", "mixed": "± ", "unclear": "? ", "warning": "⚠ "}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
@@ -125,15 +124,6 @@ class Part:
     tables: tuple[Table, ...] = ()
     figures: tuple[Figure, ...] = ()
     preformatted: dict[str, str] = field(default_factory=dict)
-
-
-def clean(text: object) -> str:
-    """Text without what breaks XML, terminals or lines: control, surrogate and text-direction characters."""
-    shown = "".join(" " if c in "\n\r\t" else c for c in str(text))
-    return "".join("\ufffd" if unicodedata.category(c) in {"Cc", "Cs"} or c in _DIRECTION else c for c in shown)
-
-
-_DIRECTION = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufffe\uffff"
 
 
 def file_names(titles: Iterable[str], stem: str) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -10,23 +10,35 @@ import pytest
 
 from mtlbench.core.record import HALF_PATIENCE
 from mtlbench.core.settings import Train
+from mtlbench.core.trial import FRONTIER
+from mtlbench.report.evidence.earlier import at_half_patience
 from mtlbench.report.evidence.evidence import Evidence, gather
-from mtlbench.report.evidence.half_patience import at_half_patience
+from mtlbench.report.evidence.frames import ReportData
 from mtlbench.report.sections.convergence import section
+from mtlbench.report.sections.footing import section as footing
 from mtlbench.report.sections.verdict import section as verdict
 from mtlbench.runner.session import run
 from mtlbench.store import Store
+from tests.report.points import with_points
 from tests.report.samples import TASKS, Row, Sample, sample, settings
 
 TWO = {name: TASKS[name] for name in ("digit", "ink")}
 FULL, HALF = 8, 3  # epochs
 
 
-def made(gain: float, before: float, capped: int = 0, silent: Callable[[Row], bool] = lambda row: False) -> Sample:
+def made(
+    gain: float,
+    before: float,
+    capped: int = 0,
+    silent: Callable[[Row], bool] = lambda row: False,
+    problems: Sequence[str] = ("digits",),
+) -> Sample:
     """A run whose method gains so much, and with half the patience so much; the trials of so many seeds were ended by
     a cap before; of some trials nothing is known.
     """
-    found, earlier = (sample({"equal": each, "other": 0.0}, tasks=TWO, seeds=8, epochs=FULL) for each in (gain, before))
+    found, earlier = (
+        sample({"equal": each, "other": 0.0}, problems, TWO, seeds=8, epochs=FULL) for each in (gain, before)
+    )
     train = Train(until="plateau").model_dump(mode="json")
     for row in found.trials:
         row["settings"] = settings(row, train=train)
@@ -113,12 +125,57 @@ def test_trainings_that_a_cap_ended_before_tell_nothing() -> None:
     assert "is the same" not in text
 
 
+def changed(evidence: Evidence) -> list[tuple[str, str, str]]:
+    return [(str(claim.question), claim.half, claim.full) for claim in evidence.half_claims if claim.differs]
+
+
+@pytest.mark.parametrize(("before", "half"), [(9.0, ""), (-9.0, "worse"), (0.0, "not distinguishable")])
+def test_what_networks_of_equal_size_say_is_compared_too(before: float, half: str) -> None:
+    run = made(9.0, before)
+    for row in (*run.trials, *run.records):
+        row["reference"] = row["apart"] = row["method"] == "other"
+    evidence = gathered(run)
+    asked = "equal against networks of equal size on digits"
+    assert changed(evidence) == ([(asked, half, "better")] if half else [])
+    part = footing(evidence)
+    assert part is not None
+    assert any("another answer with half the patience" in p for s in part.statements for p in s.points) is bool(half)
+
+
+@pytest.mark.parametrize(("before", "half"), [(9.0, []), (-9.0, ["behind"])])
+def test_what_the_frontier_says_is_compared_too(before: float, half: list[str]) -> None:
+    run = made(9.0, before)
+    points = {"uniform": (0.0, 0.0), "digit=1, ink=0": (0.5, -0.5), "digit=0, ink=1": (-0.5, 0.5)}
+    evidence = gather(*with_points(run, points))
+    found = [claim for claim in changed(evidence) if claim[0] == "equal against the scalarization frontier on digits"]
+    assert [claim[1:] for claim in found] == [(each, "beyond") for each in half]
+    assert any(
+        "another answer with half the patience" in p for s in verdict(evidence).statements for p in s.points
+    ) is (half != [])
+
+
+def test_what_ranks_over_problems_say_is_compared_too() -> None:
+    problems = [f"problem{number}" for number in range(7)]
+    assert changed(gathered(made(9.0, 9.0, problems=problems))) == []
+    assert changed(gathered(made(9.0, -9.0, problems=problems))) == [
+        ("the best mean rank over problems", "other", "equal"),
+        ("equal against single-task over problems", "worse", "better"),
+    ]
+
+
+def test_nothing_is_said_of_answers_that_rest_on_trainings_of_which_it_is_not_known() -> None:
+    problems = [f"problem{number}" for number in range(7)]
+    run = made(9.0, -9.0, silent=lambda row: row["problem"] == "problem3" and row["seed"] == 2, problems=problems)
+    assert not gathered(run).half_claims
+
+
 SUITE = """
 suite: halves
 problem: {{name: synthetic, tasks: 2, rows: 90, features: 4}}
 architecture: {{name: shared, trunk: mlp, hidden: [4]}}
 methods: {{equal: {{weighting: equal}}}}
 capacity: matched
+frontier: {{points: 3}}
 references: []
 optimizer: {{name: adam}}
 tune: {{optimizer.lr: [0.01, 0.1]}}
@@ -137,15 +194,25 @@ def ran(folder: Path, patience: int, steps: int) -> Evidence:
     return gather(frames.records, frames.trials, frames.environments, resolved)
 
 
+def results_of_points(data: ReportData) -> pd.DataFrame:
+    """The test results of the frontier's points."""
+    facts = data.tried_records[(data.tried_records["role"] == FRONTIER) & (data.tried_records["split"] == "test")]
+    order = ["point", "seed", "task", "metric"]
+    return facts.sort_values(order)[[*order, "step", "value"]].reset_index(drop=True)
+
+
 def test_a_real_run_knows_what_half_the_patience_would_have_chosen_and_given(tmp_path: Path) -> None:
     long, short = ran(tmp_path, 5, 19), ran(tmp_path, 3, 10)
-    earlier, unknown = at_half_patience(long.data)
-    assert not unknown
+    found = at_half_patience(long.data)
+    assert found
+    assert not found.unknown
+    earlier = found.data
     (problem,) = long.data.problems
     for method in (*long.data.methods(problem), *long.data.references(problem)):
         pd.testing.assert_frame_equal(
             earlier.scores(problem, method, "eager"), short.data.scores(problem, method, "eager")
         )
+    pd.testing.assert_frame_equal(results_of_points(earlier), results_of_points(short.data))
     assert set(long.data.standing["trial"]) != set(earlier.standing["trial"]), "expected another choice somewhere"
     judged = [delta for delta in short.deltas if not delta.baseline]
     assert [(h.half.mean, h.half.interval) for h in long.halves] == [(d.mean, d.interval) for d in judged]

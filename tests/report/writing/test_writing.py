@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtlbench.core.wording import listing, plural
+from mtlbench.core.wording import clean, listing, plural
 from mtlbench.report import build, write
 from mtlbench.report.assemble import Report
 from mtlbench.report.evidence.evidence import gather
@@ -36,7 +36,7 @@ from mtlbench.report.writing.format import (
     plus_minus,
     short,
 )
-from mtlbench.report.writing.parts import Cell, Column, Panel, Table, clean, file_names, marked
+from mtlbench.report.writing.parts import Cell, Column, Panel, Table, file_names, marked
 from tests.report.samples import Frames, sample
 
 NAN = float("nan")
