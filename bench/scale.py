@@ -58,10 +58,10 @@ class Nothing(Learner):
 '''
 NOOP = """\
 suite: noop
-problem: {{name: toy}}
+problem: {{name: digits}}
 learner: {{name: "nothing:Nothing"}}
-single_task: false
-methods: {{a: {{}}, b: {{learner: {{which: 1}}}}}}
+references: []
+methods: {{a: {{learner: {{name: "nothing:Nothing", which: 1}}}}}}
 seeds: {seeds}
 """
 
@@ -130,7 +130,7 @@ def noop(folder: Path, trials: int) -> None:
     """Trials that do nothing, through scheduler and store."""
     (folder / "nothing.py").write_text(NOTHING, encoding="utf-8")
     suite = folder / "noop.yaml"
-    suite.write_text(NOOP.format(seeds=trials // 2), encoding="utf-8")
+    suite.write_text(NOOP.format(seeds=trials // 4), encoding="utf-8")
     measured("run", str(suite), "--out", str(folder / f"noop-{time.time_ns()}"))
 
 

@@ -46,8 +46,8 @@ class Templates:
     def trial(self, text: str, seed: int) -> Trial:
         """The trial that ``template_of`` described."""
         if text not in self._read:
-            first = trial_from_json({**json.loads(text), "seed": _NO_SEED})
-            self._read[text] = (first, first.canonical().split(str(_NO_SEED)))
+            blank = trial_from_json({**json.loads(text), "seed": _NO_SEED})
+            self._read[text] = (blank, blank.canonical().split(str(_NO_SEED)))
         first, around = self._read[text]
         trial = replace(first, seed=seed)
         if len(around) == 2:  # where the property would keep what it takes long to compute

@@ -19,6 +19,7 @@ from mtlbench.store import Store, columns, contents
 from mtlbench.store.facts import Kinds
 from mtlbench.store.sealed import sealed
 from mtlbench.store.templates import Templates, packed, template_of, unpacked
+from mtlbench.store.trial_files import read_trial
 
 from .hostile import open_
 from .test_folder import FAILED, TRIAL
@@ -75,9 +76,8 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def counting(path: Path, with_records: bool = True) -> object:
         names.append(path.stem)
-        return read(path, with_records)
+        return read_trial(path, with_records)
 
-    read = contents.read_trial
     monkeypatch.setattr(contents, "read_trial", counting)
     return names
 

@@ -57,7 +57,7 @@ def shaped(frame: pd.DataFrame, defaults: Mapping[str, Any], categories: bool = 
 def stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Frames of facts on top of each other, whatever their categories."""
     first, *others = frames
-    columns: dict[str, Any] = {}
+    columns: dict[Any, Any] = {}
     for name in first:
         parts, kind = [frame[name] for frame in frames], first[name].dtype
         alike = all(other[name].dtype == kind for other in others)
@@ -75,7 +75,7 @@ def said(frame: pd.DataFrame, word: str) -> pd.Categorical:
 
 def chosen(places: np.ndarray[Any, Any], words: Sequence[str]) -> pd.Categorical:
     """The column that has a word of some, in alphabetical order, at each place."""
-    return pd.Categorical.from_codes(places, pd.Index(words, dtype="str"))
+    return pd.Categorical.from_codes(places, pd.Index(np.array(words, dtype=object), dtype="str"))
 
 
 def _column(frame: pd.DataFrame, name: str, default: Any, categories: bool) -> pd.Series[Any] | pd.Categorical:
