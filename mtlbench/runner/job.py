@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import shlex
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -79,13 +80,14 @@ def _client(address: str) -> Any:
     try:
         from ray.job_submission import JobSubmissionClient
 
+        logging.getLogger("ray").setLevel(logging.ERROR)  # it tells what it uploads
         return JobSubmissionClient(address)
     except ImportError as error:
         raise UnavailableError(f"submitting jobs needs more of Ray ({error}): pip install 'ray[default]'") from error
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # ConnectionError, RuntimeError, ValueError, and Ray's own where a token is missing
         raise UnavailableError(
-            f"cannot reach a Ray dashboard at {address}: {clean(error)}; check --address (http://head:8265), and that "
-            "the head has 'ray[default]'"
+            f"cannot reach a Ray dashboard at {address}: {clean(error)}; check --address (http://head:8265), that the "
+            "head has 'ray[default]', and, where it asks for a token, RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
         ) from error
 
 
