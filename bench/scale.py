@@ -6,7 +6,7 @@ make    fills FOLDER with a suite of so many trials (12 a seed) and a finished r
         each, written as a run writes them; what the results say is made up
 plan    `mtlbench plan` of that suite, nothing of which is left to run
 report  `mtlbench report` of that folder
-run     `mtlbench run` of a suite whose trials do nothing, with `isolate: none`
+run     `mtlbench run` of a suite whose trials do nothing
 
 All of them without a name. Each command runs in a process of its own, whose wall time, CPU time and peak memory are
 printed.
