@@ -74,6 +74,11 @@ class Labels:
 _KEYS = {"problem": "problem_label"}  # the trial's own problem has the short name in its file
 
 
+def identity(canonical: str) -> str:
+    """16 hexadecimal digits of the SHA-256 of coordinates in canonical JSON."""
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trial(ABC):
     """Coordinates of one run. Two trials with equal coordinates are the same trial, whatever they are called.
@@ -93,9 +98,12 @@ class Trial(ABC):
 
     @cached_property
     def id(self) -> str:
-        """16 hexadecimal digits of the SHA-256 of the coordinates in canonical JSON."""
-        text = json.dumps(self.coordinates(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        """See ``identity``."""
+        return identity(self.canonical())
+
+    def canonical(self) -> str:
+        """The coordinates in canonical JSON."""
+        return json.dumps(self.coordinates(), sort_keys=True, separators=(",", ":"))
 
     def coordinates(self) -> dict[str, Any]:
         """Everything that can change the outcome; what a trial does not have is left out."""

@@ -101,13 +101,15 @@ class History:
         self._by_labels: dict[tuple[object, ...], list[Trial]] = defaultdict(list)
         self._seconds: dict[tuple[object, ...], list[float]] = defaultdict(list)
         self._ended: dict[tuple[object, ...], list[tuple[Train, bool]]] = defaultdict(list)
+        trains: dict[int, Train] = {}  # by the settings that they were read from, which many trials share
         for entry in stored:
             self._by_id[entry.trial.id] = entry
             self._by_labels[_called(entry.trial)].append(entry.trial)
             if entry.result.ok:
                 self._seconds[_kind(entry.trial)].append(entry.result.seconds)
             if isinstance(entry.trial, TrainTrial) and entry.undertrained is not None:
-                train = Train.of_trial(entry.trial.parts["train"])
+                settings = entry.trial.parts["train"]
+                train = trains.get(id(settings)) or trains.setdefault(id(settings), Train.of_trial(settings))
                 self._ended[_kind(entry.trial)].append((train, entry.undertrained))
 
     def plan(self, trial: Trial) -> Planned:
@@ -134,6 +136,11 @@ class History:
         if trial.labels.keeps_trunk and not stored.trunk:
             return Planned(trial, identity, NO_TRUNK, "another trial starts from its trunk", result.attempt)
         return Planned(trial, identity, FINISHED, "", result.attempt)
+
+    def counted(self, trial: Trial, accept_stale: bool = False) -> PastTrial | None:
+        """What there is of a trial, if the code made it that would make it now, or if that is of no importance."""
+        stored = self._by_id.get(trial.id)
+        return stored if stored and (accept_stale or stored.trial.sources == trial.sources) else None
 
     def accepting(self, trial: AnyTrial) -> AnyTrial:
         """The trial as of the code that made its result, whatever has changed since; as it is, where it would run."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ from ..core.power import Power
 from ..core.registry import look_beside
 from ..core.sources import Manifest
 from ..core.task import Outline
-from ..core.trial import AFFINITY, TrainTrial, Trial
-from ..store import Refused, Store, Stored
+from ..core.trial import AFFINITY, CANDIDATE, TrainTrial, Trial
+from ..store import Refused, Store
 from ..suite.expand import expand, expand_kernels, seeds_on
 from ..suite.reader import read_with_issues
 from ..suite.references import left_out
@@ -70,18 +70,16 @@ class Plan:
 
     def again(self, ran: Iterable[Trial] = ()) -> Plan:
         """The same plan, after another look at what is in the results folder, and after a wave of trials."""
-        stored, refused = self.store.contents()
+        candidates = {trial.id for trial in self.expanded if trial.labels.role == CANDIDATE}
+        stored, refused = self.store.contents(scores_of=candidates)
         history = History(stored, refused, self._manifest)
-        every = tuple(with_choices(self.expanded, self._counted))
+        every = tuple(with_choices(self.expanded, partial(history.counted, accept_stale=self.accept_stale)))
         if self.accept_stale:
             every = tuple(map(history.accepting, every))
         runnable = tuple(trial for trial in every if not trial.labels.waiting)
         planned = tuple(map(history.plan, select(self.only, runnable)))
         done = self.ran | {trial.id for trial in ran}
         return replace(self, planned=planned, history=history, every=every, ran=done, refused=refused)
-
-    def _counted(self, trial: Trial) -> Stored | None:
-        return self.store.find(trial.id) if self.accept_stale else self.store.current(trial)
 
     def _manifest(self, sources: str) -> Manifest:
         return self.manifests.get(sources) or self.store.manifest(sources)

@@ -100,6 +100,7 @@ def run(
                     if isinstance(event, Finished):
                         store.write(event.trial, event.result, event.trunk)
                     listener(event)
+            store.keep_columns()
             before, plan = plan, plan.again(plan.wave)
             if not plan.todo and plan.every == before.every:
                 break

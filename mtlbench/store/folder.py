@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,11 +14,15 @@ from ..core.record import VERSION, Result
 from ..core.regular import opened_regular
 from ..core.sources import Manifest, manifest_digest
 from ..core.statuses import FAILED, MISSING
-from ..core.trial import Trial, trial_from_json
+from ..core.trial import Trial
 from ..core.yaml_writer import to_yaml
+from .columns import Columns
+from .contents import AT_ONCE, look_through, read_file
+from .facts import Facts, Kinds
 from .files import write_atomically
 from .frames import Frames
 from .sealed import MALFORMED, NotBelievedError, read_sealed, sealed
+from .templates import packed, unpacked
 from .trial_files import Refused, Stored, read_trial, text_of
 
 
@@ -34,6 +38,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._written: list[Path] = []  # what the columns lack
 
     def path(self, trial_id: str) -> Path:
         """The file of one trial."""
@@ -65,39 +70,51 @@ class Store:
         if before and not before.result.ok:
             failures = (*failures, before.result)
         write_atomically(path, text_of(trial, result, failures))
+        self._written.append(path)
+        if len(self._written) >= AT_ONCE:
+            self.keep_columns()
+
+    def keep_columns(self) -> None:
+        """Add the trials that were written since the last time to the columns."""
+        kinds = Kinds()
+        found = [read_file(path, kinds) for path in self._written]
+        Columns(self.folder).append([one for one in found if one and not isinstance(one, Refused)], kinds)
+        self._written = []
 
     def find(self, trial_id: str) -> Stored | None:
         """What is stored about a trial; None if there is nothing that can be believed, so that it runs again."""
-        found = self._read(self.path(trial_id))
-        return found if isinstance(found, Stored) else None
-
-    def current(self, trial: Trial) -> Stored | None:
-        """What is stored about a trial, if the code made it that would make it now; None otherwise."""
-        stored = self.find(trial.id)
-        return stored if stored and stored.trial.sources == trial.sources else None
+        try:
+            stored = read_trial(self.path(trial_id))
+        except (FileNotFoundError, NotBelievedError):
+            return None
+        return replace(stored, trunk=self.trunk_path(trial_id).exists())
 
     def result(self, trial: Trial) -> Result:
         """The state of a trial of a suite: its last result, missing, or failed if nothing could be chosen for it."""
-        if trial.labels.waiting:
-            return Result(MISSING, attempt=0, error="waits for its candidates, which have not all run")
-        stored = self.current(trial)
-        result = stored.result if stored else Result(MISSING, attempt=0)
-        return replace(result, status=FAILED, error=trial.labels.unchosen) if trial.labels.unchosen else result
+        return _standing(trial, self.find(trial.id))
 
-    def contents(self) -> Contents:
-        """Every file among the trials, whether or not the current suite still contains its trial."""
-        found = [self._read(path, with_records=False) for path in sorted((self.folder / "trials").glob("*.json"))]
-        stored = tuple(one for one in found if isinstance(one, Stored))
-        return Contents(stored, tuple(one for one in found if isinstance(one, Refused)))
+    def contents(self, scores_of: Container[str] = ()) -> Contents:
+        """Every file among the trials, whether or not the current suite still contains its trial.
 
-    def _read(self, path: Path, with_records: bool = True) -> Stored | Refused | None:
-        try:
-            stored = read_trial(path, with_records)
-        except FileNotFoundError:
-            return None
-        except NotBelievedError as error:
-            return Refused(path, error.why, str(error))
-        return replace(stored, trunk=self.trunk_path(stored.trial.id).exists())
+        scores_of  ids of trials of which the records are wanted that candidates are chosen by
+        """
+        kinds, trunks = Kinds() if scores_of else None, self._trunks()
+        stored: list[Stored] = []
+        refused: list[Refused] = []
+        for found in look_through(self.folder, kinds):
+            if isinstance(found, Refused):
+                refused.append(found)
+                continue
+            (one, facts), identity = found, found[0].trial.id
+            if kinds is not None and facts and identity in scores_of:
+                one = replace(one, result=replace(one.result, records=kinds.scoring(facts)))
+            stored.append(replace(one, trunk=identity in trunks))
+        by_id, by_path = sorted(stored, key=lambda one: one.trial.id), sorted(refused, key=lambda one: one.path)
+        return Contents(tuple(by_id), tuple(by_path))
+
+    def _trunks(self) -> set[str]:
+        """The ids of the trials whose trunks were kept."""
+        return {path.stem for path in (self.folder / "checkpoints").glob("*.pt")}
 
     def set_aside(self) -> tuple[Path, ...]:
         """Rename everything under a file's name of this folder that is not believed, so that it is in nobody's way:
@@ -147,7 +164,7 @@ class Store:
         )
         write_atomically(self.folder / "suite.yaml", head + to_yaml(suite))
         run = {"command": command, **({"profile": profile} if profile else {})}
-        content = {"version": VERSION, "suite": {**suite, **run}, "trials": [trial.to_json() for trial in trials]}
+        content = {"version": VERSION, "suite": {**suite, **run}, **packed(trials)}
         write_atomically(self._index_path, sealed(content))
 
     @property
@@ -166,11 +183,11 @@ class Store:
             ) from error
 
     def _index(self) -> tuple[tuple[Trial, ...], dict[str, Any]]:
-        content, is_sealed = read_sealed(self._index_path)
-        if not is_sealed or content.get("version") != VERSION:
+        content, seal = read_sealed(self._index_path)
+        if not seal or content.get("version") != VERSION:
             raise NotBelievedError("version-unknown", f"expected version {VERSION} with its checksum")
         try:
-            return tuple(map(trial_from_json, content["trials"])), dict(content["suite"])
+            return unpacked(content), dict(content["suite"])
         except MALFORMED as error:
             raise NotBelievedError("malformed", f"expected trials and a suite, got {type(error).__name__}") from error
 
@@ -200,7 +217,29 @@ class Store:
 
     def frames(self, trials: Iterable[Trial]) -> Frames:
         """Data frames of these trials, labelled as the current suite labels them."""
-        return Frames.of((trial, self.result(trial)) for trial in trials)
+        kinds, listed = Kinds(), tuple(trials)
+        asked = {trial.id for trial in listed}
+        known: dict[str, tuple[Stored, Facts | None]] = {}
+        for found in look_through(self.folder, kinds, keep=True):
+            if not isinstance(found, Refused) and found[0].trial.id in asked:
+                known[found[0].trial.id] = found
+        nothing = kinds.facts(())
+
+        def standing() -> Iterator[tuple[Trial, Result, Facts]]:
+            for trial in listed:
+                stored, facts = known.get(trial.id, (None, None))
+                yield trial, _standing(trial, stored), facts or nothing
+
+        return Frames.of(standing(), kinds)
+
+
+def _standing(trial: Trial, stored: Stored | None) -> Result:
+    """See ``Store.result``; ``stored`` is what there is of the trial, whatever code made it."""
+    if trial.labels.waiting:
+        return Result(MISSING, attempt=0, error="waits for its candidates, which have not all run")
+    current = stored is not None and stored.trial.sources == trial.sources
+    result = stored.result if stored and current else Result(MISSING, attempt=0)
+    return replace(result, status=FAILED, error=trial.labels.unchosen) if trial.labels.unchosen else result
 
 
 def _renamed(path: Path, why: str) -> Path:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +15,14 @@ from ..core.parts import columns, coordinates
 from ..core.record import Result
 from ..core.regular import opened_regular
 from ..core.trial import FRONTIER, KernelTrial, TrainTrial, Trial
+from .facts import Facts, Kind, Kinds
 from .files import write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _COLUMNS_OF_RECORD = ("split", "task", "other", "metric", "value", "unit", "higher_is_better", "step", "main")
+_LIKE = Kind("", "", "", "", None, False, "")  # a value of each one's type, None for yes, no or unknown
 _LISTS = ("tasks", "notes")  # columns of trials that hold tuples
 
 
@@ -33,23 +35,21 @@ class Frames:
     environments: dict[str, dict[str, Any]]
 
     @classmethod
-    def of(cls, results: Iterable[tuple[Trial, Result]]) -> Frames:
-        """Frames of trials and how they stand."""
+    def of(cls, results: Iterable[tuple[Trial, Result, Facts]], kinds: Kinds) -> Frames:
+        """Frames of trials, how they stand and what their records say; words of records are categories."""
         import pandas as pd
 
-        facts: list[dict[str, Any]] = []
         rows: list[dict[str, Any]] = []
+        facts: list[Facts] = []
         environments: dict[str, dict[str, Any]] = {}
-        for trial, result in results:
+        texts: dict[str, str] = {}  # equal settings are one text
+        for trial, result, found in results:
             environment = environment_id(result.environment)
             if result.environment:
                 environments[environment] = result.environment
-            labels = trial_labels(trial, result.attempt, environment)
-            rows.append(_trial_row(labels, trial, result))
-            facts += [{**labels, **asdict(record)} for record in result.records if result.ok]
-        columns = [*_label_columns(), *_COLUMNS_OF_RECORD]
-        records = pd.DataFrame(facts, columns=columns).astype({"value": "float64", "higher_is_better": "boolean"})
-        return cls(records, pd.DataFrame(rows), environments)
+            rows.append(_trial_row(trial_labels(trial, result.attempt, environment), trial, result, texts))
+            facts.append(found if result.ok else found.nothing)
+        return cls(_records(rows, facts, kinds), pd.DataFrame(rows), environments)
 
     def write(self, folder: Path, suite: Mapping[str, Any]) -> None:
         """Write ``records.parquet`` (one row per fact), ``trials.parquet`` (one row per trial) and ``run.json``
@@ -82,6 +82,40 @@ class Frames:
                 f"{folder}: expected run.json, records.parquet and trials.parquet as `mtlbench run` writes them, since "
                 f"there is no trials/; got {error}"
             ) from error
+
+
+def _records(trials: Sequence[Mapping[str, Any]], facts: Sequence[Facts], kinds: Kinds) -> pd.DataFrame:
+    """One row per fact. A word is kept once, whatever the number of rows that say it."""
+    import numpy as np
+    import pandas as pd
+
+    def joined(name: str, dtype: type) -> Any:
+        return np.concatenate([np.empty(0, dtype), *(getattr(each, name) for each in facts)], dtype=dtype)
+
+    trial = np.repeat(np.arange(len(facts), dtype=np.int32), [len(each) for each in facts])
+    kind, of_kind = joined("kind", np.int32), list(kinds)
+    columns = {name: _column([each[name] for each in trials], trial, like) for name, like in _like_labels().items()}
+    for name in _COLUMNS_OF_RECORD:
+        if name in Kind._fields:
+            columns[name] = _column([getattr(each, name) for each in of_kind], kind, getattr(_LIKE, name))
+        else:
+            columns[name] = joined(name, np.float64 if name == "value" else np.int64)
+    return pd.DataFrame(columns)
+
+
+def _column(values: Sequence[Any], places: Any, like: Any) -> Any:
+    """The column that has a value of ``values`` at each place: words as categories in alphabetical order."""
+    import numpy as np
+    import pandas as pd
+
+    if like is None:
+        return pd.array(values, dtype="boolean")[places]
+    if not isinstance(like, str):
+        return np.array(values, dtype=type(like))[places]
+    names = sorted(set(values))
+    number = {name: code for code, name in enumerate(names)}
+    codes = np.array([number[value] for value in values], dtype=np.min_scalar_type(-len(names) - 1))
+    return pd.Categorical.from_codes(codes[places], pd.Index(names, dtype="str"))
 
 
 def _with_points(frame: pd.DataFrame) -> pd.DataFrame:
@@ -128,17 +162,18 @@ def trial_labels(trial: Trial, attempt: int, environment: str) -> dict[str, Any]
     }
 
 
-def _label_columns() -> list[str]:
-    """The names of these columns, for frames without a row."""
-    return list(trial_labels(KernelTrial(seed=0, kernel={}), 0, ""))
+def _like_labels() -> dict[str, Any]:
+    """These columns with a value of each one's type."""
+    return trial_labels(KernelTrial(seed=0, kernel={}), 0, "")
 
 
-def _trial_row(labels: dict[str, Any], trial: Trial, result: Result) -> dict[str, Any]:
+def _trial_row(labels: dict[str, Any], trial: Trial, result: Result, texts: dict[str, str]) -> dict[str, Any]:
+    settings = json.dumps({name: dict(_specs(trial).get(name, {})) for name in coordinates()})
     return {
         **labels,
         "title": trial.title,
         "tasks": trial.tasks if isinstance(trial, TrainTrial) else (),
-        "settings": json.dumps({name: dict(_specs(trial).get(name, {})) for name in coordinates()}),
+        "settings": texts.setdefault(settings, settings),
         "status": result.status,
         "error": result.error,
         "traceback": result.traceback,

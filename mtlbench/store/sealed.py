@@ -10,7 +10,7 @@ from typing import Any
 
 from ..core.regular import opened_regular
 
-_HEAD, _REST = '{"sha256": "', '", '
+_HEAD, _REST = b'{"sha256": "', b'", '
 _MOST_BYTES = 1 << 30  # more than any trial leaves; what a device or a hole in a disk may pretend to hold
 # Whatever reading a foreign file may raise.
 MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
@@ -27,32 +27,47 @@ class NotBelievedError(Exception):
 def sealed(content: dict[str, Any]) -> str:
     """The text of a JSON object that begins with the SHA-256 of all the rest."""
     text = json.dumps(content) + "\n"
-    return f"{_HEAD}{hashlib.sha256(text.encode()).hexdigest()}{_REST}{text[1:]}"
+    return f"{_HEAD.decode()}{hashlib.sha256(text.encode()).hexdigest()}{_REST.decode()}{text[1:]}"
 
 
-def read_sealed(path: Path) -> tuple[dict[str, Any], bool]:
-    """What ``sealed`` was given, and whether there was a seal, which files of earlier versions lack.
+def read_sealed(path: Path) -> tuple[dict[str, Any], str]:
+    """What ``sealed`` was given, and its seal; "" for files of earlier versions, which have none.
 
     Raises FileNotFoundError where there is nothing, and NotBelievedError.
     """
-    text = _text(path)
-    is_sealed = text.startswith(_HEAD)
-    if is_sealed:
-        digest, found, rest = text.removeprefix(_HEAD).partition(_REST)
-        text = "{" + rest
-        if not found or hashlib.sha256(text.encode()).hexdigest() != digest:
-            raise NotBelievedError("checksum-differs", "its checksum is not that of its content")
+    seal, data = _checked(path)
     try:
-        content = json.loads(text)
+        content = json.loads(data.decode())
+    except UnicodeDecodeError as error:
+        raise NotBelievedError("no-json", f"expected text, got {type(error).__name__}") from error
     except MALFORMED as error:
         raise NotBelievedError("no-json", f"expected JSON, got {type(error).__name__}") from error
     if not isinstance(content, dict):
         raise NotBelievedError("no-json", f"expected a JSON object, got {type(content).__name__}")
-    return content, is_sealed
+    return content, seal
 
 
-def _text(path: Path) -> str:
-    """The text of a regular file. Anything else is refused without waiting for it: a pipe, a device, a loop."""
+def seal_of(path: Path) -> str:
+    """The SHA-256 that a file begins with, if it is that of its content now: of equal seals, equal contents; "" for a
+    file without one. Raises FileNotFoundError where there is nothing, and NotBelievedError.
+    """
+    return _checked(path)[0]
+
+
+def _checked(path: Path) -> tuple[str, bytes]:
+    """The seal of a file, and the JSON that it is of."""
+    data = _bytes(path)
+    if not data.startswith(_HEAD):
+        return "", data
+    digest, found, rest = data.removeprefix(_HEAD).partition(_REST)
+    data = b"{" + rest
+    if not found or hashlib.sha256(data).hexdigest().encode() != digest:
+        raise NotBelievedError("checksum-differs", "its checksum is not that of its content")
+    return digest.decode(), data
+
+
+def _bytes(path: Path) -> bytes:
+    """The content of a regular file. Anything else is refused without waiting for it: a pipe, a device, a loop."""
     try:
         file = opened_regular(path)
     except FileNotFoundError:
@@ -66,6 +81,6 @@ def _text(path: Path) -> str:
         if size > _MOST_BYTES:
             raise NotBelievedError("too-large", f"expected at most {_MOST_BYTES} bytes, got {size}")
         try:
-            return file.read().decode()
-        except (UnicodeDecodeError, OSError) as error:
+            return file.read()
+        except OSError as error:
             raise NotBelievedError("no-json", f"expected text, got {type(error).__name__}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
@@ -12,21 +12,21 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from ..core.convergence import TOTALS, ending
-from ..core.record import VERSION, Record, Result
+from ..core.record import VERSION, Result
 from ..core.record_versions import SEALED, modernised
 from ..core.settings import Train
 from ..core.statuses import ENDED_BADLY, ENDED_WELL
 from ..core.trial import Labels, TrainTrial, Trial, trial_from_json
 from .sealed import MALFORMED, NotBelievedError, read_sealed, sealed
 
-_RESULT, _RECORDS, _LABELS = TypeAdapter(Result), TypeAdapter(tuple[Record, ...]), TypeAdapter(Labels)
+_RESULT, _LABELS = TypeAdapter(Result), TypeAdapter(Labels)
 _MOST_ATTEMPTS, _EXACT = 1_000_000, 2**53  # beyond the latter a float skips whole numbers
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A trial as it is on disk: its last result, the failed attempts before it, whether its trunk was saved, and
-    whether a cap ended its training too early (``core.convergence``; None where nothing can say).
+    """A trial as it is on disk: its last result, the failed attempts before it, whether its trunk was saved,
+    whether a cap ended its training too early (``core.convergence``; None where nothing can say), and its file's seal.
     """
 
     trial: Trial
@@ -34,6 +34,7 @@ class Stored:
     failures: tuple[Result, ...] = ()
     trunk: bool = False
     undertrained: bool | None = None
+    seal: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,15 @@ def text_of(trial: Trial, result: Result, failures: tuple[Result, ...]) -> str:
         {
             "version": VERSION,
             "trial": trial.to_json(),
-            "result": result.to_json(),
-            "failures": [failure.to_json() for failure in failures],
+            "result": plain(result),
+            "failures": [plain(failure) for failure in failures],
         }
     )
+
+
+def plain(result: Result) -> dict[str, Any]:
+    """``Result.to_json`` for who writes it at once: not a copy, which takes long to make of many records."""
+    return {**vars(result), "records": [vars(record) for record in result.records]}
 
 
 def read_trial(path: Path, with_records: bool = True) -> Stored:
@@ -63,24 +69,24 @@ def read_trial(path: Path, with_records: bool = True) -> Stored:
     Every file that is believed has its trial's id for a name, a version that is known, from version 3 on the checksum
     of its content, and the right type in every field. Raises FileNotFoundError, NotBelievedError.
     """
-    content, is_sealed = read_sealed(path)
+    content, seal = read_sealed(path)
     try:
-        version = _version(content, is_sealed)
+        version = _version(content, bool(seal))
         trial = _trial(content["trial"])
         if trial.id != path.stem:
             raise NotBelievedError("another-trial", f"expected trial {path.stem}, got {trial.id}")
         if version < SEALED:
             trial = replace(trial, sources="")  # nobody kept account of its code
         raw, tasks = content["result"], content["trial"].get("tasks", ())
-        undertrained = _undertrained(content["trial"], raw)
-        if is_sealed and not with_records:  # the seal says that its records are as they were written
-            raw = {**raw, "records": ()}
+        if seal and not with_records:  # which says that its records are as they were written
+            raw = {**raw, "records": _of_ending(raw.get("records", ()))}
         result, *failures = (_result(modernised(one, tasks)) for one in (raw, *content["failures"]))
+        found = ending(content["trial"].get("train", {}), (one for one in result.records if one.split != "train"))
     except MALFORMED as error:
         told = f"expected a trial as mtlbench writes it, got {type(error).__name__}"
         raise NotBelievedError("malformed", told) from error
     kept = result if with_records else replace(result, records=())
-    return Stored(trial, kept, tuple(failures), undertrained=undertrained)
+    return Stored(trial, kept, tuple(failures), undertrained=found.undertrained if found else None, seal=seal)
 
 
 def _version(content: Mapping[str, Any], is_sealed: bool) -> int:
@@ -130,9 +136,6 @@ def _is_plain(value: Any, depth: int = 2) -> bool:
     return True
 
 
-def _undertrained(trial: Mapping[str, Any], result: Mapping[str, Any]) -> bool | None:
+def _of_ending(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """What the records of a trial's file say of how its training ended; the many others are passed over."""
-    told = [record for record in result.get("records", ()) if record["metric"] in ("loss", *TOTALS)]
-    facts = _RECORDS.validate_json(json.dumps([record for record in told if record["split"] != "train"]), strict=True)
-    found = ending(trial.get("train", {}), facts)
-    return found.undertrained if found else None
+    return [one for one in records if one["metric"] in ("loss", *TOTALS) and one["split"] != "train"]

@@ -33,7 +33,7 @@ _KEYS: dict[str, str] = {
     "profiles": "named overrides of the whole suite, chosen with --profile",
 }
 SLUG = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-MAX_SEEDS = 1000
+MAX_SEEDS = 100_000
 
 
 def keys() -> dict[str, str]:

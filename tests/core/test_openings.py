@@ -29,6 +29,7 @@ OURS = {
     "runner/ray_losses.py": 1,  # a log of Ray's
     "runner/rank.py": 1,  # what mtlbench itself left for its processes
     "runner/ranks.py": 4,
+    "store/columns.py": 1,  # what has been read already
     "store/files.py": 1,  # a folder, to have its entries written
     "store/folder.py": 1,  # the lock, which is written to
     "screen/starter.py": 1,  # a new file

@@ -16,7 +16,7 @@ from mtlbench.problems.files import find, is_zipped, opened
 from mtlbench.problems.images.files import Members
 from mtlbench.problems.text.files import locate
 from mtlbench.runner.checkpoints import _content
-from mtlbench.store.sealed import NotBelievedError, _text
+from mtlbench.store.sealed import NotBelievedError, _bytes
 from mtlbench.suite.yaml_reader import read_yaml
 
 OPENERS: dict[str, Callable[[Path], object]] = {
@@ -24,7 +24,7 @@ OPENERS: dict[str, Callable[[Path], object]] = {
     "suite": read_yaml,
     "digest": file_digest,
     "trunk": _content,
-    "trial": _text,
+    "trial": _bytes,
     "data": lambda path: find(path.parent, path.name),
     "data again": lambda path: opened(path).__enter__(),
     "zipped data": is_zipped,

@@ -15,6 +15,7 @@ from mtlbench.core.record import Record, Result
 from mtlbench.core.statuses import ENDED_BADLY, ENDED_WELL
 from mtlbench.core.trial import FRONTIER
 from mtlbench.store import Frames, Store, write_atomically
+from mtlbench.store.facts import Kinds
 from tests.trials import altered, train_trial
 
 TRIAL = train_trial(
@@ -203,10 +204,12 @@ def test_the_kept_suite_says_where_its_paths_start(tmp_path: Path) -> None:
 
 def test_a_copy_from_before_points_had_a_column_is_read_as_one_of_today(tmp_path: Path) -> None:
     trials = [TRIAL, TRIAL.labelled(role=FRONTIER, point="a=0.5", method="frontier"), TRIAL.labelled(choice="lr=1")]
-    today = Frames.of((trial, Result("ok", records=(Record("loss", 1.0, "test", "digit"),))) for trial in trials)
+    kinds = Kinds()
+    facts = kinds.facts([Record("loss", 1.0, "test", "digit")])
+    today = Frames.of(((trial, Result("ok"), facts) for trial in trials), kinds)
     records, rows = (
         frame.assign(choice=frame["choice"].where(frame["role"] != FRONTIER, frame["point"])).drop(columns="point")
-        for frame in (today.records, today.trials)
+        for frame in (today.records.astype({"choice": str, "point": str}), today.trials)  # words were no categories
     )
     Frames(records, rows, today.environments).write(tmp_path, {})
     found, _ = Frames.read(tmp_path)

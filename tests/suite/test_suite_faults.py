@@ -23,7 +23,7 @@ methods:
 optimizer: {name: adam, lr: 1e-3}
 """
 RUNS_BY_ITSELF = "which runs by itself: rename it, or change the baseline under single_task"
-SEEDS = "expected a number of seeds from 1 to 1000, or a list of distinct integers >= 0"
+SEEDS = "expected a number of seeds from 1 to 100000, or a list of distinct integers >= 0"
 
 
 @pytest.fixture

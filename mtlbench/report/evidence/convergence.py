@@ -15,6 +15,7 @@ from ...core.settings import Train
 from ...core.trial import FRONTIER
 from .deltas import Delta
 from .frames import ReportData, groups, rows
+from .shaped import FactsByTrial, stacked
 
 
 class Trained(NamedTuple):
@@ -87,7 +88,7 @@ class Convergence:
 
 def convergences(data: ReportData) -> tuple[Convergence, ...]:
     """Every problem, method and engine with a trial that trained by epochs, the baseline first, references last."""
-    told = pd.concat([data.records, data.reference_records], ignore_index=True)
+    told = stacked([_of_endings(facts) for facts in (data.records, data.reference_records)])
     endings = {trial: found for trial, found in _endings(told, data.standing) if found}
     trials = data.standing[data.standing["trial"].isin(list(endings))]
     by_key = dict(groups(trials, ["problem", "method", "engine"]))
@@ -115,17 +116,21 @@ def undertrained_points(data: ReportData, problem: str, seeds: Collection[int]) 
     mine = (data.tried["role"] == FRONTIER) & (data.tried["problem"] == problem) & data.tried["seed"].isin(list(seeds))
     trials, facts = data.tried[mine], data.tried_records[data.tried_records["role"] == FRONTIER]
     facts = facts[facts["trial"].isin(trials["trial"])]
-    cut = [found.undertrained for _, found in _endings(facts, trials) if found]
+    cut = [found.undertrained for _, found in _endings(_of_endings(facts), trials) if found]
     return Undertrained(cut.count(True), len(cut) - cut.count(None))
 
 
-def _endings(records: pd.DataFrame, trials: pd.DataFrame) -> Iterable[tuple[str, Ending | None]]:
-    told = records[records["metric"].isin(["loss", *TOTALS])]
-    facts = {trial: group for (trial,), group in groups(told[told["split"] != "train"], ["trial"])}
+def _of_endings(facts: pd.DataFrame) -> pd.DataFrame:
+    """What says how trainings ended."""
+    return facts[facts["metric"].isin(["loss", *TOTALS]) & (facts["split"] != "train")]
+
+
+def _endings(told: pd.DataFrame, trials: pd.DataFrame) -> Iterable[tuple[str, Ending | None]]:
     settings = dict(zip(trials["trial"], trials["settings"], strict=True))
-    for trial, group in facts.items():
+    facts = FactsByTrial(told)
+    for trial in facts:
         train = json.loads(settings.get(trial) or "{}").get("train", {})
-        yield trial, ending(train, rows(group))
+        yield trial, ending(train, facts.of(trial))
 
 
 def with_held(data: ReportData, deltas: Iterable[Delta], found: Collection[Convergence]) -> tuple[Delta, ...]:

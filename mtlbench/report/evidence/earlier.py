@@ -7,16 +7,18 @@ validation scores of then.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ...core.score import Tried, candidate_scores
 from ...core.trial import CANDIDATE, FRONTIER
 from .frames import ReportData, groups, rows
+from .shaped import FactsByTrial, chosen, stacked
 
 METHOD = ["problem", "method", "engine"]
 TRIAL = [*METHOD, "trial"]  # two methods that train alike share a trial
@@ -41,15 +43,17 @@ def at_half_patience(data: ReportData) -> Earlier | None:
     """The same run as half the patience would have left it; None where no training says."""
     if data.half_patience.empty:
         return None
-    records = pd.concat([data.records, data.reference_records, data.tried_records], ignore_index=True)
+    every = (data.records, data.reference_records, data.tried_records)
+    # Curves of training, most of all facts, have no say in any outcome.
+    records = stacked([facts[(facts["split"] != "train") | (facts["task"] == "")] for facts in every])
     trials = pd.concat([data.trials, data.reference_trials, data.tried], ignore_index=True)
     known = records["trial"].isin(data.half_patience["trial"])
     whole = (records["split"] == "") & records["metric"].isin(_REPLACED)
     silent = records[~known & whole & (records["metric"] == "epochs") & records["role"].isin(["", CANDIDATE, FRONTIER])]
     kept = records[~(known & (whole | (records["split"] == "test")))]
     now = data.half_patience
-    now = now.assign(split=["test" if task else "" for task in now["task"]])
-    facts, trials, folded = _chosen_again(pd.concat([kept, now], ignore_index=True), trials)
+    now = now.assign(split=chosen((now["task"] != "").to_numpy().astype("int8"), ["", "test"]))
+    facts, trials, folded = _chosen_again(stacked([kept, now]), trials)
     unknown = {key for key, _ in groups(silent, METHOD)} | folded
     return Earlier(ReportData.of(facts, trials, data.environments, data.suite), frozenset(unknown))
 
@@ -59,7 +63,7 @@ def _chosen_again(facts: pd.DataFrame, trials: pd.DataFrame) -> tuple[pd.DataFra
     now; and the methods that would have to train for it, since their candidates left out parts of the training split.
     """
     told = facts[(facts["role"] == CANDIDATE) & (facts["metric"] == "loss") & (facts["split"] != "train")]
-    losses = {trial: list(rows(group)) for (trial,), group in groups(told, ["trial"])}
+    losses = FactsByTrial(told)
     finals = {key: group.index[0] for key, group in groups(trials[trials["role"].isin(["", FRONTIER])], _SLOT)}
     taken: dict[int, int] = {}  # rows of trials
     folded: set[Key] = set()
@@ -78,10 +82,10 @@ def _chosen_again(facts: pd.DataFrame, trials: pd.DataFrame) -> tuple[pd.DataFra
     return *_taken(facts, trials, taken), folded
 
 
-def _best(tried: pd.DataFrame, by: str, losses: Mapping[str, Sequence[Any]]) -> str:
+def _best(tried: pd.DataFrame, by: str, losses: FactsByTrial) -> str:
     """The choice, or the trial, with the best score; "" where none has one."""
     scores = candidate_scores(
-        Tried(name, row.part, losses.get(row.trial, ())) for name, row in zip(tried[by], rows(tried), strict=True)
+        Tried(name, row.part, losses.of(row.trial)) for name, row in zip(tried[by], rows(tried), strict=True)
     )
     best = min(scores, key=lambda name: scores[name])
     return best if scores[best] < inf else ""
@@ -97,8 +101,10 @@ def _taken(facts: pd.DataFrame, trials: pd.DataFrame, taken: Mapping[int, int]) 
     of_trial = pd.MultiIndex.from_frame(facts[TRIAL])
     tried = facts["role"] == CANDIDATE
     left = facts[tried | ~of_trial.isin(before)]
-    chosen = tried & of_trial.isin(now)
-    new = facts[chosen].assign(role=[roles[trial] for trial in of_trial[chosen]])
+    taking = tried & of_trial.isin(now)
+    words = ["", FRONTIER]
+    places = [words.index(roles[trial]) for trial in of_trial[taking]]
+    new = facts[taking].assign(role=chosen(np.array(places, np.int8), words))
     swapped = trials.loc[[taken.get(row, row) for row in trials.index]].reset_index(drop=True)
     swapped.loc[list(taken), "role"] = finals["role"]
-    return pd.concat([left, new], ignore_index=True), swapped
+    return stacked([left, new]), swapped

@@ -16,32 +16,20 @@ from ...core.parts import columns
 from ...core.record import HALF_PATIENCE
 from ...core.statuses import ENDED_WELL
 from ...core.trial import CANDIDATE
+from .shaped import shaped, stacked
 
 EAGER = "eager"  # the engine that others are compared with
 KEYS = ["problem", "method", "engine", "seed"]
 
-_DIVERGED = 1e100  # a larger metric counts as NaN, since its square would overflow
-_WORDS = (
-    "trial",
-    "kind",
-    "suite",
-    "problem",
-    "method",
-    *columns(),
-    "engine",
-    "role",
-    "point",
-    "choice",
-    "part",
-)
-_RECORDS = {
-    **dict.fromkeys((*_WORDS, "split", "task", "other", "metric", "unit", "environment"), ""),
+_WORDS = ("trial", "kind", "problem", "method", "engine", "role", "point", "environment")
+_RECORDS = {  # facts are many: what no section asks of them stands in the trials alone
+    **dict.fromkeys((*_WORDS, "split", "task", "other", "metric", "unit"), ""),
     **dict.fromkeys(("baseline", "reference", "main"), False),
-    **dict.fromkeys(("seed", "attempt", "step"), 0),
+    **dict.fromkeys(("seed", "step"), 0),
     **dict.fromkeys(("value", "higher_is_better"), np.nan),
 }
 _TRIALS = {
-    **dict.fromkeys((*_WORDS, "settings", "status", "error", "traceback", "environment"), ""),
+    **dict.fromkeys((*_WORDS, "suite", *columns(), "choice", "part", "settings", "status", "error", "traceback"), ""),
     **dict.fromkeys(("tasks", "notes"), ()),
     **dict.fromkeys(("baseline", "reference", "apart", "exclusive"), False),
     "shared": True,
@@ -111,7 +99,7 @@ class ReportData:
         cls, records: pd.DataFrame, trials: pd.DataFrame, environments: Mapping[str, Any], suite: Mapping[str, Any]
     ) -> ReportData:
         """Complete the columns of the store's frames and sort their rows by what they are for."""
-        facts, planned = _shaped(records, _RECORDS), _shaped(trials, _TRIALS)
+        facts, planned = shaped(records, _RECORDS, categories=True), shaped(trials, _TRIALS)
         facts = facts[facts["trial"].isin(planned.loc[planned["status"].isin(ENDED_WELL), "trial"])]
         found, trials = facts[facts["kind"] == "train"], planned[planned["kind"] == "train"]
         half_patience, found = (found[(found["split"] == HALF_PATIENCE) == halved] for halved in (True, False))
@@ -229,7 +217,7 @@ class ReportData:
     @cached_property
     def _scores(self) -> dict[tuple[str, str, str], pd.DataFrame]:
         metrics = {(problem, task.name): task.metric for problem in self.problems for task in self.tasks(problem)}
-        main = pd.concat([self._main, _ranking(self.reference_records)], ignore_index=True)
+        main = stacked([self._main, _ranking(self.reference_records)])
         keys = zip(main["problem"], main["task"], main["metric"], strict=True)
         chosen = main[np.array([metrics.get(key[:2]) == key[2] for key in keys], dtype=bool)]
         scores: dict[tuple[str, str, str], pd.DataFrame] = {}
@@ -271,29 +259,6 @@ def _ranking(facts: pd.DataFrame) -> pd.DataFrame:
     return facts[facts["main"] & (facts["split"] == "test") & (facts["task"] != "")]
 
 
-def _shaped(frame: pd.DataFrame, defaults: Mapping[str, Any]) -> pd.DataFrame:
-    """All columns of ``defaults``, with their types."""
-    return pd.DataFrame({name: _column(frame, name, default) for name, default in defaults.items()})
-
-
-def _column(frame: pd.DataFrame, name: str, default: Any) -> pd.Series[Any]:
-    if name not in frame:
-        kind = object if isinstance(default, str | tuple) else type(default)
-        return pd.Series([default] * len(frame), index=frame.index, dtype=kind)
-    column = frame[name]
-    if isinstance(default, str):
-        return pd.Series(_words(column), index=frame.index, dtype=object)
-    if isinstance(default, tuple):
-        return pd.Series([tuple(names) for names in column], index=frame.index, dtype=object)
-    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    numbers = pd.Series(np.where(np.abs(values) < _DIVERGED, values, np.nan), index=frame.index)
-    return numbers if default is np.nan else numbers.fillna(float(default)).astype(type(default))
-
-
 def _distinct(lists: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     """The names in these lists, each once, in the order in which they first occur."""
     return tuple(dict.fromkeys(name for names in lists for name in names))
-
-
-def _words(column: Iterable[object]) -> list[str]:
-    return ["" if value is None or value is pd.NA or value != value else str(value) for value in column]

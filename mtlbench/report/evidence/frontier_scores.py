@@ -34,7 +34,8 @@ class Scores:
 def scores_of(facts: pd.DataFrame, tasks: Sequence[Task]) -> Scores:
     """The scores among some facts, of the epoch that was kept."""
     metrics = {task.name: task.metric for task in tasks}
-    main = facts[facts["main"] & (facts["metric"] == facts["task"].map(metrics))]
+    main = facts[facts["main"]]
+    main = main[main["metric"].astype(object) == main["task"].astype(object).map(metrics)]
     test = main[main["split"] == "test"]
     same = ["trial", "seed", "task", "step"]
     validation = main[main["split"] == "validation"].merge(test[same], on=same)

@@ -12,6 +12,7 @@ from ...core.literature import PublishedNumber
 from ...core.power import FEWEST
 from .frames import ReportData, Task, direction
 from .pooled import pooled
+from .shaped import stacked
 from .statistics import Interval, mean_interval
 
 Outcome = Literal["better", "met", "undecided", "not met", "not comparable", "not measured"]
@@ -85,10 +86,14 @@ def _of_tasks(data: ReportData, number: PublishedNumber) -> tuple[Task, pd.Serie
     if number.method not in standing:
         return None
     tasks = (number.task,) if number.task is not None else data.planned_tasks(number.problem)
-    facts = pd.concat([data.records, data.reference_records], ignore_index=True)
     wanted = {"problem": number.problem, "method": number.method, "metric": number.metric, "split": "test"}
     wanted["engine"] = data.engines_of(number.problem, number.method)[0]
-    facts = facts[np.logical_and.reduce([facts[key] == value for key, value in wanted.items()])]
+    facts = stacked(
+        [
+            every[np.logical_and.reduce([every[key] == value for key, value in wanted.items()])]
+            for every in (data.records, data.reference_records)
+        ]
+    )
     by_task = facts.groupby(["seed", "task"])["value"].mean().unstack("task").reindex(columns=list(tasks))
     values = by_task.dropna().mean(axis=1)
     if values.empty:

@@ -10,12 +10,14 @@ from math import log
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ...core.score import Tried, candidate_scores
 from ...core.statuses import ENDED_BADLY
 from ...core.trial import CANDIDATE, FRONTIER
 from ...core.wording import plural
 from .frames import ReportData, groups, rows
+from .shaped import FactsByTrial
 from .statistics import Array
 
 OUTER = 0.1  # of a range, at either end: a choice there says that the best may lie beyond
@@ -123,7 +125,7 @@ def _place(key: str, given: Mapping[str, Any], choice: str) -> float | None:
 def tunings(data: ReportData) -> tuple[Tuning, ...]:
     """Of every problem, method and engine that has candidates."""
     tried = data.tried[data.tried["role"] == CANDIDATE]
-    facts = {trial: list(rows(group)) for (trial,), group in groups(data.tried_records, ["trial"])}
+    facts = FactsByTrial(_of_scores(data.tried_records))
     found = []
     for (problem, method, engine), group in groups(tried, ["problem", "method", "engine"]):
         points = sorted(set(group["point"]) - {""})
@@ -132,7 +134,7 @@ def tunings(data: ReportData) -> tuple[Tuning, ...]:
         chosen = finals.loc[same & (finals["choice"] != ""), "choice"]
         choices = tuple(group["choice"].unique())
         scores = [
-            candidate_scores(Tried(row.choice, row.part, facts.get(row.trial, [])) for row in rows(slot))
+            candidate_scores(Tried(row.choice, row.part, facts.of(row.trial)) for row in rows(slot))
             for _, slot in groups(group, ["tasks", "seed", "point"])
         ]
         found.append(
@@ -150,6 +152,12 @@ def tunings(data: ReportData) -> tuple[Tuning, ...]:
             )
         )
     return tuple(found)
+
+
+def _of_scores(facts: pd.DataFrame) -> pd.DataFrame:
+    """What scores of candidates are made of, and something of every trial that finished."""
+    losses = (facts["split"] == "validation") & (facts["metric"] == "loss")
+    return facts[losses | facts["split"].isin(["test", ""])]
 
 
 def _search_of(suite: Mapping[str, Any], method: str, of_points: bool) -> dict[str, Mapping[str, Any]]:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Collection
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
@@ -22,13 +21,16 @@ from ..writing.parts import Figure, Part, file_names
 
 _NAMED = 6  # methods drawn in colour, the best by Delta m; the others stay grey
 _TASKS = 6  # rows of the figure
+_WAY = ["problem", "method", "engine"]
 
 
 def section(evidence: Evidence) -> Part | None:
     """One figure per problem: training loss and validation metric, one row per task."""
     facts = evidence.data.records
     facts = facts[facts["split"].isin(["train", "validation"]) & (facts["task"] != "") & facts["value"].notna()]
-    of_engine = facts[np.array([evidence.engine(r.problem, r.method) == r.engine for r in rows(facts)], dtype=bool)]
+    ways = rows(facts[_WAY].drop_duplicates())
+    shown = [(r.problem, r.method, r.engine) for r in ways if evidence.engine(r.problem, r.method) == r.engine]
+    of_engine = facts[pd.MultiIndex.from_frame(facts[_WAY]).isin(shown)]
     curves = {problem: group for (problem,), group in groups(of_engine, ["problem"])}
     names = file_names(curves, "curves")
     drawn = (_figure(evidence, names[problem], problem, group) for problem, group in curves.items())

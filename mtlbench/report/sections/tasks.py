@@ -11,6 +11,7 @@ import pandas as pd
 from ...core.wording import plural
 from ..evidence.evidence import Evidence
 from ..evidence.frames import ReportData, Task, direction, groups, rows, titled
+from ..evidence.shaped import stacked
 from ..evidence.statistics import Interval, mean_interval
 from ..writing.format import bracket, decimals_for, plus_minus
 from ..writing.parts import Cell, Column, Panel, Part, Table, marked, panel_of
@@ -76,8 +77,8 @@ def section(evidence: Evidence) -> Part | None:
 
 
 def _facts(data: ReportData) -> pd.DataFrame:
-    facts = pd.concat([data.records, data.reference_records], ignore_index=True)
-    return facts[(facts["split"] == "test") & (facts["task"] != "")]
+    parts = (data.records, data.reference_records)
+    return stacked([facts[(facts["split"] == "test") & (facts["task"] != "")] for facts in parts])
 
 
 def _series(data: ReportData) -> dict[tuple[str, ...], pd.Series]:
