@@ -50,21 +50,54 @@ def cli() -> None:
 @_with(_choice)
 @click.option("--executor", type=click.Choice(["ray", "serial"]), default="ray", show_default=True)
 @click.option("--address", help="Join this Ray cluster ('auto' for the one this machine belongs to).")
+@click.option(
+    "--ship/--no-ship", default=None, help="Send the suite's files to all nodes; by default, if --address is elsewhere."
+)
 @click.option("--max-parallel", type=click.IntRange(min=1), help="Most trials at once.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and start nothing.")
-def run(
-    suite: Path, executor: Any, address: str | None, max_parallel: int | None, dry_run: bool, **choice: Any
-) -> None:
+@click.option("--events", is_flag=True, hidden=True)  # told line by line, to whom a job was submitted by
+def run(suite: Path, dry_run: bool, events: bool, **options: Any) -> None:
     """Run SUITE: only what is missing; then write tables and report."""
+    where = {name: options.pop(name) for name in ("executor", "address", "ship", "max_parallel")}
     if dry_run:
-        _show_plan(suite, as_json=False, **choice)
+        _show_plan(suite, as_json=False, **options)
         return
     from .runner.session import run as run_suite
     from .screen.tables import show_result
 
-    result = run_suite(suite, executor=executor, address=address, max_parallel=max_parallel, display=_display, **choice)
+    _name_code(suite)
+    if events:
+        run_suite(suite, display=_told, **where, **options)
+        return
+    result = run_suite(suite, display=_display, **where, **options)
     show_result(result, _console())
     sys.exit(0 if result.ok else 1)
+
+
+@cli.command()
+@_suite
+@_with(_choice)
+@click.option("--address", required=True, help="The cluster's dashboard, http://head:8265.")
+def submit(suite: Path, address: str, **choice: Any) -> None:
+    """Run SUITE as a job of a cluster that this machine is no part of, and bring its results here."""
+    from .runner.session import run as run_suite
+    from .screen.tables import show_result
+
+    _name_code(suite)
+
+    def ask(question: str) -> bool:
+        return sys.stdin.isatty() and click.confirm(question)
+
+    result = run_suite(suite, executor="job", address=address, display=_display, ask=ask, **choice)
+    show_result(result, _console())
+    sys.exit(0 if result.ok else 1)
+
+
+@contextlib.contextmanager
+def _told(plan: Plan) -> Iterator[Any]:
+    from .runner.wire import to_line
+
+    yield lambda event: print(to_line(event), flush=True)
 
 
 @contextlib.contextmanager
@@ -88,10 +121,20 @@ def plan(suite: Path, as_json: bool, **choice: Any) -> None:
     _show_plan(suite, as_json, **choice)
 
 
+def _name_code(suite: Path) -> None:
+    """Say which code of others a suite brings, before any of it is imported: importing runs it."""
+    from .core.wording import clean
+    from .suite.foreign import foreign_code
+
+    if code := foreign_code(suite):
+        click.echo(f"imports {clean(', '.join(code))}, which may do all that you may", file=sys.stderr)
+
+
 def _show_plan(suite: Path, as_json: bool, **choice: Any) -> None:
     from .plan.plan import make_plan
     from .screen.tables import show_plan
 
+    _name_code(suite)
     made = make_plan(suite, **choice)
     if as_json:
         click.echo(json.dumps(made.to_json(), indent=1))
@@ -169,8 +212,10 @@ def main() -> None:
         if number := stopping.asked():  # or a terminal that is gone, which took the run with it
             _leave(_STOPPED, 128 + number)
         _leave(f"{error.filename or 'input or output'}: {error.strerror or error}", 2)
+    except UnicodeEncodeError as error:  # the name of a file or folder
+        _leave(f"'{error.object}': this locale ({error.encoding}) has no such file names; set LC_ALL=C.UTF-8", 2)
     except click.ClickException as error:
-        error.show()
+        error.show(file=sys.stderr)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         stopping.ignore()  # another one would only garble the way out
@@ -180,7 +225,7 @@ def main() -> None:
 def _leave(message: str, code: int) -> NoReturn:
     """Say why and end; without a word where nobody can read it any more."""
     with contextlib.suppress(OSError):
-        click.echo(clean_lines(message), err=True)
+        click.echo(clean_lines(message), file=sys.stderr)  # click's own stream would take no sign for another
     sys.exit(code)
 
 

@@ -39,7 +39,7 @@ ALLOWED_IN_REPORT = {
     "sections": {"evidence", "writing", "sections"},
 }
 FENCED = {
-    "ray": {f"runner/ray_{name}.py" for name in ("scheduler", "cluster", "nodes", "losses")},
+    "ray": {f"runner/ray_{name}.py" for name in ("scheduler", "cluster", "private", "nodes", "losses", "job")},
     "pandas": {"store", "report", "problems", "runner/session.py", "screen/tables.py"},
     "yaml": {"core/yaml_writer.py", "suite"},
 }

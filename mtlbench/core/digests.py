@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
+
+from .regular import opened_regular
 
 Stamp = tuple[int, ...]
 _known: dict[Path, tuple[Stamp, str]] = {}
@@ -23,14 +24,11 @@ def stamp(path: Path) -> Stamp:
 
 def file_digest(path: Path) -> str:
     """SHA-256 of a file's content in hexadecimal. Raises OSError, also where it is no regular file."""
-    if not path.is_file():
-        path.stat()
-        raise OSError(0, "expected a regular file", os.fspath(path))
     now = stamp(path)
     before = _known.get(path)
     if before and before[0] == now:
         return before[1]
-    with path.open("rb") as file:
+    with opened_regular(path) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     _known[path] = (now, digest)
     return digest

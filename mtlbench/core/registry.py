@@ -127,6 +127,11 @@ class Registry(Mapping[str, str]):
             raise UnknownName(f"{self.noun} '{name}': expected a subclass of mtlbench's Config, got {entry!r}")
         return entry
 
+    def name_of(self, entry: type[Config]) -> str:
+        """The name that a class is written by; ``module:Class`` where no row has it."""
+        target = f"{entry.__module__}:{entry.__qualname__}"
+        return next((name for name, row in self._rows.items() if row == target), target)
+
     def build(self, spec: Mapping[str, Any]) -> Any:
         """The object that ``{"name": …, **parameters}`` describes. Raises UnknownName or pydantic.ValidationError."""
         parameters = {key: value for key, value in spec.items() if key != "name"}

@@ -224,15 +224,43 @@ class InitFrom(Config):
         return self.method is not None or self.file is not None
 
 
-class Resources(Config):
-    """What one trial needs. ``cpus`` is also its number of threads."""
+_Whole = Annotated[int, Field(ge=0)]
+_Share = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 
-    cpus: int = Field(1, ge=1, description="CPU cores and threads of one trial")
-    gpus: int = Field(0, ge=0, le=1, description="GPUs of one trial; 1 trains on CUDA")
+
+class Resources(Config):
+    """What one trial needs: ``cpus`` cores, and as many threads, in each of its processes, of which there is one for
+    every GPU, or ``workers`` on the CPU. Several share each step, see docs/clusters.md.
+    """
+
+    cpus: int = Field(1, ge=1, description="CPU cores and threads of each process of a trial")
+    gpus: _Whole | _Share = Field(
+        0, description="GPUs of one trial; 1 trains on CUDA, more with a process on each; 0.5 shares one, untimed"
+    )
+    workers: int = Field(1, ge=1, le=64, description="processes that share each step, on CUDA one for every GPU")
     timeout: Seconds = Field(3600.0, description="a trial that takes longer is stopped, with the status timeout")
     exclusive: Literal["first_seed", "all", "none"] = Field(
         "first_seed", description="which trials run alone on their node, so that their throughput counts"
     )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if isinstance(self.gpus, float) and self.exclusive != "none":
+            raise ValueError(
+                f"gpus: expected a whole GPU for trials that are timed, got {self.gpus:g} of one; add exclusive: none, "
+                "which times nothing"
+            )
+        if self.gpus and self.workers not in (1, self.gpus):
+            raise ValueError(
+                f"workers: expected one for every GPU, got {self.workers} for gpus: {self.gpus:g}; remove workers, or "
+                "set gpus to as many"
+            )
+        return self
+
+    @property
+    def processes(self) -> int:
+        """How many there are of one trial."""
+        return max(self.workers, int(self.gpus))
 
 
 class Timing(Config):

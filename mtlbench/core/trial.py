@@ -140,11 +140,13 @@ class Trial(ABC):
 class TrainTrial(Trial):
     """A training of some tasks of a problem.
 
-    tasks  those that are trained together
-    parts  {coordinate: spec} of ``core.parts``; {} for a part that the learner does not use. ``start`` is the trunk
-           that training starts from: {"trial": id} or {"file": path, "sha256": digest}, with "freeze"; {} for none
-    data   SHA-256 of the problem's files, so that changed data are a changed trial
-    fold   (k, K): trains without part k of K of the training split; (0, 0): on all of it
+    tasks    those that are trained together
+    parts    {coordinate: spec} of ``core.parts``; {} for a part that the learner does not use. ``start`` is the trunk
+             that training starts from: {"trial": id} or {"file": path, "sha256": digest}, with "freeze"; {} for none
+    data     SHA-256 of the problem's files, so that changed data are a changed trial
+    fold     (k, K): trains without part k of K of the training split; (0, 0): on all of it
+    workers  processes that train together, each with ``threads`` threads and, on CUDA, a GPU: sums over another number
+             of them round otherwise
     """
 
     kind: ClassVar[str] = "train"
@@ -154,6 +156,7 @@ class TrainTrial(Trial):
     engine: str
     data: str = ""
     fold: tuple[int, int] = (0, 0)
+    workers: int = 1
 
     def with_parts(self, **parts: Spec) -> TrainTrial:
         """The same trial with other parts."""
@@ -169,6 +172,8 @@ class TrainTrial(Trial):
     def _fields(self) -> dict[str, Any]:
         values = super()._fields()
         first = {key: values.pop(key) for key in ("problem", "tasks")}
+        if self.workers == 1:  # which trials had no word for before there could be more
+            del values["workers"]
         return {**first, **values.pop("parts"), **values}
 
     @classmethod
@@ -180,6 +185,7 @@ class TrainTrial(Trial):
             sources=value.get("sources", ""),
             tasks=tuple(value["tasks"]),
             fold=tuple(value.get("fold", (0, 0))),
+            workers=value.get("workers", 1),
             parts=parts,
             labels=Labels.from_json(value),
         )

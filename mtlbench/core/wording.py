@@ -24,6 +24,11 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:58]}…"
 
 
+def quoted(value: object) -> str:
+    """The advice for a value that YAML did not read as text."""
+    return f"quote it: '{shown(value)}'"
+
+
 def first_sentence(error: ValidationError) -> str:
     """The first fault in short, for a message of which it is a part."""
     first = error.errors(include_url=False)[0]

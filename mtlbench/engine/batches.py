@@ -35,6 +35,17 @@ class Batch(NamedTuple):
     rows: int
 
 
+def labels(batch: Batch) -> Tensor:
+    """How many labels each task has in a batch [T]; a row with labels at positions has as many as it has of them."""
+    masks = batch.masks or [None] * len(batch.targets)
+    return torch.stack(
+        [
+            batch.counts.new_full((), len(target)) if mask is None else mask.sum(dtype=batch.counts.dtype)
+            for target, mask in zip(batch.targets, masks, strict=True)
+        ]
+    )
+
+
 class Batches(ABC):
     """The batches of every epoch, pure in (seed, epoch): all methods of a seed see the same rows in order."""
 

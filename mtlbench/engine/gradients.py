@@ -12,16 +12,15 @@ from torch.nn import Parameter
 from torch.utils import _pytree as tree  # a representation may be any nesting of tensors
 
 from ..ops.gramian import dot_products
-from .batches import Batch
+from .batches import Batch, labels
 from .buffers import Buffers
-
-Row = list[Tensor | None]  # one task's gradients, tensor by tensor; None where the task does not reach
+from .distributed import Row, World
 
 
 class Cut(NamedTuple):
     """A forward pass whose heads have been differentiated, and whose trunk has not."""
 
-    losses: Tensor  # L [T], detached
+    losses: Tensor  # of L [T] what the differentiated rows add, detached
     representation: list[Tensor]  # the tensors of z, with their graph
     cotangents: list[Row]  # [t][k] = dL_t / dz_k
 
@@ -50,24 +49,27 @@ class TaskGradients:
         parameters: Sequence[Parameter],
         at_representation: bool,
         halves: Buffers | None = None,
+        world: World | None = None,
     ) -> None:
         self.represent, self.losses_from, self.parameters = represent, losses_from, parameters
-        self.at_representation, self.halves = at_representation, halves
+        self.at_representation, self.halves, self.world = at_representation, halves, world or World()
 
     def __call__(self, batch: Batch) -> SharedGradients:
         """The gradients on a batch."""
         if self.halves:
             return self._of_halves(batch, self.halves)
         cut = self._cut(batch)
+        losses = self.world.total(cut.losses)
         if self.at_representation:
-            return SharedGradients(cut.losses, cut.cotangents, cut.representation)
-        return SharedGradients(cut.losses, self._through_the_trunk(cut), self.parameters)
+            return SharedGradients(losses, cut.cotangents, cut.representation)
+        return SharedGradients(losses, self._through_the_trunk(cut), self.parameters)
 
     def descend(self, gradients: SharedGradients, direction: Tensor) -> None:
         """Add a direction [n] of the shared part to the ``.grad`` of the shared parameters."""
         pieces = as_tensors(direction, gradients.shared)
         if self.at_representation:
             torch.autograd.backward(list(gradients.shared), pieces)
+            self.world.sum_gradients(self.parameters)
             return
         for parameter, piece in zip(self.parameters, pieces, strict=True):
             parameter.grad = piece if parameter.grad is None else parameter.grad + piece
@@ -83,8 +85,13 @@ class TaskGradients:
         reached = [(z, column) for z, column in zip(gradients.shared, columns, strict=True) if column]
         if reached:
             torch.autograd.backward([z for z, _ in reached], [torch.stack(column).sum(0) for _, column in reached])
+        self.world.sum_gradients(self.parameters)
 
-    def _cut(self, batch: Batch, share: Tensor | None = None) -> Cut:
+    def _cut(self, batch: Batch, of_task: Tensor | None = None) -> Cut:
+        """What this rank adds to the task losses of a batch, times ``of_task`` [T], and to their gradients."""
+        batch, share = self.world.part(batch)
+        if of_task is not None:
+            share = of_task if share is None else share * of_task
         tensors, form = tree.tree_flatten(self.represent(batch.inputs))
         reached = [k for k, tensor in enumerate(tensors) if isinstance(tensor, Tensor) and tensor.requires_grad]
         copies = [list(tensors) for _ in batch.targets]
@@ -92,7 +99,9 @@ class TaskGradients:
             for k in reached:
                 copy[k] = tensors[k].detach().requires_grad_()
         losses = self.losses_from([tree.tree_unflatten(copy, form) for copy in copies], batch.targets, batch.masks)
-        losses.backward(torch.ones_like(losses) if share is None else share.to(losses.dtype))
+        if share is not None:
+            losses = losses * share.to(losses.dtype)
+        losses.backward(torch.ones_like(losses))
         cotangents = [[copy[k].grad for k in reached] for copy in copies]
         return Cut(losses.detach(), [tensors[k] for k in reached], cotangents)
 
@@ -106,20 +115,20 @@ class TaskGradients:
             outputs, grads = zip(*pairs, strict=True)
             keep = t + 1 < len(cut.cotangents)
             rows.append([*torch.autograd.grad(outputs, self.parameters, grads, retain_graph=keep, allow_unused=True)])
-        return rows
+        return self.world.sum_rows(rows, self.parameters)
 
     def _of_halves(self, batch: Batch, buffers: Buffers) -> SharedGradients:
         """The whole batch's gradients, as the sum over its halves weighted by each half's share of a task's labels, for
         heads as well. J_1 and J_2 are those of the halves: a task without a label in a half has gradient 0 there.
         """
         halves = [_every_other(batch, first) for first in (0, 1)]
-        counts_2T = torch.stack([_labels(half) for half in halves])
+        counts_2T = torch.stack([labels(half) for half in halves])
         shares_2T = counts_2T / counts_2T.sum(0).clamp(min=1)
         cuts = buffers.averaged([partial(self._cut, *part) for part in zip(halves, shares_2T, strict=True)])
         device = batch.counts.device
         first, second = (as_matrix(self._through_the_trunk(cut), self.parameters, device) for cut in cuts)
         mean = [as_tensors(row, self.parameters) for row in first + second]
-        losses = sum(share * cut.losses for share, cut in zip(shares_2T, cuts, strict=True))
+        losses = self.world.total(cuts[0].losses + cuts[1].losses)
         alone = [part / share.clamp(min=1e-12)[:, None] for part, share in zip((first, second), shares_2T, strict=True)]
         return SharedGradients(losses, [[*row] for row in mean], self.parameters, dot_products(*alone))
 
@@ -136,17 +145,6 @@ def as_tensors(vector: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
     """A vector [n] in the shapes that ``as_matrix`` laid one after another."""
     pieces = torch.split(vector, [p.numel() for p in like])
     return [piece.view(p.shape) for piece, p in zip(pieces, like, strict=True)]
-
-
-def _labels(batch: Batch) -> Tensor:
-    """How many labels each task has in a batch [T]; a row with labels at positions has as many as it has of them."""
-    masks = batch.masks or [None] * len(batch.targets)
-    return torch.stack(
-        [
-            batch.counts.new_tensor(len(target)) if mask is None else mask.sum(dtype=batch.counts.dtype)
-            for target, mask in zip(batch.targets, masks, strict=True)
-        ]
-    )
 
 
 def _every_other(batch: Batch, first: int) -> Batch:

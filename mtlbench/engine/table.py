@@ -24,6 +24,7 @@ class Engine(Config):
     """How a step runs: one recipe. Engines differ in speed, never in what is computed."""
 
     recipe: ClassVar[Recipe]
+    divisible: ClassVar[bool] = True  # whether several processes can take its steps together (``engine.distributed``)
 
     def check(self, device: str) -> list[str]:
         """The reasons why this engine cannot run on a device ("cpu" or "cuda"), one sentence each."""
@@ -68,6 +69,7 @@ class FusedGraph(Engine):
     """The fused step, recorded whole as one CUDA graph."""
 
     recipe = Recipe("kernel", "kernel", "kernel", "graph")
+    divisible = False  # its replay would have to hold the sums over processes as well
 
 
 class Compiled(Engine):

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from ..engine.distributed import World
+
 
 @dataclass(frozen=True)
 class Start:
@@ -55,6 +57,7 @@ class Job:
     init_from: Start | None = None  # None: random initial weights
     others: Mapping[str, Any] = field(default_factory=dict)  # parts that have no field here, by key
     keep: Callable[[Mapping[str, Tensor]], None] | None = None  # called with the trained trunk, if one is to be saved
+    world: World | None = None  # the processes that train together; None: this one alone
 
     def check_deadline(self, where: str) -> None:
         """Raises TimedOut past the deadline; learners call it at every step."""

@@ -132,7 +132,7 @@ def _cuda() -> str:
 def _output(*command: str) -> str:
     """The output of a command; empty if it fails or does not exist."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip()

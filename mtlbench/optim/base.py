@@ -41,6 +41,7 @@ class Optimizer(Config):
     whole_split: ClassVar[bool] = (
         False  # whether every step uses the whole training split, so that an epoch is one step
     )
+    divisible: ClassVar[bool] = True  # whether several processes can take its steps together (``engine.distributed``)
     trains_weightings: ClassVar[bool] = True  # whether it can also train a weighting's parameters
 
     @property

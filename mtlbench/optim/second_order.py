@@ -23,6 +23,7 @@ class Curved(Optimizer):
 
     updates: ClassVar[tuple[Update, ...]] = ("loop",)
     whole_split: ClassVar[bool] = True
+    divisible: ClassVar[bool] = False  # the objective is evaluated, and differentiated twice, within a step
     trains_weightings: ClassVar[bool] = False
 
     lr: float = Field(1.0, gt=0, description="first step length that the line search tries")

@@ -117,11 +117,14 @@ def faults_with_machine(variant: Variant, local: bool) -> Iterator[Fault]:
             yield entry.node.place, f"engine '{engine.name}': {sentence}: choose engine fused"
         for sentence in _unable(variant, engine):
             yield variant["optimizer"].node.place, sentence
-    if local and variant.device == "cuda" and not gpus():
-        node = variant.resources.node
+    wanted, found = variant.resources.config.gpus if variant.resources.config else 0, len(gpus())
+    if local and found < wanted:
+        node, one = variant.resources.node, wanted <= 1
+        what, where = ("a GPU", "one") if one else (f"{wanted} GPUs", "as many on one node")
         yield (
             node["gpus"].place if "gpus" in node else node.place,
-            "resources.gpus: expected a GPU on this machine, got none; set gpus: 0, or join a cluster with one",
+            f"resources.gpus: expected {what} on this machine, got {found or 'none'}; set gpus: {found}, or join a "
+            f"cluster with {where}",
         )
 
 

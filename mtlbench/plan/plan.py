@@ -46,7 +46,7 @@ class Row:
     to_run: int
     states: dict[str, int]
     cpus: int
-    gpus: int
+    gpus: float  # whole numbers, or a share of one
     seconds: float | None
 
 

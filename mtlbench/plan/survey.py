@@ -24,6 +24,7 @@ from .fits import (
 )
 from .kernel_fits import kernel_faults
 from .literature_fits import literature_faults
+from .rank_fits import indivisible
 
 
 @dataclass
@@ -78,6 +79,7 @@ def survey(suite: Suite, local: bool) -> Survey:
     for variant in variants:
         seen.add(faults_with_problems(suite, variant, seen.outlines))
         seen.add(faults_with_machine(variant, local))
+        seen.add(indivisible(variant))
         seen.trunk(variant)
     for variant in points:
         seen.add(faults_with_frontier(variant, seen.outlines))

@@ -6,12 +6,13 @@ import difflib
 import gzip
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from ..core.errors import DataError
+from ..core.regular import REFUSED, opened_regular
 
 GZIP = b"\x1f\x8b"
 
@@ -25,7 +26,7 @@ def find(root: Path, name: str) -> Path:
         if not path.exists():
             raise DataError(f"{path}: no such file; {_nearest(path)}")
         if not path.is_file():
-            raise DataError(f"{path}: expected a regular file, got a device, pipe or socket")
+            raise DataError(f"{path}: {REFUSED}")
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
     if not os.access(path, os.R_OK):
@@ -41,16 +42,20 @@ def _nearest(path: Path) -> str:
 
 def is_zipped(path: Path) -> bool:
     """Whether the file is gzipped, judged by its first bytes rather than its name."""
-    with guarded(path), path.open("rb") as stream:
+    with guarded(path), opened_regular(path) as stream:
         return stream.read(2) == GZIP
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
     """The file's bytes, decompressed if it is gzipped. Raises DataError, also for damage detected while reading."""
-    unzip: Callable[..., IO[bytes]] = gzip.open if is_zipped(path) else open  # type: ignore[assignment]
-    with guarded(path), unzip(path, "rb") as stream:
-        yield stream
+    zipped = is_zipped(path)
+    with guarded(path), opened_regular(path) as stream:
+        if not zipped:
+            yield stream
+            return
+        with gzip.open(stream, "rb") as unzipped:
+            yield unzipped  # type: ignore[misc]  # typeshed does not know it for an IO[bytes]
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 A process of its own, since a killed driver can do nothing more. It waits until its standard input closes, which the
 death of the driver does as well as ``Caretaker.close``, then ends what the driver's Ray had started and is still there,
-and removes the folders of its sessions. It knows both by the sessions' names, which hold the driver's process id; it
-asks nothing while trials run, so that it takes no time from them.
+and removes its folder. It knows its processes by that folder, which no other Ray has; it asks nothing while trials run,
+so that it takes no time from them.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _WAIT = 20.0  # seconds that the driver waits for all this
 
 
 class Caretaker:
-    """The process, seen from the driver; to be made before Ray starts. ``folder`` is where Ray keeps its sessions,
-    ``package`` where its code lies.
+    """The process, seen from the driver; to be made before Ray starts. ``folder`` is all that is this Ray's own,
+    ``package`` where Ray's code lies.
     """
 
     def __init__(self, folder: Path, package: Path) -> None:
-        words = [str(folder), str(package), str(os.getpid()), *_sessions(folder, os.getpid())]
+        words = [str(folder), str(package)]
         self._process = subprocess.Popen(
             [sys.executable, "-I", __file__, *words],
             stdin=subprocess.PIPE,
@@ -46,27 +46,23 @@ class Caretaker:
             self._process.wait(_WAIT)
 
 
-def _sessions(folder: Path, driver: int) -> list[str]:
-    """The names of a driver's sessions."""
-    return [path.name for path in folder.glob(f"session_*_{driver}")]
+def _processes(folder: Path, package: str) -> Iterator[psutil.Process]:
+    """Those that Ray started in a folder, whoever their parents are by now.
 
-
-def _processes(sessions: Iterable[Path], package: str) -> Iterator[psutil.Process]:
-    """Those that Ray started for these sessions, whoever their parents are by now.
-
-    Until they have given themselves a title, they run a file of Ray's package and have the session's folder among their
-    arguments; then, their titles are Ray's and they write to its logs.
+    Until they have given themselves a title, they run a file of Ray's package and have a place in the folder among
+    their arguments; then, their titles are Ray's and they write to its logs.
     """
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             words = process.cmdline()
             if any(word.startswith(package) for word in words):
-                if any(str(session) in word for word in words for session in sessions):
-                    yield process
+                mine = any(str(folder) in word for word in words)
             elif words and words[0].startswith("ray::"):
-                written = [Path(file.path) for file in process.open_files()]
-                if any(file.is_relative_to(session.resolve()) for file in written for session in sessions):
-                    yield process
+                mine = any(Path(file.path).is_relative_to(folder.resolve()) for file in process.open_files())
+            else:
+                mine = False
+            if mine:
+                yield process
 
 
 def _end(processes: Iterable[psutil.Process]) -> None:
@@ -79,23 +75,17 @@ def _end(processes: Iterable[psutil.Process]) -> None:
         _, left = psutil.wait_procs(left, timeout=_PATIENCE)
 
 
-def _clean_up(folder: Path, package: str, driver: int, earlier: Iterable[str]) -> None:
-    """End the processes of a driver's sessions, but for earlier ones, and remove these and what points to them."""
-    sessions = [folder / name for name in _sessions(folder, driver) if name not in earlier]
+def _clean_up(folder: Path, package: str) -> None:
+    """End the processes of the folder's Ray, and remove it."""
     for _ in range(_ROUNDS):
-        found = list(_processes(sessions, package))
+        found = list(_processes(folder, package))
         if not found:
             break
         _end(found)
-    latest = folder / "session_latest"
-    with contextlib.suppress(OSError):
-        if latest.is_symlink() and latest.resolve() in [session.resolve() for session in sessions]:
-            latest.unlink()
-    for session in sessions:
-        shutil.rmtree(session, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
     while os.read(sys.stdin.fileno(), 1):
         pass
-    _clean_up(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4:])
+    _clean_up(Path(sys.argv[1]), sys.argv[2])

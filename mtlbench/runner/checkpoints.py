@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..core.digests import content_digest
 from ..core.errors import MtlbenchError
+from ..core.regular import opened_regular
 from ..core.trial import TrainTrial
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Checkpoints:
         if not start:
             return None
         file = start.get("file")
-        content = self.incoming if file is None else (root / file).read_bytes()
+        content = self.incoming if file is None else _content(root / file)
         if file is not None and content_digest(content) != start["sha256"]:
             raise MtlbenchError(f"init_from {file}: expected the content that the trial was planned with, got another")
         return Start(_read(content, file or "another trial"), start["freeze"])
@@ -46,6 +47,11 @@ class Checkpoints:
         buffer = io.BytesIO()
         torch.save(dict(trunk), buffer)
         self.outgoing = buffer.getvalue()
+
+
+def _content(path: Path) -> bytes:
+    with opened_regular(path) as file:
+        return file.read()
 
 
 def _read(content: bytes, name: str) -> Mapping[str, Tensor]:

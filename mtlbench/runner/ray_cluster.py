@@ -7,63 +7,63 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import ray
-from ray._common.utils import get_default_ray_temp_dir
 
 from ..core.errors import UnavailableError
 from ..core.wording import clean
 from .caretaker import Caretaker
 from .held_back import stderr_held_back
 from .ray_nodes import Nodes, alive
+from .ray_private import MEND, check_private, private
 from .stopping import undisturbed
 
 _STORE_BYTES = 128 * 1024**2  # results are small; Ray's default is 30 % of the machine's memory
 
 
 @contextlib.contextmanager
-def cluster(address: str | None) -> Iterator[Nodes]:
-    """Join the cluster at ``address``, or start a local Ray on loopback, and watch its nodes. Leaves or stops it.
+def cluster(address: str | None, sent: Path | None = None) -> Iterator[Nodes]:
+    """Join the cluster at ``address``, or start a local Ray that is private, and watch its nodes. Leaves or stops it.
+    ``sent`` is a folder that every worker gets a copy of, and runs in.
 
     Raises UnavailableError where Ray cannot be started or joined, for whatever reason.
     """
-    caretaker = None if address else Caretaker(_folder(), Path(ray.__file__).parent)
-    try:
-        _init(address)
-        with Nodes(alive).watched() as nodes:
-            yield nodes
-    finally:
-        with undisturbed(), stderr_held_back():
-            ray.shutdown()
-            if caretaker:
-                caretaker.close()
+    with contextlib.nullcontext() if address else private() as own:
+        caretaker = Caretaker(own.folder, Path(ray.__file__).parent) if own else None
+        try:
+            _init(address, sent, own.arguments if own else {})
+            if own:
+                check_private()
+            with Nodes(alive).watched() as nodes:
+                yield nodes
+        finally:
+            with undisturbed(), stderr_held_back():
+                ray.shutdown()
+                if caretaker:
+                    caretaker.close()
 
 
-def _folder() -> Path:
-    """Where Ray keeps the folders of its sessions."""
-    return Path(get_default_ray_temp_dir())  # type: ignore[no-untyped-call]
-
-
-def _init(address: str | None) -> None:
+def _init(address: str | None, sent: Path | None, arguments: Mapping[str, Any]) -> None:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     logging.getLogger("ray").setLevel(logging.ERROR)  # it comments on its own defaults
     on_sigterm = signal.getsignal(signal.SIGTERM)
+    options = (_JOINED if address else _LOCAL) | ({"runtime_env": {"working_dir": str(sent)}} if sent else {})
     try:
         with stderr_held_back():
-            ray.init(**(_JOINED if address else _LOCAL), address=address or "local")
+            ray.init(**options, **arguments, address=address or "local")
     except SystemExit:  # Ray's own handler, while it starts
         if callable(on_sigterm):
             on_sigterm(signal.SIGTERM, None)
         raise
     except Exception as error:  # Ray raises what the system raised: OSError, AssertionError, its own
         reason = clean(error) or type(error).__name__
-        where, mend = f"join Ray at {address}", "check --address"
-        if not address:
-            where, mend = "start Ray", "set RAY_TMPDIR to a short path"
-        raise UnavailableError(f"cannot {where}: {reason}; {mend}, or use --executor serial") from error
+        if address:
+            text = f"cannot join Ray at {address}: {reason}; check --address, or use --executor serial"
+            raise UnavailableError(text) from error
+        raise UnavailableError(f"cannot start Ray: {reason}; {MEND}") from error
     finally:
         if callable(on_sigterm) and threading.current_thread() is threading.main_thread():
             # Ray has put its own handlers there, which print a stack and lose the exit code.
@@ -76,7 +76,6 @@ _LOCAL: dict[str, Any] = {
     "num_cpus": os.cpu_count(),
     "object_store_memory": _STORE_BYTES,
     "include_dashboard": False,
-    "_node_ip_address": "127.0.0.1",
 }
 
 

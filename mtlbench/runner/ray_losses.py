@@ -51,7 +51,7 @@ def last_words(pid: int) -> str:
     is found.
     """
     node: Any = ray._private.worker._global_node
-    for path in Path(node.get_logs_dir_path()).glob(f"worker-*-{pid}.err"):
+    for path in sorted(Path(node.get_logs_dir_path()).glob(f"worker-*-{pid}.err")):
         try:
             words = path.read_text(encoding="utf-8", errors="replace")
         except OSError:

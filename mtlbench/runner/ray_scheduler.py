@@ -76,13 +76,15 @@ def run_on_ray(
     expected_of: ExpectedOf,
     address: str | None,
     max_parallel: int | None,
+    sent: Path | None = None,
 ) -> Iterator[Event]:
     """Run trials on Ray. ``attempts`` counts the attempts made before, by trial id; ``trunk_of`` gives the trunk that
-    a trial starts from, ``expected_of`` what it was planned with.
+    a trial starts from, ``expected_of`` what it was planned with. ``root`` is the suite's folder: on every node, or
+    within the folder ``sent``, of which every node gets a copy.
 
     Raises UnavailableError if no node can hold some trial, before anything starts.
     """
-    with cluster(address) as nodes:
+    with cluster(address, sent) as nodes:
         _check_fit(trials, nodes.alive)
         pool = _Pool(root, attempts, trunk_of, expected_of, nodes, max_parallel)
         yield from pool.run([trial for trial in trials if trial.labels.exclusive], alone=True)
@@ -198,8 +200,8 @@ class _Pool:
                 here = told.node == ray.get_runtime_context().get_node_id()
                 self.flying[stream] = replace(flight, began=now, pid=told.pid, here=here)
             else:
-                result, trunk = told
-                yield flight, Result.from_json(result), trunk, False
+                result, trunk = Result.from_json(told[0]), told[1]
+                yield flight, result, trunk, result.status == LOST  # of its processes, where it has several
         yield from self._overdue(now)
 
     def _overdue(self, now: float) -> Iterator[tuple[Flight, Result, bytes, bool]]:
@@ -225,7 +227,7 @@ def _run(
     parsed, checkpoints = trial_from_json(trial), Checkpoints(trunk)
     timeout = parsed.labels.resources.get("timeout")
     yield Began(ray.get_runtime_context().get_node_id(), os.getpid())
-    result = execute(parsed, Path(root), attempt, timeout, alone, checkpoints, expected)
+    result = execute(parsed, Path(root).absolute(), attempt, timeout, alone, checkpoints, expected)
     yield result.to_json(), checkpoints.outgoing
 
 

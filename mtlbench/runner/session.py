@@ -17,13 +17,14 @@ from ..plan.plan import Plan, make_plan
 from ..store import Store
 from .agreement import Expected
 from .events import Event, ExpectedOf, Finished, Started, TrunkOf
+from .shipping import shipment, travels, within_job
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..report.assemble import Report
 
-Executor = Literal["ray", "serial"]
+Executor = Literal["ray", "serial", "job"]
 Listener = Callable[[Event], None]
 
 
@@ -59,8 +60,10 @@ def run(
     executor: Executor = "ray",
     address: str | None = None,
     max_parallel: int | None = None,
+    ship: bool | None = None,
     accept_stale: bool = False,
     display: Callable[[Plan], contextlib.AbstractContextManager[Listener]] = _silent,
+    ask: Callable[[str], bool] = lambda question: False,
 ) -> Run:
     """Run a suite: only what is missing, changed or failed before; then write tables and report.
 
@@ -69,10 +72,13 @@ def run(
     seeds         number of seeds, instead of the suite's
     only          pattern on trial titles
     out           results folder, instead of results/<suite>
-    executor      "ray", or "serial" for this process
-    address       a Ray cluster to join ("auto" for the one this machine belongs to)
+    executor      "ray"; "serial" for this process; "job" for a cluster that this machine is no part of (``ray_job``)
+    address       a Ray cluster to join ("auto" for the one this machine belongs to), or of its dashboard
     max_parallel  most trials at once
+    ship          whether the suite's files are sent to the nodes of the cluster, which then need no copy; None sends
+                  them where ``address`` is not this machine
     accept_stale  whether results count that other code made than the code of now
+    ask           of a job: answers whether it should stop, too, when this process is interrupted
 
     Raises SuiteError for a faulty suite, UnavailableError for missing machines. A trial that fails does not raise: see
     ``Run.failed``. KeyboardInterrupt leaves every finished trial on disk.
@@ -80,7 +86,7 @@ def run(
     plan = make_plan(
         Path(suite), profile=profile, seeds=seeds, only=only, out=out, local=address is None, accept_stale=accept_stale
     )
-    store = plan.store
+    place, store = _Place(executor, address, max_parallel, ship, ask), plan.store
     with store.lock():
         store.set_aside()
         store.keep_sources(plan.manifests.values())
@@ -88,7 +94,7 @@ def run(
         command = _command(suite, profile=profile, seeds=seeds, only=only, accept_stale=accept_stale or None)
         while True:  # again where candidates were tried, for what they chose, and where trunks were trained
             store.write_index(plan.every, plan.resolved(), command, plan.root, profile or "")
-            events = _events(plan, executor, address, max_parallel)
+            events = _events(plan, place, command)
             with display(plan) as listener, contextlib.closing(events):
                 for event in events:
                     if isinstance(event, Finished):
@@ -107,9 +113,24 @@ def _command(suite: Path | str, **options: object) -> str:
     return " ".join(["mtlbench run", shlex.quote(Path(suite).name), *chosen])
 
 
-def _events(
-    plan: Plan, executor: Executor, address: str | None, max_parallel: int | None
-) -> Generator[Event, None, None]:
+@dataclass(frozen=True)
+class _Place:
+    """Where trials run, as the arguments of ``run`` say."""
+
+    executor: Executor
+    address: str | None
+    max_parallel: int | None
+    ship: bool | None
+    ask: Callable[[str], bool]
+
+
+def _events(plan: Plan, place: _Place, command: str) -> Generator[Event, None, None]:
+    if place.executor == "job":
+        from .ray_job import run_as_job
+
+        if plan.wave:
+            yield from run_as_job(plan, command, place.address or "http://127.0.0.1:8265", place.ask)
+        return
     waiting = [trial for trial in plan.wave if trial.source]
     lacking = [trial for trial in waiting if not plan.store.trunk_path(trial.source).exists()]
     for trial in lacking:
@@ -119,15 +140,17 @@ def _events(
     able = [trial for trial in plan.wave if trial not in lacking]
     trials = sorted(able, key=lambda trial: (not trial.labels.exclusive, trial.seed))
     attempts = {trial.id: plan.attempts(trial) for trial in trials}
-    if executor == "serial":
+    trunks, expected = _trunks_in(plan.store), _planned_with(plan)
+    if place.executor == "serial":
         from .serial_scheduler import run_serially
 
-        yield from run_serially(trials, plan.root, attempts, _trunks_in(plan.store), _planned_with(plan))
+        yield from run_serially(trials, plan.root, attempts, trunks, expected)
     elif trials:
         from .ray_scheduler import run_on_ray
 
-        trunks, expected = _trunks_in(plan.store), _planned_with(plan)
-        yield from run_on_ray(trials, plan.root, attempts, trunks, expected, address, max_parallel)
+        with shipment(plan) if travels(place.address, place.ship) else contextlib.nullcontext() as sent:
+            root, folder = (sent.root, sent.folder) if sent else (within_job(plan.root), None)
+            yield from run_on_ray(trials, root, attempts, trunks, expected, place.address, place.max_parallel, folder)
 
 
 def _trunks_in(store: Store) -> TrunkOf:

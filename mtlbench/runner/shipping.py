@@ -1,4 +1,4 @@
-"""The files of a suite as they travel to machines that lack them: one folder, which Ray sends by content.
+"""The files of a suite as they travel to machines that may lack them: one folder, which Ray sends by content.
 
 Ray packs a folder under the digest of its content, keeps the package in the cluster, and unpacks it once on each node
 however many trials run there; the same files are not sent again. The folder has the suite, its data, the trunks that it
@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from ..plan.plan import Plan
 from ..problems.base import Problem
 
 MOST_BYTES = 400 * 1024**2  # Ray keeps packages in the memory of its head, and refuses one above 500 MiB
+RESULTS = "results"  # what is finished already, in a shipment
 _MOST_NAMED = 4
 
 
@@ -39,9 +41,37 @@ class Shipment:
     suite: Path
 
 
+def travels(address: str | None, ship: bool | None) -> bool:
+    """Whether a suite's files are sent to where its trials run: as ``ship`` says or, where it is None, if ``address``
+    is not this machine.
+    """
+    return ship if ship is not None else address not in (None, "auto", "local") and not _is_here(str(address))
+
+
+def _is_here(address: str) -> bool:
+    """Whether an address, ``10.0.0.1:6379``, is one that this machine can listen at."""
+    host, colon, _ = address.rpartition("://")[2].rpartition(":")
+    try:
+        family, kind, _, _, place = socket.getaddrinfo(host if colon else address, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as tried:
+            tried.bind(place)
+    except OSError:
+        return False
+    return True
+
+
+def within_job(root: Path) -> Path:
+    """The suite's folder as every worker finds it, where this process is itself a job of Ray that was sent with its
+    files: relative to the folder that each of them runs in. As it is, elsewhere.
+    """
+    sent = "working_dir" in os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR", "")
+    return root.relative_to(Path.cwd()) if sent and root.is_relative_to(Path.cwd()) else root
+
+
 @contextlib.contextmanager
-def shipment(plan: Plan) -> Iterator[Shipment]:
-    """The files of a plan's suite in a folder of their own, for as long as it lasts.
+def shipment(plan: Plan, results: bool = False) -> Iterator[Shipment]:
+    """The files of a plan's suite, and with ``results`` what is finished of it, in a folder of their own, for as long
+    as it lasts.
 
     Raises UnavailableError where they are too large to be sent, or lie where no relative path leads.
     """
@@ -55,6 +85,9 @@ def shipment(plan: Plan) -> Iterator[Shipment]:
             target = folder / file.relative_to(common)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
+        for part in ("trials", "sources", "checkpoints") if results else ():
+            if (plan.store.folder / part).is_dir():
+                shutil.copytree(plan.store.folder / part, folder / RESULTS / part)
         yield Shipment(folder, plan.root.relative_to(common), suite.relative_to(common))
 
 

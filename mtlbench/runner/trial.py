@@ -20,6 +20,7 @@ from ..core.registry import look_beside
 from ..core.statuses import CONTENDED, OK
 from ..core.task import Data, Split
 from ..core.trial import KernelTrial, Spec, TrainTrial, Trial
+from ..engine.distributed import PeerLostError, World
 from ..kernels import TABLE as KERNELS
 from ..kernels.bench import Bench
 from ..learners.base import Job, Learner
@@ -32,6 +33,7 @@ from ..suite.entries import Tables
 from .agreement import Expected, check_code, check_data
 from .checkpoints import Checkpoints
 from .endings import one_line, status_of
+from .ranks import in_ranks
 from .stopping import Stop
 
 _FIELDS = frozenset(field.name for field in fields(Job))
@@ -46,6 +48,7 @@ def execute(
     alone: bool,
     checkpoints: Checkpoints | None = None,
     expected: Expected | None = None,
+    world: World | None = None,
 ) -> Result:
     """Run a trial; whatever it raises becomes a result with the reason, an exit or interrupt of its own too. ``Stop``,
     by which a signal ends the run, passes.
@@ -54,7 +57,12 @@ def execute(
     scheduler gave it its CPUs or GPU to itself, ``checkpoints`` the trained trunks that come in and go out,
     ``expected`` what it was planned with; None compares nothing but the data. The process is left as it was found, so
     that many trials in one process give the same bits as one process each.
+
+    A trial of several ``workers`` runs in processes of its own; this one is one of them where there is a ``world``.
+    PeerLostError then passes: the process that was lost, or its end, says why.
     """
+    if isinstance(trial, TrainTrial) and trial.workers > 1 and world is None:
+        return in_ranks(trial, root, attempt, deadline_s, alone, checkpoints or Checkpoints(), expected)
     start, load = time.monotonic(), ForeignLoad()
     facts = {**environment(), "threads": trial.threads, "device": trial.device}
     deadline = float("inf") if deadline_s is None else start + deadline_s
@@ -66,13 +74,9 @@ def execute(
         look_beside(root)
         others = check_code(expected) if expected else ()
         with _torch_set_for(trial):
-            if isinstance(trial, TrainTrial):
-                records, notes = _train(trial, root, deadline, checkpoints or Checkpoints())
-            else:
-                assert isinstance(trial, KernelTrial)
-                records, notes = _time(trial, deadline)
+            records, notes = _done(trial, root, deadline, checkpoints or Checkpoints(), world or World())
         notes = (*notes, *others)
-    except Stop:
+    except (Stop, PeerLostError):
         raise
     except BaseException as failure:
         status, error, trace = status_of(failure), one_line(failure), traceback.format_exc()
@@ -95,7 +99,16 @@ def execute(
     )
 
 
-def _train(trial: TrainTrial, root: Path, deadline: float, checkpoints: Checkpoints) -> Facts:
+def _done(trial: Trial, root: Path, deadline: float, checkpoints: Checkpoints, world: World) -> Facts:
+    """Records and notes of a trial of either kind that ends well."""
+    if isinstance(trial, KernelTrial):
+        return _time(trial, deadline)
+    assert isinstance(trial, TrainTrial)
+    with world.joined(trial.device):
+        return _train(trial, root, deadline, checkpoints, world)
+
+
+def _train(trial: TrainTrial, root: Path, deadline: float, checkpoints: Checkpoints, world: World) -> Facts:
     """Records and notes of a training that ends well."""
     device, rooms = _device(trial.device), tables()
     memory = PeakMemory(device)
@@ -118,11 +131,12 @@ def _train(trial: TrainTrial, root: Path, deadline: float, checkpoints: Checkpoi
         device=device,
         deadline=deadline,
         keep=checkpoints.keep if trial.labels.keeps_trunk else None,
+        world=world,
         others={key: value for key, value in parts.items() if key not in _FIELDS},
         **{key: value for key, value in parts.items() if key in _FIELDS},
     )
     records = learner.run(job)
-    peak = Record("peak_memory", memory.read(), unit="B", higher_is_better=False)
+    peak = Record("peak_memory", world.largest(memory.read()), unit="B", higher_is_better=False)
     return (*records, *_labels(data, trial.tasks), peak), data.outline.notes
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
 from pathlib import Path
 from typing import Any
+
+from ..core.regular import opened_regular
 
 _HEAD, _REST = '{"sha256": "', '", '
 _MOST_BYTES = 1 << 30  # more than any trial leaves; what a device or a hole in a disk may pretend to hold
@@ -53,22 +54,18 @@ def read_sealed(path: Path) -> tuple[dict[str, Any], bool]:
 def _text(path: Path) -> str:
     """The text of a regular file. Anything else is refused without waiting for it: a pipe, a device, a loop."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = opened_regular(path)
     except FileNotFoundError:
         if path.is_symlink():
             raise NotBelievedError("no-file", "expected a file, got a link to nowhere") from None
         raise
     except OSError as error:
         raise NotBelievedError("no-file", f"expected a readable file, got: {error.strerror}") from error
-    try:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise NotBelievedError("no-file", "expected a regular file, got a folder, pipe or device")
-        if status.st_size > _MOST_BYTES:
-            raise NotBelievedError("too-large", f"expected at most {_MOST_BYTES} bytes, got {status.st_size}")
-        with os.fdopen(handle, "rb", closefd=False) as file:
+    with file:
+        size = os.fstat(file.fileno()).st_size
+        if size > _MOST_BYTES:
+            raise NotBelievedError("too-large", f"expected at most {_MOST_BYTES} bytes, got {size}")
+        try:
             return file.read().decode()
-    except (UnicodeDecodeError, OSError) as error:
-        raise NotBelievedError("no-json", f"expected text, got {type(error).__name__}") from error
-    finally:
-        os.close(handle)
+        except (UnicodeDecodeError, OSError) as error:
+            raise NotBelievedError("no-json", f"expected text, got {type(error).__name__}") from error

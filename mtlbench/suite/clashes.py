@@ -63,7 +63,9 @@ def _signatures(variant: Variant) -> Iterator[tuple[str, ...]]:
     """What tells trials apart but for task and seed, once for each problem and engine; nothing for faulty variants."""
     if any(entry.config is None for entry in variant.entries if entry.used):
         return
-    machine = (variant.device, str(variant.resources.checked.cpus), json.dumps(variant.tune, sort_keys=True))
+    resources = variant.resources.checked
+    numbers = (str(resources.cpus), str(resources.processes))
+    machine = (variant.device, *numbers, json.dumps(variant.tune, sort_keys=True))
     common = (*machine, *(entry.identity for entry in variant.identity))
     for problem in variant.problems:
         for engine in variant.engines:

@@ -150,6 +150,7 @@ def _trial(
         seed=seed,
         device=variant.device,
         threads=variant.resources.checked.cpus,
+        workers=variant.resources.checked.processes,
         data=data,
         labels=_labels(suite, variant, problem, seed),
     )
@@ -163,7 +164,11 @@ def _labels(suite: Suite, variant: Variant, problem: Entry[ProblemEntry], seed: 
         problem=problem.label,
         method=variant.label,
         baseline=variant.label == suite.baseline.label,
-        resources={"cpus": resources.cpus, "gpus": resources.gpus, "timeout": resources.timeout},
+        resources={
+            "cpus": resources.cpus * resources.processes,
+            "gpus": resources.gpus,
+            "timeout": resources.timeout,
+        },
         choice=variant.choice,
         exclusive=alone,
     )

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from ..core.errors import did_you_mean
-from ..core.wording import dotted, shown
+from ..core.wording import dotted, quoted, shown
 from .tree import Node, Place
 
 Path = tuple[str | int, ...]
@@ -115,9 +115,16 @@ def _typed(items: list[tuple[Path, Any]], node: Node, key: str) -> Iterator[Faul
         value = reached.plain()
         options = _options(items, path)
         near = did_you_mean(value, options) if isinstance(value, str) and options else ""
-        hint = f", {near}" if near.startswith("did") else ""
+        hint = f", {near}" if near.startswith("did") else _other_way(set(choices), value)
         expected = " or ".join(dict.fromkeys(choices))
         yield Fault(reached.place, f"{_where(key, path)}: expected {expected}, got {shown(value)}{hint}")
+
+
+def _other_way(wanted: set[str], value: Any) -> str:
+    """How a value is to be written that YAML did not read as the text or the list that was meant."""
+    if "text" in wanted and isinstance(value, (int, float)):
+        return f"; {quoted(value)}"
+    return f"; write [{value}]" if wanted == {"a list"} and isinstance(value, (int, float, str)) else ""
 
 
 def _options(items: list[tuple[Path, Any]], path: Path) -> list[str]:

@@ -15,7 +15,7 @@ from .tree import Node, Place, merge, tree
 from .uses import uses
 
 _BESIDE = ("constant", "boosting")  # learners that stand there unasked, each where its ``beside`` says so
-_ALONE = {"gpus": 0, "exclusive": "none"}  # nobody asks for their throughput
+_ALONE = {"gpus": 0, "workers": 1, "exclusive": "none"}  # nobody asks for their throughput
 
 Make = Callable[[str, Place, Node], Variant]
 

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from ..core.errors import Issue, SuiteError
+from ..core.regular import opened_regular
 from ..core.yaml_writer import SCALARS, TAG
 from .tree import Node, Place, tree
 
@@ -75,7 +76,7 @@ def read_yaml(path: Path) -> tuple[Node, list[Issue]]:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with opened_regular(path) as file:
             content = file.read(MAX_BYTES + 1)
     except IsADirectoryError:
         raise _fault(path, Place(), "expected a suite file, got a folder") from None

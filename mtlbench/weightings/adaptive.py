@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from ..core.registry import Inner
-from .base import Claim, HeadFactor, Need, Shown, Weighting
+from .base import FLOOR, Claim, HeadFactor, Need, Shown, Weighting
 from .on_gramian import Leveled, OnGramian
 from .solvers import onto_simplex
 
 if TYPE_CHECKING:
     from torch import Tensor, device
+
+LARGEST = 1e30  # what a quotient is bounded by, so that sums of them stay finite in float32
 
 
 class GradNormState(NamedTuple):
@@ -80,8 +82,9 @@ class DBMTL(Weighting):
     the factor of y_t. Source: Lin et al., Dual-Balancing for Multi-Task Learning, arXiv 2023, equations 1 and 2,
     Algorithm 1; beta / steps^decay is among the forgetting rates that the paper tries (decay 0: a constant one).
     Published heads: grad log L_t, unweighted, as in LibMTL, which the authors maintain. Deviation: y starts at the
-    first gradient instead of 0. Expects positive losses. Stores T gradients as state. No ``level``: averages over steps
-    need the same coordinates at every step, but those of the representation depend on each batch's rows.
+    first gradient instead of 0. Expects positive losses; those at or below 0 count as 1e-20, and the components of
+    grad log L_t are at most 1e30. Stores T gradients as state. No ``level``: averages over steps need the same
+    coordinates at every step, but those of the representation depend on each batch's rows.
     """
 
     needs: ClassVar[Need] = Need.LOSSES | Need.JACOBIAN
@@ -100,7 +103,7 @@ class DBMTL(Weighting):
         import torch
 
         assert shown.jacobian is not None
-        gradients = shown.jacobian / shown.losses.clamp_min(1e-30).unsqueeze(1)
+        gradients = (shown.jacobian / shown.losses.clamp_min(FLOOR).unsqueeze(1)).clamp(-LARGEST, LARGEST)
         share = self.beta / (state.steps + 1) ** self.decay if state.steps else 0.0
         tracked = gradients if state.tracked is None else share * state.tracked + (1 - share) * gradients
         lengths = torch.linalg.vector_norm(tracked, dim=1, dtype=torch.float64)
@@ -211,9 +214,10 @@ class ExcessMTL(Weighting):
     lambda_t <- lambda_t exp(step E_t), normalised to sum 1; E_t = g_t^T H_t^-1 g_t with H_t the root of the summed
     squared gradients, divided by its first value. Source: He et al., Robust Multi-Task Learning with Excess Risks, ICML
     2024, equations 6, 7 and 9; ``step`` and ``warmup`` as in the authors' code (the paper takes the first value from
-    three epochs). Deviations: lambda sums to 1, as in the paper, and in the code to T; no 1e-7 is added under the root.
-    Holds T gradients as state. No ``level``: H_t needs the same coordinates at every step, and those of the
-    representation are of each batch's rows. Published heads: weighted, as in LibMTL, whose code the authors' builds on.
+    three epochs). Deviations: lambda sums to 1, as in the paper, and in the code to T; no 1e-7 is added under the root;
+    E_t is at most 1e30. Holds T gradients as state. No ``level``: H_t needs the same coordinates at every step, and
+    those of the representation are of each batch's rows. Published heads: weighted, as in LibMTL, whose code the
+    authors' builds on.
     """
 
     needs: ClassVar[Need] = Need.JACOBIAN
@@ -244,7 +248,7 @@ class ExcessMTL(Weighting):
             first = first + risks / self.warmup
         else:
             first = risks.where(first == 0, first)  # the first gradient of a task may come later
-            excess = (risks / first).where(first > 0, 0.0)
+            excess = (risks / first).where(first > 0, 0.0).clamp_max(LARGEST)
             logarithms = (logarithms + self.step * excess).log_softmax(0)
         return logarithms.exp(), ExcessMTLState(logarithms, roots, first, state.steps + 1)
 

@@ -42,6 +42,7 @@ class Claim(Flag):
     STRONG = auto()  # d = 0 only where a combination with all lambda_t > 0 is: no task can still gain for free
 
 
+FLOOR = 1e-20  # far below any loss that is left to be reduced, and large enough to be divided by in float32
 GRADIENTS = Need.GRAMIAN | Need.JACOBIAN | Need.CROSSED
 Level = Literal["parameters", "representation"]
 # h_t, by which a task's own parameters descend h_t grad L_t: lambda_t, 1/T, 1 or 1/L_t

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from .base import Claim, Need, Shown, Weighting
+from .base import FLOOR, Claim, Need, Shown, Weighting
 
 if TYPE_CHECKING:
     from torch import Tensor, device
     from torch.nn import Parameter
     from torchjd.scalarization import Scalarizer
-
-FLOOR = 1e-20  # far below any loss that is left to be reduced, and large enough to be divided by in float32
 
 
 class Scalarized(Weighting):

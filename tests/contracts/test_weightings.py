@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from mtlbench.weightings import TABLE
-from mtlbench.weightings.base import GRADIENTS, Need, Shown, Weighting
+from mtlbench.weightings.base import GRADIENTS, Claim, Need, Shown, Weighting
 from tests import entries
-from tests.weightings.jacobians import CPU, SCALES, TASKS, build, descend, matrices
+from tests.weightings.jacobians import CPU, SCALES, TASKS, build, descend, matrices, shown
 
 ON_LOSSES = [name for name in TABLE if not entries.weighting(name).needs & GRADIENTS]
 ON_GRADIENTS = [name for name in TABLE if name not in ON_LOSSES]
@@ -122,6 +122,12 @@ def test_random_is_what_draws_from_torchs_generator(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TABLE)
+def test_messages_know_it_by_its_name(name: str) -> None:
+    assert TABLE.name_of(TABLE.load(name)) == name
+    assert TABLE.load(TABLE.name_of(Weighting)) is Weighting
+
+
+@pytest.mark.parametrize("name", TABLE)
 def test_tasks_that_fit_raise_no_objection(name: str) -> None:
     assert build(name).check(TASKS) == []
 
@@ -137,6 +143,36 @@ def test_gradients_of_every_kind_and_scale_give_finite_directions(name: str, sca
             assert weights.isfinite().all(), kind
             assert direction.shape == jacobian.shape[1:], kind
             assert direction.isfinite().all(), kind
+
+
+def extremes(tasks: int) -> dict[str, list[Tensor]]:
+    """Steps of gradients [T, n] of the sizes that float32 holds, and from one of them to another."""
+    usual = torch.randn(tasks, 20, generator=torch.Generator().manual_seed(tasks))
+    sizes = {f"{size:g}": [size * usual, size * usual.flip(1)] for size in (0.0, 1e-30, 1e-20, 1e18, 1e30)}
+    jumps = {f"{a:g} to {b:g}": [a * usual, b * usual, a * usual] for a, b in permutations((0.0, 1e-30, 1.0, 1e30), 2)}
+    return {**sizes, **jumps}
+
+
+@pytest.mark.parametrize("tasks", [1, 3, 45])
+@pytest.mark.parametrize("name", ON_GRADIENTS)
+def test_gradients_and_losses_of_every_size_give_finite_weights(name: str, tasks: int) -> None:
+    """One size in all tasks. Only where lambda is a power of it, as a weighting says by what it does not claim, may it
+    leave the range of float32: then training ends with the weighting's name (``learners.loops.divergence``).
+    """
+    weighting, names = build(name), tuple(map(str, range(tasks)))
+    if weighting.check(names):
+        return
+    free = bool(weighting.claims & (Claim.HOMOGENEOUS | Claim.LINEAR | Claim.INVARIANT | Claim.CONVEX))
+    values = UNUSUAL if Need.LOSSES in weighting.needs else [[1.0, 1.0, 1.0]]
+    losses = [torch.tensor(some).repeat(15)[:tasks] for some in values]
+    for kind, jacobians in extremes(tasks).items():
+        for loss in losses:
+            torch.manual_seed(0)
+            state = weighting.start(names, CPU)
+            for jacobian in jacobians:
+                weights, state = weighting.weigh(shown(weighting, jacobian, loss), state)
+                assert weights.isfinite().all() or not free, (kind, loss)
+                state = weighting.after_epoch(state)
 
 
 @pytest.mark.parametrize("kind", matrices(3))

@@ -21,6 +21,15 @@ def test_seeds_that_are_needed(comparisons: int, seeds: int) -> None:
     assert not can_be_significant(seeds - 1, comparisons)
 
 
+def test_random_flips_bound_the_number_of_comparisons() -> None:
+    assert smallest_p(13) == 2 / 2**13
+    assert smallest_p(14) == smallest_p(10_000) == 2 / 10_000
+    assert seeds_needed(250) == 14
+    assert seeds_needed(251) is None
+    assert not can_be_significant(1000, 251)
+    assert "that needs fewer comparisons at once, 250 at most" in str(Power(1000, 251))
+
+
 def test_sentences() -> None:
     assert str(Power(5, 3)) == (
         "5 seeds: the smallest two-sided sign-flip p is 0.0625; with 3 methods tested against the baseline, no "

@@ -77,8 +77,9 @@ def follow(
     batch_size: int = 20,
     architecture: Architecture | None = None,
     penalty: str = "none",
+    epochs: int = 4,
 ) -> tuple[list[Tensor], Tape | None]:
-    """Losses and weights of every step of four epochs."""
+    """Losses and weights of every step."""
     data = make(form)
     model = Model(architecture or ARCHITECTURES.build({"name": "shared"}), data.outline, 0)
     method = WEIGHTINGS.build({"name": weighting, **PARAMETERS.get(weighting, {})})
@@ -94,7 +95,7 @@ def follow(
         step = GraphedStep(step, tape)
     batches = training_batches(data.train, NAMES, batch_size, 0, CPU)
     found = []
-    for epoch in range(1, 5):
+    for epoch in range(1, epochs + 1):
         found += [torch.stack(step(batch)).clone() for batch in batches.epoch(epoch)]
         step.end_epoch()
     return found, tape
@@ -119,12 +120,15 @@ def test_a_replay_is_the_step(form: str, weighting: str) -> None:
 
 def assert_recordable(says: bool, **parts: Any) -> None:
     """That a step can be recorded exactly where its parts say so, and is the same step then."""
+    parts |= {"weighting": "equal", "epochs": 2}
     if not says:
         with pytest.raises(RuntimeError, match="not permitted"):
-            follow(weighting="equal", recorded=True, **parts)
+            follow(recorded=True, **parts)
         return
-    found, _ = follow(weighting="equal", recorded=True, **parts)
-    torch.testing.assert_close(found, follow(weighting="equal", recorded=False, **parts)[0], rtol=1e-4, atol=1e-6)
+    found, tape = follow(recorded=True, **parts)
+    assert tape is not None
+    assert tape.replayed > tape.recorded
+    torch.testing.assert_close(found, follow(recorded=False, **parts)[0], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("penalty", PENALTIES)

@@ -9,6 +9,7 @@ import pytest
 
 from mtlbench.core.errors import SuiteError
 from mtlbench.core.record import Result
+from mtlbench.core.trial import TrainTrial
 from mtlbench.plan.plan import make_plan
 
 SUITE = """\
@@ -94,6 +95,50 @@ def test_a_gpu_that_is_not_there(suite: Path, monkeypatch: pytest.MonkeyPatch) -
     assert make_plan(suite, local=False).trials[0].device == "cuda"
     monkeypatch.setattr("mtlbench.measure.environment.gpu_names", lambda: ["H200"])
     assert make_plan(suite).trials[0].device == "cuda"
+
+
+def test_fewer_gpus_than_a_trial_has_processes(suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mtlbench.measure.environment.gpu_names", lambda: ["H200"])
+    text = SUITE + "resources: {gpus: 2}\n"
+    assert _faults(suite, text) == [
+        "8:19: resources.gpus: expected 2 GPUs on this machine, got 1; set gpus: 1, or join a cluster with as many on "
+        "one node"
+    ]
+    assert {trial.workers for trial in make_plan(suite, local=False).trials if isinstance(trial, TrainTrial)} == {1, 2}
+    suite.write_text(SUITE + "resources: {gpus: 0.5, exclusive: none}\n")
+    assert {trial.device for trial in make_plan(suite).trials} == {"cuda", "cpu"}
+
+
+@pytest.mark.parametrize(
+    ("written", "fault"),
+    [
+        (
+            "engines: [eager, fused_graph]",
+            "8:18: engine 'fused_graph' cannot share steps among 2 processes: use eager, ",
+        ),
+        (
+            "  newton: {optimizer: newton}",
+            "optimizer 'newton' evaluates the objective within a step, which 2 processes ",
+        ),
+        (
+            "  ridge: {learner: ridge}",
+            "6:20: learner 'ridge' has no steps that 2 processes could share: set resources: ",
+        ),
+        (
+            "  drop: {weighting: {name: graddrop, level: representation}}",
+            "weighting 'graddrop' looks at the gradient of every row at once, and 2 processes have some of the rows ",
+        ),
+        ("train: {batch_size: 1}", "train.batch_size: expected a row or more for each of 2 processes, got 1: raise it"),
+    ],
+)
+def test_what_several_processes_cannot_share(suite: Path, written: str, fault: str) -> None:
+    within = written.startswith("  ")
+    text = SUITE.replace("optimizer: adam", f"{written}\noptimizer: adam") if within else SUITE + written + "\n"
+    said = [line for line in _faults(suite, text + "resources: {workers: 2}\n") if "process" in line]
+    assert said
+    assert all(fault in line for line in said)
+    suite.write_text(SUITE + "resources: {workers: 2}\n")
+    make_plan(suite)
 
 
 def test_engines_say_what_they_lack(suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:

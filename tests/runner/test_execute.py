@@ -141,7 +141,8 @@ def test_what_the_user_can_mend_is_said_plainly() -> None:
     result = run(optimizer={"name": "sgd", "lr": 1e20})
     assert result.status == DIVERGED
     assert result.error.startswith("task '")
-    assert "in epoch 1; lower the optimizer's lr" in result.error
+    assert "in epoch 1" in result.error
+    assert "; lower the optimizer's lr" in result.error
     late = run(deadline_s=1e-9)
     assert late.status == TIMEOUT
     assert late.error == "timed out in epoch 1, step 0: raise resources.timeout, or train for fewer epochs"

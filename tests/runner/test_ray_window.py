@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from mtlbench.runner.ray_scheduler import Flight, _check_fit, _Pool
 from tests.trials import train_trial
 
 
-def trial(seed: int, cpus: int = 1, gpus: int = 0) -> Trial:
+def trial(seed: int, cpus: int = 1, gpus: float = 0) -> Trial:
     resources = {"cpus": cpus, "gpus": gpus, "timeout": 9.0}
     return train_trial(seed=seed, resources=resources)
 
@@ -43,11 +44,12 @@ def planned_with(trial: Trial) -> Expected:
         ({}, False, 8),
         ({"cpus": 3}, False, 2),
         ({"gpus": 1}, False, 2),  # two GPUs, whatever the number of CPUs
+        ({"gpus": 0.5}, False, 4),
         ({}, True, 2),  # one on each node
         ({"gpus": 1}, True, 1),  # one node has GPUs
     ],
 )
-def test_the_window(needs: dict[str, int], alone: bool, expected: int) -> None:
+def test_the_window(needs: dict[str, Any], alone: bool, expected: int) -> None:
     pool = _Pool(Path(), {}, lambda trial: b"", planned_with, nodes(Node("a", 4, 2), Node("b", 4, 0)), None)
     assert in_flight(pool, [trial(seed, **needs) for seed in range(20)], alone) == expected
     pool = _Pool(Path(), {}, lambda trial: b"", planned_with, nodes(Node("a", 4, 2), Node("b", 4, 0)), 1)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,8 +13,9 @@ import pytest
 from mtlbench.core.errors import UnavailableError
 from mtlbench.plan.plan import Plan, make_plan
 from mtlbench.runner import shipping
+from mtlbench.runner.events import Event
 from mtlbench.runner.session import run
-from mtlbench.runner.shipping import shipment
+from mtlbench.runner.shipping import shipment, travels
 
 SUITE = """
 suite: sent
@@ -100,3 +104,39 @@ def test_what_is_too_large_is_named(place: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(shipping, "MOST_BYTES", 100)
     with pytest.raises(UnavailableError, match=r"data\.csv.*--no-ship"), shipment(planned(place)):
         pass
+
+
+@pytest.mark.parametrize(
+    ("address", "ship", "expected"),
+    [
+        (None, None, False), ("auto", None, False), ("127.0.0.1:6379", None, False), ("localhost:6379", None, False),
+        ("192.0.2.1:6379", None, True), ("ray://192.0.2.1:10001", None, True), ("no.such.host.invalid:1", None, True),
+        ("192.0.2.1:6379", False, False), ("auto", True, True),
+    ],
+)  # fmt: skip
+def test_files_are_sent_to_other_machines_unless_one_says_otherwise(
+    address: str | None, ship: bool | None, expected: bool
+) -> None:
+    assert travels(address, ship) is expected
+
+
+def test_nodes_of_a_cluster_need_no_copy(place: Path) -> None:
+    """Once trials start, the data are gone from where the suite lies."""
+    from ray.cluster_utils import Cluster
+
+    plain(place)
+    data = place.parent / "data.csv"
+
+    @contextlib.contextmanager
+    def display(plan: Plan) -> Iterator[Callable[[Event], None]]:
+        away = data.with_suffix(".away")
+        yield lambda event: None if away.exists() else os.rename(data, away)
+        os.rename(away, data)
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
+    try:
+        cluster.add_node(num_cpus=1)
+        done = run(place / "suite.yaml", out=place / "results", address=cluster.address, ship=True, display=display)
+    finally:
+        cluster.shutdown()  # type: ignore[no-untyped-call]
+    assert done.ok, done.failed

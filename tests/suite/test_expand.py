@@ -79,6 +79,37 @@ def test_what_trials_carry(tmp_path: Path) -> None:
     assert trial_from_json(learned.to_json()) == learned
 
 
+def _learned(tmp_path: Path, resources: str) -> TrainTrial:
+    trials = _trials(tmp_path, TEXT.replace("{gpus: 1, cpus: 3}", resources))
+    return next(trial for trial in trials if trial.title == "noisy/learned/fused/seed3")
+
+
+@pytest.mark.parametrize(
+    ("resources", "workers", "cpus", "gpus"),
+    [
+        ("{cpus: 3}", 1, 3, 0),
+        ("{cpus: 3, workers: 2}", 2, 6, 0),
+        ("{cpus: 3, gpus: 2}", 2, 6, 2),
+        ("{gpus: 2, workers: 2}", 2, 2, 2),
+        ("{gpus: 0.5, exclusive: none}", 1, 1, 0.5),
+    ],
+)
+def test_processes_of_a_trial_and_what_they_need_together(
+    tmp_path: Path, resources: str, workers: int, cpus: int, gpus: float
+) -> None:
+    learned = _learned(tmp_path, resources)
+    assert learned.workers == workers
+    assert learned.labels.resources == {"cpus": cpus, "gpus": gpus, "timeout": 3600.0}
+    assert trial_from_json(learned.to_json()) == learned
+
+
+def test_the_number_of_processes_is_part_of_a_trial_and_one_is_none(tmp_path: Path) -> None:
+    numbers = ("{}", "{workers: 2}", "{workers: 3}", "{gpus: 2}")
+    assert len({_learned(tmp_path, resources).id for resources in numbers}) == 4
+    assert _learned(tmp_path, "{gpus: 0.5, exclusive: none}").id == _learned(tmp_path, "{gpus: 1}").id
+    assert "workers" not in _learned(tmp_path, "{}").to_json()
+
+
 def test_trials_that_have_the_machine_to_themselves(tmp_path: Path) -> None:
     assert {trial.seed for trial in _trials(tmp_path) if trial.labels.exclusive} == {7}
     assert all(trial.labels.exclusive for trial in _trials(tmp_path, TEXT + "resources: {exclusive: all}\n"))

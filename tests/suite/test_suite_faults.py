@@ -176,7 +176,18 @@ ADDED = [
         "6:22: resources.timeout: expected a duration such as 90s, 10min or 1h, got 'soon'",
     ),
     ("resources: {timeout: -1h}", "6:22: resources.timeout: expected a number > 0, got '-1h'"),
-    ("resources: {gpus: 2}", "6:19: resources.gpus: expected a number <= 1, got 2"),
+    ("resources: {gpus: 1.5}", "6:19: resources.gpus: expected an integer or a number < 1, got 1.5"),
+    (
+        "resources: {gpus: 0.5}",
+        "6:19: resources: gpus: expected a whole GPU for trials that are timed, got 0.5 of one; add exclusive: none, "
+        "which times nothing",
+    ),
+    ("resources: {workers: 0}", "6:22: resources.workers: expected a number >= 1, got 0"),
+    (
+        "resources: {gpus: 2, workers: 4}",
+        "6:31: resources: workers: expected one for every GPU, got 4 for gpus: 2; remove workers, or set gpus to as "
+        "many",
+    ),
     (
         "resources: {exclusive: firstseed}",
         "6:24: resources.exclusive: expected 'first_seed', 'all' or 'none', got 'firstseed', "
@@ -228,7 +239,7 @@ profiles: {quick: {schedule: stp}}
         "1:1: missing key 'architecture' of the suite; expected an architecture: a name, or a mapping with a name and "
         "its parameters",
         "1:10: missing key 'path' of problem 'table': the file",
-        "1:33: problem.targets: expected a list, got 'a'",
+        "1:33: problem.targets: expected a list, got 'a'; write [a]",
         "3:18: unknown weighting 'uncertanty', did you mean 'uncertainty'?",
         "3:46: train.epochs: expected an integer, got 'ten'",
         "4:18: missing key 'lr' of optimizer 'sgd': learning rate",

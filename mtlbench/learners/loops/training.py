@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count, islice
-from math import isfinite
 from statistics import median
 
-import torch
-from torch import Tensor
-
-from ...core.errors import Diverged, MtlbenchError
+from ...core.errors import MtlbenchError
 from ...core.record import HALF_PATIENCE, Record
 from ...core.score import relative_score
 from ...engine.batches import training_batches
+from ...engine.common_batch_norm import with_common_batches
+from ...engine.distributed import World
 from ...engine.graph import graphed
 from ...engine.model import Model
 from ...engine.step import Step
 from ...measure.clock import now
 from ..base import Job
 from ..correlations import correlations
+from .divergence import check_epoch, check_validation
 from .early_stopping import BestEpoch, Shorter, check_scored
 from .evaluate import Evaluator
+from .trace import Epoch, Trace
 
 
 class Training:
@@ -34,6 +34,8 @@ class Training:
         self.model = Model(job.architecture, self.outline, job.seed)
         if job.init_from:
             self.model.start_from(job.init_from.trunk, job.init_from.freeze)
+        self.world = job.world or World()
+        with_common_batches(self.model, self.world)
         self.model.to(device)
         state = job.weighting.start(names, device)
         self.optimizer = job.optimizer.build(
@@ -42,12 +44,24 @@ class Training:
         # Every epoch has a step or more, so that there are no more of them than steps.
         most = job.train.epochs or job.train.steps or 1
         self.rates = job.schedule.build(self.optimizer, most, job.optimizer.momentum_key)
-        step = Step(job.engine, self.model, self.outline, job.weighting, state, self.optimizer, job.penalty, job.heads)
-        self.step = graphed(step)
+        self.step = graphed(
+            Step(
+                job.engine,
+                self.model,
+                self.outline,
+                job.weighting,
+                state,
+                self.optimizer,
+                job.penalty,
+                job.heads,
+                self.world,
+            )
+        )
         size = job.optimizer.batch_size(job.train.batch_size, job.data.train.size)
         self.batches = training_batches(job.data.train, names, size, job.seed, device)
         self.validation = Evaluator(job.data.validation, self.outline, job.train.evaluation_batch_size, device)
         self.best = BestEpoch(job.train.stopping, self.model)
+        self.trace = Trace(len(names), device)
         self.records: list[Record] = []
         self.epochs: list[tuple[float, int, int]] = []  # seconds, steps, rows of every epoch
 
@@ -68,7 +82,8 @@ class Training:
             check_scored(first)
         for epoch in count(1):
             self.epoch(epoch)
-            score = relative_score(self._validate(epoch), first)
+            score = self.world.first(relative_score(self._validate(epoch), first))
+            self.world.check_equal(self.model, f"after epoch {epoch}")
             if self.best.update(epoch, self.steps, score) or train.capped(epoch, self.steps):
                 break
             self.rates.step(score)
@@ -79,23 +94,20 @@ class Training:
         from the device once, at its end.
         """
         self.model.train()
-        loss_sums, label_counts, weight_sums = self._zeros(), self._zeros(), self._zeros()
         steps = rows = 0
         start = now(self.job.device)
         budget = self.job.train.steps
         for batch in islice(self.batches.epoch(epoch), budget and budget - self.steps):
             self.job.check_deadline(f"in epoch {epoch}, step {steps}")
             losses, weights = self.step(batch)
-            loss_sums.addcmul_(losses, batch.counts)
-            label_counts.add_(batch.counts)
-            weight_sums.add_(weights)
+            self.trace.add(losses, batch.counts, weights)
             steps, rows = steps + 1, rows + batch.rows
         if not steps:
             raise MtlbenchError(f"tasks {', '.join(self.outline.names)}: expected labelled training rows, got none")
         self.step.end_epoch()
-        means, lambdas = torch.stack([loss_sums / label_counts.clamp(min=1), weight_sums / steps]).tolist()
+        ended = self.trace.end()
         self.epochs.append((now(self.job.device) - start, steps, rows))
-        self._record_epoch(epoch, means, lambdas)
+        self._record_epoch(epoch, ended)
 
     @property
     def seconds(self) -> float:
@@ -107,9 +119,9 @@ class Training:
         """Steps of all epochs so far."""
         return sum(steps for _, steps, _ in self.epochs)
 
-    def _record_epoch(self, epoch: int, means: list[float], lambdas: list[float]) -> None:
-        for name, loss, weight in zip(self.outline.names, means, lambdas, strict=True):
-            self._check_finite("training", name, loss, epoch)
+    def _record_epoch(self, epoch: int, ended: Epoch) -> None:
+        check_epoch(self.job, ended, epoch)
+        for name, loss, weight in zip(self.outline.names, ended.losses, ended.weights, strict=True):
             self.records.append(Record("loss", loss, "train", name, higher_is_better=False, step=epoch))
             self.records.append(Record("weight", weight, "train", name, step=epoch))
         seconds = self.epochs[-1][0]
@@ -122,15 +134,8 @@ class Training:
         self.records += records
         losses = {record.task: record.value for record in records if record.metric == "loss"}
         for name, loss in losses.items():
-            self._check_finite("validation", name, loss, epoch)
+            check_validation(self.job, name, loss, epoch)
         return losses
-
-    def _check_finite(self, split: str, task: str, loss: float, epoch: int) -> None:
-        if not isfinite(loss):
-            raise Diverged(
-                f"task '{task}': expected a finite {split} loss, got {loss} in epoch {epoch}; lower the optimizer's lr "
-                f"(now {self.job.optimizer.lr:g}), or look for extreme values in the inputs and targets"
-            )
 
     def _totals(self) -> list[Record]:
         """Records of the whole run: its rates, learned correlations, time and sizes."""
@@ -177,6 +182,3 @@ class Training:
             Record("samples_per_second", rate, "train", unit="1/s", higher_is_better=True),
             Record("step_seconds", step, "train", unit="s", higher_is_better=False),
         ]
-
-    def _zeros(self) -> Tensor:
-        return torch.zeros(len(self.outline.tasks), device=self.job.device)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...core.errors import DataError
+from ...core.regular import opened_regular
 from ..files import find, guarded
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ class Members:
         content = self.content[name]
         if isinstance(content, bytes):
             return content
-        with guarded(content):
-            return content.read_bytes()
+        with guarded(content), opened_regular(content) as file:
+            return file.read()
 
     def image(self, name: str) -> Image:
         """One file, decoded. Raises DataError."""

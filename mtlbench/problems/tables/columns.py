@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import DataError, did_you_mean
+from ..names import composed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,8 +26,10 @@ UNNAMED = "unnamed_"  # followed by its position: the name of a column with an e
 
 
 def unique_names(path: Path, names: Sequence[str]) -> list[str]:
-    """The names, stripped; an empty one is replaced by its position. Raises DataError if two are equal."""
-    stripped = [name.strip() or f"{UNNAMED}{place}" for place, name in enumerate(names, start=1)]
+    """The names, stripped and in Unicode's composed form; an empty one is replaced by its position. Raises DataError if
+    two are equal then.
+    """
+    stripped = [composed(name.strip()) or f"{UNNAMED}{place}" for place, name in enumerate(names, start=1)]
     double = [name for name, count in Counter(stripped).items() if count > 1]
     if double:
         raise DataError(

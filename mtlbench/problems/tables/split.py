@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from ...core.errors import DataError
+from ..names import Name
 from ..splits import PARTS, TEST, TRAIN, VALIDATION, Fractions, assign, generator, keep_classes
 from .columns import row_number, times
 from .tasks import Labels
@@ -33,7 +34,7 @@ class SplitRule(Fractions):
     """
 
     by: Literal["random", "stratified", "column", "time"] = Field(default="random", description="what decides")
-    column: str | None = Field(
+    column: Name | None = Field(
         default=None, description="target to stratify by, column of split names, or column of time"
     )
 

@@ -13,9 +13,11 @@ from pydantic import BeforeValidator, Field, model_validator
 from ...core.digests import Stamp, stamp
 from ...core.errors import DataError
 from ...core.task import Data, Outline
+from ...core.wording import quoted, shown
 from ..assemble import assemble
 from ..base import Problem
 from ..files import find
+from ..names import Name, Names, different
 from ..splits import PARTS, TRAIN
 from .columns import UNNAMED, require
 from .copies import copies
@@ -27,14 +29,20 @@ from .tasks import Labels, Target, by_group, grouped_rows, inferred, labelled_ro
 if TYPE_CHECKING:
     import pandas as pd
 
-Names = Annotated[tuple[str, ...], Field(strict=False)]
 MISSING = ("", "?", "NA", "N/A", "NaN", "nan", "null", "NULL")
 
 
 def _as_mapping(value: object) -> object:
-    """``[a, b]`` is short for ``{a: {}, b: {}}``."""
-    if isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value):
-        return {name: {} for name in value}
+    """``[a, b]`` is short for ``{a: {}, b: {}}``. Raises ValueError for what can be no list of names."""
+    if isinstance(value, str):
+        raise ValueError(f"expected a list of columns, got '{value}'; write [{value}]")
+    if isinstance(value, (list, tuple)):
+        wrong = [name for name in value if not isinstance(name, str)]
+        if wrong:
+            raise ValueError(f"expected names of columns, got {shown(wrong[0])}; {quoted(wrong[0])}")
+        return {name: {} for name in different(value)}
+    if isinstance(value, dict):
+        return dict(zip(different(value), value.values(), strict=True))
     return value
 
 
@@ -93,7 +101,7 @@ class Tabular(Problem):
     )
     drop: Names = Field((), description="columns that are no features")
     categorical: Names = Field((), description="numeric columns whose numbers are codes of categories")
-    group_by: str | None = Field(None, description="column whose values make one task each; needs exactly one target")
+    group_by: Name | None = Field(None, description="column whose values make one task each; needs exactly one target")
     min_rows: int = Field(10, ge=1, description="labelled rows a group needs to become a task")
     split: SplitRule | None = Field(None, description="how rows come into train, validation and test")
     missing: Literal["impute", "error"] = Field("impute", description="what to do with missing feature values")
@@ -105,7 +113,7 @@ class Tabular(Problem):
     columns: Names | None = Field(
         None, min_length=1, description="column names of a CSV file without a header line, or of a MATLAB matrix"
     )
-    missing_values: Names = Field(MISSING, description="texts that mean a missing value")
+    missing_values: tuple[str, ...] = Field(MISSING, strict=False, description="texts that mean a missing value")
 
     @model_validator(mode="after")
     def _roles(self) -> Self:

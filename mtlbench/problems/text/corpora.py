@@ -13,6 +13,7 @@ from ...core.config import Config
 from ...core.errors import DataError, did_you_mean
 from ...core.metrics import MetricNames, misfit
 from ...core.metrics.base import CLASSES
+from ..names import Name, composed
 from .files import Source, locate, read_lines
 
 Format = Literal["lines", "csv", "tsv"]
@@ -41,8 +42,8 @@ class Corpus(Config):
     validation: str | None = Field(None, description="file of validation rows; without it they are drawn from train")
     test: str | None = Field(None, description="file of test rows; without it they are drawn from train")
     format: Format | None = Field(None, description="lines, csv or tsv; default: by the file's name, else lines")
-    text: str = Field("text", description="csv, tsv: column of texts")
-    label: str = Field("label", description="csv, tsv: column of labels")
+    text: Name = Field("text", description="csv, tsv: column of texts")
+    label: Name = Field("label", description="csv, tsv: column of labels")
     coarse: bool = Field(False, description="labels end before their first ':', as in TREC's LOC:city")
     encoding: str = Field("utf-8", description="text encoding of the files")
     metrics: MetricNames = Field((), description="metrics of classes; the first one ranks methods")
@@ -113,6 +114,8 @@ class Corpus(Config):
             raise DataError(f"{source}:{reader.line_num}: cannot be read as {form} ({error})") from error
 
     def _place(self, source: Source, header: list[str], name: str) -> int:
-        if name not in header:
-            raise DataError(f"{source}:1: expected a column '{name}': {did_you_mean(name, header)}")
-        return header.index(name)
+        names = list(map(composed, header))
+        if names.count(name) != 1:
+            found = f"got {names.count(name)} of that name" if name in names else did_you_mean(name, names)
+            raise DataError(f"{source}:1: expected a column '{name}': {found}")
+        return names.index(name)

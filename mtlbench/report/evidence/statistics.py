@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from ...core.power import FEWEST
+from ...core.power import FEWEST, FLIPS
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 LEVEL = 0.95
-EXACT = 12  # seeds up to which all 2^n sign flips are tried; beyond, 9,999 random ones
 
 
 @dataclass(frozen=True)
@@ -92,8 +91,9 @@ def mean_interval(values: Sequence[float] | Array, level: float = LEVEL, overlap
 def sign_flip(differences: Sequence[float] | Array) -> float:
     """Two-sided p of an exact sign-flip test that paired differences are symmetric about zero.
 
-    p = #{signs : |mean(signs * d)| >= |mean(d)|} / 2^n, over all 2^n signs up to n = 12 and over 9,999 random ones
-    beyond. ``differences`` [n] is one number per seed. NaN if there are none. (Fisher 1935; scipy.stats)
+    p = #{signs : |mean(signs * d)| >= |mean(d)|} / 2^n over all 2^n signs, while these are at most FLIPS = 9,999 (n up
+    to 13); beyond, of FLIPS random ones and the one observed. ``differences`` [n] is one number per seed. NaN if there
+    are none. (Fisher 1935; scipy.stats)
     """
     sample = np.asarray(differences, dtype=np.float64)
     if len(sample) == 0 or not np.isfinite(sample).all():
@@ -103,13 +103,12 @@ def sign_flip(differences: Sequence[float] | Array) -> float:
     if len(sample) == 1:
         return 1.0
     scaled = sample / np.abs(sample).max()  # keeps sums of flips comparable at any unit
-    resamples = np.inf if len(sample) <= EXACT else 9999
     test = stats.permutation_test(
         (scaled,),
         lambda rows, axis: rows.mean(axis=axis),
         permutation_type="samples",
         vectorized=True,
-        n_resamples=resamples,
+        n_resamples=FLIPS,  # all of them, where there are no more
         rng=np.random.default_rng(0),
     )
     return float(test.pvalue)

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from ...core.power import ALPHA, can_be_significant, seeds_needed
+from ...core.power import ALPHA, can_be_significant, what_is_needed
 from ...core.wording import listing, plural
 from ..evidence.across import DELTA_M, FEWEST_PROBLEMS, Across, over_problems, profiles
 from ..evidence.deltas import Outcome
@@ -86,8 +86,8 @@ def _tested(found: Across) -> list[Statement]:
         said.append(Statement(f"Over these problems the methods {word} (Friedman's test, p = {p_value(p)})."))
     comparisons, problems = len(found.methods) - 1, len(found.problems)
     if not can_be_significant(problems, comparisons):
-        needed = seeds_needed(comparisons)
-        text = f"To tell any of {plural(comparisons, 'method')} from {found.baseline} takes {needed} problems."
+        needed = what_is_needed(comparisons, "problems")
+        text = f"To tell any of {plural(comparisons, 'method')} from {found.baseline} takes {needed}."
         return [*said, Statement(text, "unclear")]
     clear = found.clear()
     better, worse = ([method for method, which in clear.items() if which == way] for way in ("better", "worse"))

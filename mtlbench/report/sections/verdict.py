@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from ...core.power import FEWEST, seeds_needed, smallest_p
+from ...core.power import FEWEST, smallest_p, what_is_needed
 from ...core.wording import listing, plural
 from ..evidence.agreement import TOLERANCE, Agreement
 from ..evidence.deltas import Delta, Outcome, reasons
@@ -177,7 +177,8 @@ def _power(deltas: Sequence[Delta]) -> list[Statement]:
     return [
         Statement(
             f"With {plural(seeds, 'seed')} no exact paired test can give p below {smallest_p(seeds):.2g}; "
-            f"significance for {against} needs {seeds_needed(comparisons)} seeds. So intervals speak, without stars."
+            f"significance for {against} needs {what_is_needed(comparisons, 'seeds')}. "
+            "So intervals speak, without stars."
         )
     ]
 

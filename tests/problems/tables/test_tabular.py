@@ -280,7 +280,7 @@ def test_the_usual_metrics_of_every_loss_fit_its_kind() -> None:
     ("spec", "message"),
     [
         ({"targets": []}, "targets"),
-        ({"targets": "y"}, "dictionary"),
+        ({"targets": "y"}, "expected a list of columns"),
         ({"targets": {"y": {"kind": "binary", "loss": "mse"}}}, r"expected a loss for binary \(bce_with_logits\)"),
         ({"targets": {"y": {"kind": "regression", "positive": "a"}}}, "expected kind: binary beside positive"),
         (

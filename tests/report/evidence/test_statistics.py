@@ -117,6 +117,12 @@ def test_holm_keeps_the_order_and_never_lowers(p: list[float]) -> None:
     assert ranked == sorted(ranked)
 
 
+@pytest.mark.parametrize("seeds", [2, 5, 12, 13, 14, 20, 40])
+def test_the_smallest_p_is_what_equal_differences_give(seeds: int) -> None:
+    """Beyond 13 seeds the flips are random, and the plan must not promise a p that they cannot give."""
+    assert sign_flip([1.0] * seeds) == pytest.approx(smallest_p(seeds), rel=1e-12)
+
+
 def test_power() -> None:
     assert smallest_p(5) == 0.0625
     assert seeds_needed(1) == 6

@@ -248,6 +248,16 @@ def test_lists_can_be_read_back_from_csv() -> None:
     assert table["value"].equals(raw["value"])
 
 
+def test_no_cell_is_a_formula_and_numbers_stay_numbers() -> None:
+    evil = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1+1"]
+    harmless = ["-3", "+2.5", "-1e-3", "-", "plain", "a=b", "λ"]
+    raw = pd.DataFrame({"=name()": [*evil, *harmless], "value": [-1.5] * 15})
+    table = pd.read_csv(io.StringIO(csv_table(Table("t", "T", "c", raw, ()))), dtype={"'=name()": str})
+    assert [cell[0] for cell in table["'=name()"][:8]] == ["'"] * 8
+    assert list(table["'=name()"][8:]) == harmless
+    assert table["value"].equals(raw["value"])
+
+
 def test_no_cell_of_a_csv_moves_a_cursor() -> None:
     nasty = "a\x1b[2J\x00\x9bb"
     raw = pd.DataFrame({"method": [nasty], "tasks": [(nasty,)], nasty: [1.5]})
