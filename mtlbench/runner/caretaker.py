@@ -55,7 +55,9 @@ def _processes(folder: Path, package: str) -> Iterator[psutil.Process]:
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             words = process.cmdline()
-            if any(word.startswith(package) for word in words):
+            if process.pid == os.getpid():  # whose arguments name both, too
+                mine = False
+            elif any(word.startswith(package) for word in words):
                 mine = any(str(folder) in word for word in words)
             elif words and words[0].startswith("ray::"):
                 mine = any(Path(file.path).is_relative_to(folder.resolve()) for file in process.open_files())

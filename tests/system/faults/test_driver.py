@@ -48,7 +48,7 @@ def gone(processes: list[psutil.Process], folder: Path) -> bool:
     """Whether nothing is left of a Ray, as soon as that is so; it is given 30 seconds."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        if not any(map(psutil.Process.is_running, processes)) and not list(folder.glob("ray/session*")):
+        if not any(map(psutil.Process.is_running, processes)) and not list(folder.iterdir()):
             return True
         time.sleep(0.2)
     return False
