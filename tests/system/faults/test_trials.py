@@ -67,7 +67,7 @@ def test_a_trial_that_waits_in_rays_queue_is_not_late(
     monkeypatch.setattr("mtlbench.runner.ray_cluster.alive", lambda: (Node("more than there is", 64, 0),))
     monkeypatch.setattr("mtlbench.runner.ray_scheduler.GRACE", 1.0)
     suite = misbehaving("hang", "well")
-    suite.write_text(suite.read_text().replace("timeout: 60s", "timeout: 20s"))
+    suite.write_text(suite.read_text().replace("timeout: 60s", "timeout: 40s"))
     mtlbench.run(suite, seeds=2, only=ONE, out=suite.parent / "out")
     files = [json.loads(path.read_text()) for path in (suite.parent / "out/trials").glob("*.json")]
     ended = sorted((file["trial"]["problem_label"], file["result"]["status"]) for file in files)
