@@ -59,6 +59,8 @@ def _opens_text(call: ast.Call) -> bool:
     method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
     if method in ("read_text", "write_text"):
         return True
+    if any(word.arg == "fileobj" for word in call.keywords):  # an archive, from what is open already
+        return False
     if method != "open" and not (isinstance(call.func, ast.Name) and call.func.id == "open"):
         return False
     place = 0 if method else 1

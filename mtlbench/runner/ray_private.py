@@ -41,8 +41,11 @@ def private() -> Iterator[Private]:
     has no effect. Raises UnavailableError where there can be no folder.
     """
     try:
+        place = os.environ.get("RAY_TMPDIR") or None
+        if place:
+            os.makedirs(place, exist_ok=True)
         # Ray makes what is inside readable and writable for everybody; nobody else comes as far.
-        closed = Path(tempfile.mkdtemp(prefix="mtl", dir=os.environ.get("RAY_TMPDIR") or None))
+        closed = Path(tempfile.mkdtemp(prefix="mtl", dir=place))
     except OSError as error:
         raise UnavailableError(f"cannot start Ray: {error}; {MEND}") from error
     surroundings = {_ON_LOOPBACK: "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}

@@ -84,6 +84,13 @@ def surroundings() -> dict[str, str]:
     return {**os.environ, "COLUMNS": "300", "NO_COLOR": "1"}
 
 
+def heard() -> None:
+    """Before a process starts: signals do what they do at a terminal; a shell's `&` and nohup have them ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in {*SIGNALS} - {signal.SIGINT}:
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
     """Run a command in the suite's folder to its end, in this process: one of its own would import torch each time.

@@ -12,7 +12,7 @@ import pytest
 
 from mtlbench.core.statuses import ENDED_WELL
 
-from .conftest import Cli, command, surroundings
+from .conftest import Cli, command, heard, surroundings
 
 
 # Ray has a handler for SIGTERM of its own.
@@ -40,7 +40,7 @@ def test_what_stops_a_run_keeps_what_is_finished(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell's `&` ignores Ctrl-C
+        preexec_fn=heard,
     )
     trials = suite.parent / "results/small/trials"
     deadline = time.monotonic() + 120
