@@ -8,8 +8,7 @@ from ..suite.suite import Suite
 
 def unequal_budgets(suite: Suite) -> tuple[str, ...]:
     """What a person should know where they do not; a learner without an optimizer has nothing that others tune."""
-    points = (suite.frontier.uniform,) if suite.frontier else ()
-    variants = (suite.baseline, *suite.methods, *points) if suite.methods else ()
+    variants = suite.trained if suite.methods else ()
     counts = {v.label: len(v.alternatives) for v in variants if v.candidates or v["optimizer"].used}
     if len(set(counts.values())) < 2:
         return ()

@@ -70,7 +70,7 @@ class Provenance:
 
     def _in(self, spec: Spec) -> frozenset[str]:
         if id(spec) not in self._words:
-            self._words[id(spec)] = frozenset(_strings(spec))
+            self._words[id(spec)] = frozenset(strings(spec))
         return self._words[id(spec)]
 
     def _rows(self, trial: Trial) -> Iterator[str]:
@@ -99,13 +99,14 @@ class Provenance:
         return isinstance(trial, KernelTrial)
 
 
-def _strings(value: Any) -> Iterator[str]:
+def strings(value: Any) -> Iterator[str]:
+    """Every text in a spec."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
-        yield from (text for one in value.values() for text in _strings(one))
+        yield from (text for one in value.values() for text in strings(one))
     elif isinstance(value, list | tuple):
-        yield from (text for one in value for text in _strings(one))
+        yield from (text for one in value for text in strings(one))
 
 
 def _targets(word: str) -> tuple[str, ...]:

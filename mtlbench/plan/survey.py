@@ -70,8 +70,7 @@ def survey(suite: Suite, local: bool) -> Survey:
     """Look at a suite's problems, at every pair that it asks for and, where trials run here, at this machine."""
     seen = Survey(suite)
     points = (suite.frontier.uniform,) if suite.frontier else ()
-    trained = (suite.baseline, *suite.methods, *points)
-    named = [alternative for variant in trained for alternative in variant.alternatives]
+    named = [alternative for variant in suite.trained for alternative in variant.alternatives]
     variants = [variant for variant in named if not seen.add(wrong_kinds(variant))]
     for problem in suite.problems:
         if isinstance(problem.config, Problem):

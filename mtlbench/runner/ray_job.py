@@ -37,7 +37,7 @@ def run_as_job(plan: Plan, command: str, address: str, ask: Ask) -> Iterator[Eve
     Raises UnavailableError where no job can be submitted, MtlbenchError where it fails.
     """
     client = _client(address)
-    arguments = command.partition(" run ")[2].partition(" ")[2]
+    arguments = shlex.join(shlex.split(command)[3:])  # without mtlbench, run, and the suite's name
     name = _name(plan, arguments)
     status = {job.submission_id: str(job.status.value) for job in client.list_jobs()}.get(name, "")
     if status and status not in _GOING:

@@ -20,6 +20,7 @@ from pathlib import Path
 from ..core.errors import UnavailableError
 from ..core.wording import listing
 from ..plan.plan import Plan
+from ..plan.provenance import strings
 from ..problems.base import Problem
 
 MOST_BYTES = 400 * 1024**2  # Ray keeps packages in the memory of its head, and refuses one above 500 MiB
@@ -97,7 +98,7 @@ def _files(plan: Plan) -> Iterator[Path]:
     for problem in plan.suite.problems:
         if isinstance(problem.config, Problem):
             yield from (_absolute(path) for path in problem.config.files(root))
-    for variant in (plan.suite.baseline, *plan.suite.methods):
+    for variant in (alternative for each in plan.suite.trained for alternative in each.alternatives):
         if variant.start.file is not None:
             yield _absolute(root / variant.start.file)
     names = (name for manifest in plan.manifests.values() for name in manifest if name.endswith(".py"))
@@ -109,7 +110,7 @@ def _absolute(path: Path) -> Path:
 
 
 def _check(plan: Plan, files: Iterable[Path]) -> None:
-    written = [word for problem in plan.suite.problems for word in _words(problem.spec)]
+    written = [word for problem in plan.suite.problems for word in strings(problem.spec)]
     if fixed := [
         word for word in written if Path(word).expanduser().is_absolute() and Path(word).expanduser().exists()
     ]:
@@ -127,13 +128,3 @@ def _check(plan: Plan, files: Iterable[Path]) -> None:
             f"{sum(sizes.values()) / 1024**2:,.0f} MiB: {named}; put the suite's folder where every node sees it under "
             "the same path, and use --no-ship"
         )
-
-
-def _words(value: object) -> Iterator[str]:
-    """Every text in a spec."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        yield from (word for one in value.values() for word in _words(one))
-    elif isinstance(value, list | tuple):
-        yield from (word for one in value for word in _words(one))

@@ -60,8 +60,7 @@ def with_starts(suite: Suite, trials: Sequence[TrainTrial], digests: Mapping[str
 
     Raises MtlbenchError where a seed has no trial to start from.
     """
-    points = (suite.frontier.uniform,) if suite.frontier else ()
-    variants = {variant.label: variant for variant in (suite.baseline, *suite.methods, *points)}
+    variants = {variant.label: variant for variant in suite.trained}
     if not any(variant.start.given for variant in variants.values()):
         return tuple(trials)
     trained = {_key(trial): trial for trial in trials if not trial.labels.role and not trial.labels.baseline}

@@ -179,6 +179,11 @@ class Suite:
         """Every problem of the suite, once."""
         return self.baseline.problems
 
+    @property
+    def trained(self) -> tuple[Variant, ...]:
+        """The baseline, the methods, and what the points of the frontier are varied from."""
+        return (self.baseline, *self.methods, *((self.frontier.uniform,) if self.frontier else ()))
+
     def resolved(self) -> dict[str, Any]:
         """The suite as it would be written without any default; reading it again gives the same trials."""
         header: dict[str, Any] = {"suite": self.name, "description": self.description}

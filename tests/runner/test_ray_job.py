@@ -53,6 +53,7 @@ class Cluster:
         words = shlex.split(entrypoint)
         assert words[:4] == ["python", "-m", "mtlbench", "run"]
         log = self.logs[submission_id] = ["a line of the driver's own"]
+        assert words[5:] == ["--seeds", "1", "--address", "auto", "--no-ship", "--out", RESULTS, "--events"]
         there = working / words[4]
         run(there, out=working / RESULTS, executor="serial", display=lambda plan: _noting(log))
         self.statuses[submission_id] = "SUCCEEDED"
@@ -89,7 +90,7 @@ class _noting:
 
 @pytest.fixture
 def suite(tmp_path: Path) -> Path:
-    path = tmp_path / "here" / "suite.yaml"
+    path = tmp_path / "here" / "my suite.yaml"  # a space, which a command line quotes
     path.parent.mkdir()
     path.write_text(SUITE, encoding="utf-8")
     return path
@@ -103,7 +104,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cluster:
 
 
 def submitted(suite: Path, **options: Any) -> Run:
-    return run(suite, out=suite.parent / "results", executor="job", address="http://head:8265", **options)
+    return run(suite, out=suite.parent / "results", executor="job", address="http://head:8265", seeds=1, **options)
 
 
 def test_results_come_back_as_a_run_here_gives_them(suite: Path, cluster: Cluster) -> None:

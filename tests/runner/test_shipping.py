@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from mtlbench.core.errors import UnavailableError
 from mtlbench.plan.plan import Plan, make_plan
 from mtlbench.runner import shipping
 from mtlbench.runner.events import Event
 from mtlbench.runner.session import run
-from mtlbench.runner.shipping import shipment, travels
+from mtlbench.runner.shipping import shipment, travels, within_job
 
 SUITE = """
 suite: sent
@@ -140,3 +141,22 @@ def test_nodes_of_a_cluster_need_no_copy(place: Path) -> None:
     finally:
         cluster.shutdown()  # type: ignore[no-untyped-call]
     assert done.ok, done.failed
+
+
+def test_a_job_that_was_sent_with_its_files_finds_them_where_each_worker_runs(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place.parent)
+    assert within_job(place) == place
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", '{"runtime_env": {"working_dir": "gcs://_ray_pkg_0.zip"}}')
+    assert within_job(place) == Path(place.name)
+    assert within_job(place.parent.parent) == place.parent.parent, "what lies elsewhere stays where it is"
+
+
+def test_the_trunk_of_the_frontier_s_points_travels_too(place: Path) -> None:
+    plain(place)
+    torch.save({}, place / "trunk.pt")
+    with (place / "suite.yaml").open("a", encoding="utf-8") as suite:
+        suite.write("frontier: {points: 3, init_from: {file: trunk.pt}}\n")
+    with shipment(planned(place)) as sent:
+        assert (sent.folder / sent.root / "trunk.pt").is_file()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mtlbench.cli import main
+from mtlbench.core.statuses import ENDED_WELL
 from mtlbench.runner.stopping import SIGNALS
 
 SUITE = """\
@@ -89,6 +92,39 @@ def heard() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in {*SIGNALS} - {signal.SIGINT}:
         signal.signal(number, signal.SIG_DFL)
+
+
+def started(words: list[str], suite: Path) -> subprocess.Popen[str]:
+    """A run of many short trials, once the first of them has finished."""
+    suite.write_text(suite.read_text().replace("epochs: 2", "epochs: 20").replace("seeds: 2", "seeds: 6"))
+    process = subprocess.Popen(
+        words,
+        cwd=suite.parent,
+        env=surroundings(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heard,
+    )
+    deadline = time.monotonic() + 120
+    while not finished(suite) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return process
+
+
+def finished(suite: Path) -> list[Path]:
+    """The files of the trials that have finished."""
+    return list((suite.parent / "results/small/trials").glob("*.json"))
+
+
+def goes_on(cli: Cli, suite: Path) -> None:
+    """Every trial that had finished is kept, whole, and no other file is there."""
+    trials = finished(suite)
+    assert trials
+    assert {json.loads(path.read_text())["result"]["status"] for path in trials} <= ENDED_WELL.keys()
+    assert not [path for path in trials[0].parent.iterdir() if path.name.startswith(".")]
+    plan = json.loads(cli("plan", suite, "--json").stdout)
+    assert [trial["state"] for trial in plan["trials"]].count("finished") == len(trials)
 
 
 @pytest.fixture

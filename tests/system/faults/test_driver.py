@@ -12,42 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mtlbench.core.statuses import ENDED_WELL
-
-from ..conftest import Cli, command, heard, surroundings
+from ..conftest import Cli, command, finished, goes_on, started, surroundings
 
 BRIEF = "import sys, mtlbench.runner.ray_nodes as nodes; nodes.SILENCE = 4.0; from mtlbench.cli import main; main()"
-
-
-def started(words: list[str], suite: Path) -> subprocess.Popen[str]:
-    """A run of many short trials, once the first of them has finished."""
-    suite.write_text(suite.read_text().replace("epochs: 2", "epochs: 20").replace("seeds: 2", "seeds: 6"))
-    process = subprocess.Popen(
-        words,
-        cwd=suite.parent,
-        env=surroundings(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=heard,
-    )
-    deadline = time.monotonic() + 120
-    while not finished(suite) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return process
-
-
-def finished(suite: Path) -> list[Path]:
-    return list((suite.parent / "results/small/trials").glob("*.json"))
-
-
-def goes_on(cli: Cli, suite: Path) -> None:
-    """Every trial that had finished is kept, whole, and no other file is there."""
-    trials = finished(suite)
-    assert trials
-    assert {json.loads(path.read_text())["result"]["status"] for path in trials} <= ENDED_WELL.keys()
-    plan = json.loads(cli("plan", suite, "--json").stdout)
-    assert [trial["state"] for trial in plan["trials"]].count("finished") == len(trials)
 
 
 def gone(processes: list[psutil.Process], folder: Path) -> bool:
